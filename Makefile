@@ -1,0 +1,60 @@
+# `make run` starts Behflow, `make test` tests it. Each makes what it needs.
+
+PYTHON ?= python3
+PORT ?= 8000
+export PORT
+
+python := .venv/bin/python
+
+# How often `make faults` does to Behflow all that it has to survive.
+FAULTS ?= 3
+
+.PHONY: run test faults lint messages
+
+run: .venv/run .env
+	@exec $(python) manage.py up --demo --port $(PORT)
+
+test: .venv/dev .env
+	DATABASE_URL=sqlite:///test.sqlite3 $(python) -m pytest
+	$(python) .ci/with_postgresql.py $(python) -m pytest
+
+faults: export FAULTS_DONE = 10000
+faults: .venv/dev .env
+	@for run in $$(seq $(FAULTS)); do \
+		echo "Run $$run of $(FAULTS)"; \
+		DATABASE_URL=sqlite:///test.sqlite3 $(python) -m pytest -q automation/tests/faults && \
+		$(python) .ci/with_postgresql.py $(python) -m pytest -q automation/tests/faults || exit 1; \
+	done
+
+lint: .venv/dev .env
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy .
+	.venv/bin/lint-imports
+
+# The translations: what the source says now into the .po files, and those into .mo files.
+messages: catalogues = */locale/fa/LC_MESSAGES/django.po
+messages: .venv/dev .env
+	$(python) manage.py makemessages --locale fa --no-location --no-obsolete
+	sed -i.old '/^"POT-Creation-Date/d' $(catalogues) && rm $(catalogues:=.old)
+	$(python) manage.py compilemessages --locale fa --ignore '.venv/*/locale'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed. Debian: apt install python3 python3-venv." \
+		     "macOS: brew install python@3.13. Then, if need be: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "python3 -m venv does not work here. Debian: apt install python3-venv."; exit 1; }
+
+.venv/run: requirements.txt | .venv/bin/python
+	$(python) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/run
+
+.env: | .venv/bin/python
+	@umask 077 && key=$$($(python) -c 'import secrets; print(secrets.token_urlsafe(50))') && \
+		sed "s|^SECRET_KEY=.*|SECRET_KEY=$$key|" .env.example > .env
+	@echo "Settings: .env, made from .env.example with a fresh SECRET_KEY."

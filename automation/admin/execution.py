@@ -1,0 +1,251 @@
+"""The page of an execution: the story of one run, and what can be done about it."""
+
+import json
+from typing import Any
+from zlib import crc32
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.cache import patch_cache_control
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from automation.admin import story
+from automation.admin.addresses import number_in
+from automation.admin.execution_list import ExecutionList
+from automation.admin.process_run import tell
+from automation.engine import cancelling, changes
+from automation.engine.cancelling import CancelError, RetryError
+from automation.engine.changes import UndoError
+from automation.engine.launch import MAX_NOTE, PreviewError, launch
+from automation.models import Execution, Process, Trigger
+from automation.parameters import ParameterError
+
+#: What a page sends that only wants the story again, to see whether it went on.
+_FRAGMENT = "X-Behflow-Fragment"
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ExecutionList):
+    class Media:
+        css = {"all": ["automation/admin.css"]}
+        js = ["automation/admin.js"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Any, name: str) -> Any:
+            wrapped = self.admin_site.admin_view(view)
+            return path(route, wrapped, name=f"automation_execution_{name}")
+
+        return [
+            page("<path:object_id>/undo/", self.undo_view, "undo"),
+            page("<path:object_id>/apply/", self.apply_view, "apply"),
+            page("<path:object_id>/cancel/", self.cancel_view, "cancel"),
+            page("<path:object_id>/retry/", self.retry_view, "retry"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        execution = self._found(object_id)
+        if request.method not in {"GET", "HEAD"} or not self.has_view_permission(
+            request, execution
+        ):
+            raise PermissionDenied
+        if execution is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
+        context = self._story(request, execution)
+        if _FRAGMENT not in request.headers:
+            context |= self.admin_site.each_context(request)
+            return TemplateResponse(request, "admin/automation/execution/page.html", context)
+        version = _version(execution)
+        if request.headers.get("If-None-Match") == version:
+            return HttpResponseNotModified()
+        response = TemplateResponse(request, "automation/story.html", context)
+        response["ETag"] = version
+        patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+    def _found(self, object_id: str) -> Execution | None:
+        rows = Execution.objects.select_related("process", "undo_of").defer("token")
+        return rows.filter(pk=number_in(unquote(object_id))).first()
+
+    def _story(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
+        facts, tables = story.facts_and_tables(execution.result)
+        may_run = request.user.has_perm("automation.run_process")
+        siblings = Execution.objects.filter(process=execution.process_id or 0)
+        return {
+            "title": str(execution),
+            "opts": self.opts,
+            "media": self.media,
+            "execution": execution,
+            "cause": story.cause(execution),
+            "course": story.course(execution),
+            "waits_until": story.waits_until(execution),
+            "attempts": story.attempts(execution),
+            "facts": facts,
+            "tables": tables,
+            "is_result_cut": story.is_cut(execution.result, tables),
+            "result_as_json": _pretty(execution.result),
+            "parameters": {k: story.plain(v) for k, v in execution.parameters_shown.items()},
+            "changes": changes.of(execution),
+            "log": story.log_of(execution, request.GET.get("level", "")),
+            "notice": execution.notices.first(),
+            "undone_by": execution.undone_by.order_by("-pk").only("pk", "status", "process_name"),
+            "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
+            "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
+            "may_run": may_run and execution.process_id is not None,
+            "may_apply": may_run and not changes.why_not_apply(execution),
+            "may_undo": may_run and not changes.why_not_undo(execution),
+            "may_retry": may_run and not cancelling.why_not_retry(execution),
+            "may_cancel": self.has_cancel_permission(request) and not execution.is_final,
+            "may_see_process": request.user.has_perm("automation.view_process"),
+        }
+
+    # Undo a run, apply a preview
+
+    def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say what would be put back, then launch the undoing."""
+        execution = self._to_act_on(request, object_id)
+        refusal = changes.why_not_undo(execution)
+        if request.method == "POST" and not refusal:
+            user: Any = request.user
+            try:
+                note = request.POST.get("note", "")[:MAX_NOTE]
+                undoing = changes.launch_undo(execution, requested_by=user, note=note)
+            except UndoError as error:
+                refusal = str(error)
+            else:
+                tell(self, request, undoing)
+                return self._shown(request, undoing)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Undo %(execution)s") % {"execution": execution},
+            "opts": self.opts,
+            "media": self.media,
+            "execution": execution,
+            "refusal": refusal,
+            "changes": changes.of(execution),
+            "may_see_execution": self.has_view_permission(request),
+        }
+        return TemplateResponse(request, "admin/automation/execution/undo.html", context)
+
+    def apply_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Run for real what was previewed, with the same parameters."""
+        execution = self._to_act_on(request, object_id)
+        if request.method != "POST":
+            raise PermissionDenied
+        refusal = changes.why_not_apply(execution)
+        if refusal or execution.process is None:
+            self.message_user(request, refusal, "ERROR")
+            return self._shown(request, execution)
+        user: Any = request.user
+        try:
+            applied = launch(
+                execution.process,
+                trigger=Trigger.MANUAL,
+                parameters=execution.parameters,
+                requested_by=user,
+                note=_("Applies the preview #%(number)s.") % {"number": execution.pk},
+            )
+        except (ParameterError, PreviewError) as error:
+            self.message_user(request, str(error), "ERROR")
+            applied = execution
+        except Process.DoesNotExist as error:  # Deleted since it was looked up.
+            raise Http404(_("This process does not exist any more.")) from error
+        else:
+            tell(self, request, applied)
+        return self._shown(request, applied)
+
+    # Cancel, try again
+
+    def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask once more, then cancel."""
+        execution = self._to_act_on(request, object_id, "automation.cancel_execution")
+        user: Any = request.user
+        if request.method == "POST":
+            try:
+                cancelled = cancelling.cancel(execution, by=user)
+            except CancelError as error:
+                self.message_user(request, str(error), "ERROR")
+            else:
+                self.message_user(request, _told_of_cancelling(cancelled), "SUCCESS")
+            return self._shown(request, execution)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Cancel %(execution)s") % {"execution": execution},
+            "opts": self.opts,
+            "media": self.media,
+            "execution": execution,
+            "is_atomic": bool(execution.process and execution.process.is_atomic),
+            "may_see_execution": self.has_view_permission(request),
+        }
+        return TemplateResponse(request, "admin/automation/execution/cancel.html", context)
+
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Try it again, with the parameters it had."""
+        execution = self._to_act_on(request, object_id)
+        if request.method != "POST":
+            raise PermissionDenied
+        user: Any = request.user
+        try:
+            attempt = cancelling.retry(execution, requested_by=user)
+        except RetryError as error:
+            self.message_user(request, str(error), "ERROR")
+            return self._shown(request, execution)
+        tell(self, request, attempt)
+        return self._shown(request, attempt)
+
+    def _to_act_on(
+        self, request: HttpRequest, object_id: str, permission: str = "automation.run_process"
+    ) -> Execution:
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+        execution = self._found(object_id)
+        if execution is None:
+            raise Http404(_("There is no such execution."))
+        return execution
+
+    def _shown(self, request: HttpRequest, execution: Execution) -> HttpResponse:
+        if self.has_view_permission(request):
+            return redirect("admin:automation_execution_change", execution.pk)
+        return redirect("admin:index")
+
+
+def _pretty(value: Any) -> str:
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _told_of_cancelling(execution: Execution) -> str:
+    told = _("Stopping %(execution)s; that takes a few seconds at most.")
+    if execution.is_final:
+        told = _("Cancelled %(execution)s before it began.")
+    return told % {"execution": execution}
+
+
+def _version(execution: Execution) -> str:
+    """What changes exactly when the story may read otherwise."""
+    names = ("pk", "status", "progress_done", "progress_total", "progress_message")
+    parts = [getattr(execution, name) for name in (*names, "cancel_requested_at")]
+    rows = (execution.undone_by, execution.retries, execution.log_lines)
+    counts = [found.count() for found in rows]
+    is_early = story.waits_until(execution) is not None
+    return f'"{crc32(repr((parts, counts, is_early, get_language())).encode()):x}"'

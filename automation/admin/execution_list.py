@@ -1,0 +1,160 @@
+"""The list of executions: quick however long the history is.
+
+Every filter is served by an index or finds its rows at the newest end; nothing counts or lists
+what would have to be scanned.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Substr
+from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from automation.admin import story
+from automation.admin.addresses import ForgivingChangeList
+from automation.admin.counting import EstimatingPaginator
+from automation.admin.process_list import status_badge
+from automation.engine.cancelling import cancel_each
+from automation.models import Execution, ExecutionQuerySet, Process, Trigger
+
+#: Characters of an error that a list shows.
+ERROR_SHOWN = 140
+
+
+class PersonFilter(admin.SimpleListFilter):
+    """Who asked for it; people are not listed one by one, for that would read the whole history."""
+
+    title = gettext_lazy("person")
+    parameter_name = "person"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("me", _("me")), ("somebody", _("somebody")), ("nobody", _("nobody: by schedule"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if self.value() == "me":
+            return queryset.filter(requested_by=request.user.pk)
+        if self.value() == "somebody":
+            return queryset.exclude(trigger=Trigger.SCHEDULE)
+        if self.value() == "nobody":
+            return queryset.filter(trigger=Trigger.SCHEDULE)
+        return None
+
+
+class ProcessFilter(admin.RelatedFieldListFilter):
+    """By process; those whose process was deleted are together."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.empty_value_display = format_html("{}", _("deleted since"))
+
+
+class ExecutionList(admin.ModelAdmin):
+    list_display = ("__str__", "outcome", "cause", "due", "started")
+    list_filter = (
+        "status",
+        "kind",
+        "trigger",
+        PersonFilter,
+        "created_at",
+        ("process", ProcessFilter),
+    )
+    search_fields = ("process_name",)  # and by number; see below
+    empty_value_display = ""
+    sortable_by = ()
+    actions = ("cancel_chosen",)
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = EstimatingPaginator
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ForgivingChangeList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
+        rows = (
+            super()
+            .get_queryset(request)
+            .annotate(error_start=Substr("error_message", 1, ERROR_SHOWN))
+        )
+        big = ("error_message", "traceback", "result", "previewed", "parameters", "note")
+        light: QuerySet[Execution] = rows.defer(*big)
+        return light
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # The list of one person: a link may ask for it.
+        return lookup == "requested_by__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By number, or by names of processes; those of deleted ones too."""
+        term = search_term.strip().lstrip("#").replace("\0", "")[:100]
+        if not term:
+            return queryset, False
+        if term.isascii() and term.isdigit():
+            return queryset.filter(pk=term), False
+        found = list(Process.objects.filter(name__icontains=term).values_list("pk", flat=True))
+        deleted = Q(process__isnull=True, process_name__icontains=term)
+        return queryset.filter(Q(process__in=found) | deleted), False
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("automation.cancel_execution")
+
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["cancel"])
+    def cancel_chosen(self, request: HttpRequest, queryset: ExecutionQuerySet) -> None:
+        user: Any = request.user
+        chosen = queryset.count()
+        cancelled = cancel_each(queryset, by=user)
+        told = ngettext(
+            "Cancelled %(cancelled)s of %(count)s execution; those that had ended stay as they are.",
+            "Cancelled %(cancelled)s of %(count)s executions; those that had ended stay as they are.",
+            chosen,
+        )
+        level = messages.SUCCESS if cancelled else messages.WARNING
+        self.message_user(request, told % {"cancelled": cancelled, "count": chosen}, level)
+
+    @admin.display(description=gettext_lazy("status"))
+    def outcome(self, execution: Execution) -> SafeString:
+        """What became of it, and why where that does not go without saying."""
+        error = str(getattr(execution, "error_start", "")).partition("\n")[0]
+        why = execution.reason_in_words or error
+        told = format_html('<br><span class="behflow-quiet" dir="auto">{}</span>', why)
+        return status_badge(execution.status) + (told if why else SafeString(""))
+
+    @admin.display(description=gettext_lazy("cause"))
+    def cause(self, execution: Execution) -> str:
+        who = execution.requested_by_name
+        what = execution.get_trigger_display()
+        if execution.kind != "run":
+            what = execution.get_kind_display()
+        return f"{what}: {who}" if who else what
+
+    @admin.display(description=gettext_lazy("due"))
+    def due(self, execution: Execution) -> SafeString:
+        return _moment(execution.scheduled_for)
+
+    @admin.display(description=gettext_lazy("started"))
+    def started(self, execution: Execution) -> SafeString:
+        """When, and how long it took."""
+        span = execution.duration
+        took = story.seconds(span) if span is not None else ""
+        quiet = format_html('<br><span class="behflow-quiet">{}</span>', took)
+        return _moment(execution.started_at) + (quiet if took else SafeString(""))
+
+
+def _moment(at: datetime | None) -> SafeString:
+    """Day and time in the site's zone, as short as the viewer's language allows."""
+    if at is None:
+        return SafeString("")
+    local = localtime(at)
+    shown = f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i:s')}"
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)

@@ -1,0 +1,73 @@
+"""Notices: who was told of what, and when, or why not yet. To read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from automation.admin.addresses import ForgivingChangeList
+from automation.models import Execution, Notice
+
+
+@admin.register(Notice)
+class NoticeAdmin(admin.ModelAdmin):
+    list_display = ("__str__", "event", "created_at", "recipients", "outcome")
+    list_filter = ("event", "created_at")
+    search_fields = ("process_name",)
+    sortable_by = ()
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    fields = (
+        "event",
+        "process_name",
+        "page_of_the_execution",
+        "created_at",
+        "outcome",
+        "attempts",
+        "error",
+        "recipients",
+        "subject",
+        "text",
+    )
+    readonly_fields = ("page_of_the_execution", "outcome", "text")
+
+    class Media:
+        css = {"all": ["automation/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ForgivingChangeList
+
+    @admin.display(description=gettext_lazy("what became of it"))
+    def outcome(self, notice: Notice) -> str:
+        return notice.in_words
+
+    @admin.display(description=gettext_lazy("execution"))
+    def page_of_the_execution(self, notice: Notice) -> SafeString:
+        if not Execution.objects.filter(pk=notice.execution_id).exists():
+            return format_html("#{} ({})", notice.execution_id, gettext_lazy("deleted since"))
+        address = reverse("admin:automation_execution_change", args=[notice.execution_id])
+        return format_html('<a dir="ltr" href="{}">#{}</a>', address, notice.execution_id)
+
+    @admin.display(description=gettext_lazy("text"))
+    def text(self, notice: Notice) -> SafeString:
+        if not notice.body:
+            return SafeString("–")
+        return format_html(
+            '<pre class="behflow-code" dir="auto" tabindex="0">{}</pre>', notice.body
+        )

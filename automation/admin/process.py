@@ -1,0 +1,209 @@
+"""Processes in the admin: list, form, run, switch, change history."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from automation import registry
+from automation.admin.addresses import number_in
+from automation.admin.parameters import ParametersField
+from automation.admin.process_form import ProcessForm, RetriesForm
+from automation.admin.process_list import ProcessList
+from automation.admin.process_run import ProcessRun
+from automation.admin.schedule_preview import schedule_preview
+from automation.engine import advice
+from automation.models import Process, changes_between
+
+#: Versions that a history page shows, newest first.
+VERSIONS = 50
+
+
+@admin.register(Process)
+class ProcessAdmin(ProcessList, ProcessRun):
+    form = ProcessForm
+    actions = ("run_now", "enable", "disable")
+    readonly_fields = (
+        *("what_it_does", "schedule_shown", "parameters_shown", "limit_in_force"),
+        "retries_shown",
+    )
+
+    class Media:
+        css = {"all": ["automation/admin.css"]}
+        js = ["automation/admin.js"]
+
+    # The form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Process | None = None) -> Any:
+        if obj:
+            may_save = self.has_change_permission(request, obj)
+        else:
+            may_save = self.has_add_permission(request)
+        parameters = "parameters" if may_save else "parameters_shown"
+        what = ["name", "function", "what_it_does", "description", "is_enabled"]
+        retries = ["max_retries", "retries_shown", "retry_delay", "retry_backoff"]
+        retries += ["retry_max_delay", "retry_jitter"]
+        limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
+        limits += ["concurrency_group", "priority"]
+        when = ["trigger_type", "cron", "timezone", "schedule_shown", "catch_up"]
+        return [
+            (None, {"fields": [*what, *(["version"] if may_save else [])]}),
+            (gettext_lazy("When"), {"fields": when}),
+            (gettext_lazy("How"), {"fields": [parameters]}),
+            (gettext_lazy("Retries and limits"), {"fields": [*retries, *limits]}),
+        ]
+
+    @admin.display(description=gettext_lazy("what it does"))
+    def what_it_does(self, process: Process) -> SafeString:
+        text = _description_of(process.function)
+        return format_html('<span id="behflow-what" dir="auto">{}</span>', text)
+
+    @admin.display(description=gettext_lazy("schedule"))
+    def schedule_shown(self, process: Process) -> SafeString:
+        """What is typed above, in words and instants; the page brings it up to date."""
+        return format_html(
+            '<div id="behflow-schedule" aria-live="polite" data-url="{}">{}</div>',
+            reverse("admin:automation_process_schedule"),
+            schedule_preview(process),
+        )
+
+    @admin.display(description=gettext_lazy("parameters"))
+    def parameters_shown(self, process: Process) -> SafeString:
+        shown = registry.masked(process.function, process.parameters)
+        return format_html('<code dir="ltr">{}</code>', json.dumps(shown, ensure_ascii=False))
+
+    @admin.display(description=gettext_lazy("limit in force"))
+    def limit_in_force(self, process: Process) -> str:
+        seconds = process.effective_time_limit
+        text = ngettext("%(seconds)s second", "%(seconds)s seconds", seconds)
+        return text % {"seconds": seconds}
+
+    @admin.display(description=gettext_lazy("retries in words"))
+    def retries_shown(self, process: Process) -> SafeString:
+        """What is typed around it, in words; the page brings it up to date."""
+        address = reverse("admin:automation_process_retries")
+        text = process.retries_in_words
+        return format_html(
+            '<div id="behflow-retries" aria-live="polite" data-url="{}">{}</div>', address, text
+        )
+
+    def save_model(self, request: HttpRequest, obj: Process, form: Any, change: bool) -> None:
+        obj._history_user = request.user  # type: ignore[attr-defined]  # simple_history's name
+        super().save_model(request, obj, form, change)
+        for told in advice.about(obj):
+            self.message_user(request, told, "WARNING")
+
+    def delete_model(self, request: HttpRequest, obj: Process) -> None:
+        obj._history_user = request.user  # type: ignore[attr-defined]
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, for the change history to know who; locked first and by number, as ever."""
+        chosen = Process.objects.filter(pk__in=queryset.values("pk"))
+        for process in list(chosen.order_by("pk").lock()):
+            self.delete_model(request, process)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["has_run_permission"] = self.has_run_permission(request)
+        process = context.get("original")
+        if process is not None and request.user.has_perm("automation.view_execution"):
+            context["executions_url"] = self.executions_url(process)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # Addresses besides Django's own
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Any, name: str) -> Any:
+            return path(route, self.admin_site.admin_view(view), name=f"automation_process_{name}")
+
+        return [
+            page("schedule/", self.schedule_view, "schedule"),
+            page("retries/", self.retries_view, "retries"),
+            page("parameters/", self.parameters_view, "parameters"),
+            page("<path:object_id>/run/", self.run_view, "run"),
+            page("<path:object_id>/switch/<str:state>/", self.switch_view, "switch"),
+            *super().get_urls(),
+        ]
+
+    def schedule_view(self, request: HttpRequest) -> HttpResponse:
+        """What the form shows of the schedule that is typed just now."""
+        self._refuse_who_sees_no_form(request)
+        names = ("function", "cron", "timezone", "trigger_type")
+        process = Process(**{name: request.GET.get(name, "")[:300] for name in names})
+        process.is_enabled = request.GET.get("is_enabled") != "false"
+        return HttpResponse(schedule_preview(process))
+
+    def retries_view(self, request: HttpRequest) -> HttpResponse:
+        """What the retries mean that are typed just now; nothing while they mean nothing."""
+        self._refuse_who_sees_no_form(request)
+        form = RetriesForm(request.GET)
+        text = Process(**form.cleaned_data).retries_in_words if form.is_valid() else ""
+        return HttpResponse(format_html("{}", text))
+
+    def parameters_view(self, request: HttpRequest) -> HttpResponse:
+        """The inputs, and the description, of the function that is chosen just now."""
+        self._refuse_who_sees_no_form(request)
+        key = request.GET.get("function", "")
+        widget = ParametersField(registry.find(key), {}).widget
+        what = format_html('<p id="behflow-new-what">{}</p>', _description_of(key))
+        return HttpResponse(widget.render("parameters", {}) + what)
+
+    def _refuse_who_sees_no_form(self, request: HttpRequest) -> None:
+        if not (self.has_view_permission(request) or self.has_add_permission(request)):
+            raise PermissionDenied
+
+    def switch_view(self, request: HttpRequest, object_id: str, state: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        process = self.get_object(request, object_id)
+        if process is None or state not in {"on", "off"}:
+            raise Http404(_("This process does not exist any more."))
+        chosen = Process.objects.filter(pk=process.pk)
+        (self.enable if state == "on" else self.disable)(request, chosen)
+        return redirect("admin:automation_process_changelist")
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Who changed what, when: old value and new, newest first."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        records = Process.history.filter(id=number_in(object_id))
+        versions = list(records.select_related("history_user")[: VERSIONS + 1])
+        if not versions:
+            raise Http404(_("This process does not exist any more."))
+        changes = [
+            {"version": new, "fields": changes_between(old, new)}
+            for new, old in zip(versions, [*versions[1:], None], strict=True)
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Changes of %(process)s") % {"process": versions[0].name},
+            "opts": self.opts,
+            "media": self.media,
+            "changes": changes[:VERSIONS],
+            "object_id": object_id,
+            "is_there": versions[0].history_type != "-",
+        }
+        return TemplateResponse(request, "admin/automation/process/history.html", context)
+
+
+def _description_of(key: str) -> str:
+    function = registry.find(key)
+    return function.description_shown if function else ""

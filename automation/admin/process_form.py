@@ -1,0 +1,128 @@
+"""The form of a process: what is saved is what was shown."""
+
+from copy import copy
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from automation import registry, schedule
+from automation.admin.parameters import ParametersField
+from automation.models import Process, changes_between
+
+
+class TimeZoneInput(forms.TextInput):
+    """Offers every zone's name as one types."""
+
+    template_name = "automation/time_zone.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        attrs = {**(attrs or {}), "list": f"{name}_zones", "spellcheck": "false"}
+        context = super().get_context(name, value, attrs)
+        return context | {"zones": sorted(schedule.zone_names())}
+
+
+class ProcessForm(forms.ModelForm):
+    function = forms.ChoiceField(
+        label=gettext_lazy("Function"), widget=forms.Select(attrs={"dir": "ltr"})
+    )
+    #: When the row that is shown was saved last: whoever saves on top of another change is told.
+    version = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        # Code runs from left to right in every language.
+        widgets = {
+            "cron": forms.TextInput(attrs={"dir": "ltr", "size": 30, "spellcheck": "false"}),
+            "timezone": TimeZoneInput(attrs={"dir": "ltr", "size": 30}),
+            "description": forms.Textarea(attrs={"rows": 2, "cols": 80, "dir": "auto"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "function" not in self.fields:
+            return  # A person who may only view gets no fields.
+        process, chosen = self.instance, self["function"].value()
+        self.fields["function"].choices = _choices(process)  # type: ignore[attr-defined]
+        function = registry.find(str(chosen or ""))
+        same = function is registry.find(process.function)
+        self.fields["parameters"] = ParametersField(
+            function,
+            process.parameters if same and isinstance(process.parameters, dict) else {},
+            label=_("Parameters"),
+        )
+        self.initial["parameters"] = self.fields["parameters"].initial
+        if process.pk:
+            self.initial["version"] = process.updated_at.isoformat()
+        if function and not same:
+            process.function = function.key
+
+    def clean_cron(self) -> str:
+        return schedule.cron_from(self.cleaned_data["cron"])
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        version = self.cleaned_data.get("version")
+        if self.instance.pk and version:
+            stored = Process.objects.lock().filter(pk=self.instance.pk).first()
+            if stored is None:
+                raise ValidationError(_("This process does not exist any more."))
+            if stored.updated_at.isoformat() != version:
+                self._refuse_stale(stored)
+        return cleaned
+
+    def _refuse_stale(self, stored: Process) -> None:
+        """Show both versions; saving once more is then a decision."""
+        data: Any = copy(self.data)  # A QueryDict's copy may be written to.
+        self.data = data
+        data[self.add_prefix("version")] = stored.updated_at.isoformat()
+        mine = Process(
+            **{
+                field.name: self.cleaned_data.get(field.name, getattr(stored, field.name))
+                for field in Process._meta.concrete_fields
+                if not field.primary_key
+            }
+        )
+        rows = changes_between(stored, mine)
+        raise ValidationError(_stale_message(stored, rows))
+
+
+class RetriesForm(forms.ModelForm):
+    """The part of it that says when a run is tried again."""
+
+    class Meta:
+        model = Process
+        fields = ("max_retries", "retry_delay", "retry_backoff", "retry_max_delay")
+
+    def _post_clean(self) -> None:
+        """The rest of the process is not there to be checked."""
+
+
+def _stale_message(stored: Process, rows: list[tuple[str, str, str]]) -> SafeString:
+    newest = stored.history.select_related("history_user").first()
+    who = str(newest.history_user or _("somebody")) if newest else _("somebody")
+    told = _(
+        "Nothing was saved: %(who)s changed this process after you opened it. Your entries stand "
+        "below. Save again to replace the other version, or reload the page to take it."
+    )
+    listed = format_html_join(
+        "",
+        "<li>{}: {} {} / {} {}</li>",
+        ((label, _("stored:"), theirs, _("yours:"), mine) for label, theirs, mine in rows),
+    )
+    return format_html("{}<ul>{}</ul>", told % {"who": who}, listed)
+
+
+def _choices(process: Process) -> list[tuple[str, str]]:
+    choices = [(function.key, function.key) for function in registry.all_functions()]
+    if not process.pk:
+        return [("", "—"), *choices]
+    if process.is_broken:
+        gone = _("%(function)s (not in the code)") % {"function": process.function}
+        return [(process.function, gone), *choices]
+    if process.function not in dict(choices):  # Stored under an alias.
+        return [(process.function, process.function), *choices]
+    return choices

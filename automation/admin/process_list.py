@@ -1,0 +1,181 @@
+"""The list of processes: how each went, when it runs next, a switch and a button."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timeuntil
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from automation.admin.addresses import ForgivingChangeList
+from automation.models import (
+    LastRun,
+    Node,
+    Process,
+    ProcessQuerySet,
+    Status,
+    TriggerType,
+    last_runs,
+)
+
+#: Runs that the bars of a process show.
+BARS = 12
+BAR_WIDTH = 8  # pixels, the gap included
+
+
+class _WithLastRuns(ForgivingChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        known = Node.objects.known()
+        self.has_workers = known is not None
+        runs = last_runs([process.pk for process in self.result_list], BARS)
+        for process in self.result_list:
+            process.last_runs = runs.get(process.pk, [])
+            process.known = known
+
+
+class ProcessList(admin.ModelAdmin):
+    list_display = ("name", "schedule", "next_run_at")
+    list_filter = ("is_enabled", "trigger_type", "function")
+    search_fields = ("name", "function", "description")
+    list_per_page = 25
+    empty_value_display = ""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return _WithLastRuns
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Who may neither switch nor run sees whether it is enabled, and no buttons."""
+        may_switch = self.has_change_permission(request)
+        may_run = request.user.has_perm("automation.run_process")
+        may_see_runs = request.user.has_perm("automation.view_execution")
+
+        @admin.display(description=_("last runs"))
+        def last_runs(process: Process) -> SafeString:
+            return _last_runs(getattr(process, "last_runs", []), linked=may_see_runs)
+
+        @admin.display(description=_("enabled"), ordering="is_enabled")
+        def controls(process: Process) -> SafeString:
+            state = _switch(process) if may_switch else _state(process)
+            return state + (_run_button(process) if may_run else SafeString(""))
+
+        return ["name", last_runs, *self.list_display[1:], controls]
+
+    @admin.display(description=gettext_lazy("schedule"))
+    def schedule(self, process: Process) -> str | SafeString:
+        if process.trigger_type == TriggerType.MANUAL:
+            return process.schedule_in_words
+        zone = format_html('<span class="behflow-quiet" dir="ltr">{}</span>', process.timezone)
+        return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
+
+    @admin.display(description=gettext_lazy("next run"))
+    def next_run_at(self, process: Process) -> str | SafeString:
+        next_run = process.next_run
+        if next_run is None:
+            return ""
+        # Translators: a date format, as of the template filter `date`.
+        exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
+        return format_html(
+            '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
+            next_run.isoformat(),
+            exact,
+            process.timezone,
+            _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
+            exact,
+        )
+
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        count = queryset.enable(by=request.user)
+        told = ngettext("Enabled %d process.", "Enabled %d processes.", count) % count
+        self._tell_switched(request, count, told)
+
+    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        count = queryset.disable(by=request.user)
+        told = ngettext("Disabled %d process.", "Disabled %d processes.", count) % count
+        self._tell_switched(request, count, told)
+
+    def _tell_switched(self, request: HttpRequest, count: int, told: str) -> None:
+        if count:
+            self.message_user(request, told, messages.SUCCESS)
+        else:
+            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
+
+    def executions_url(self, process: Process) -> str:
+        history = reverse("admin:automation_execution_changelist")
+        return f"{history}?process__id__exact={process.pk}"
+
+
+def status_badge(status: str) -> SafeString:
+    """A status by colour and word."""
+    label = str(Status(status).label)
+    return format_html('<span class="behflow-status behflow-status-{}">{}</span>', status, label)
+
+
+def _last_runs(runs: list[LastRun], *, linked: bool) -> SafeString:
+    """How the last one ended, and the last ones as bars."""
+    if not runs:
+        return format_html('<span class="behflow-quiet">{}</span>', _("never"))
+    badge = status_badge(runs[-1].status)
+    if linked:
+        url = reverse("admin:automation_execution_change", args=[runs[-1].pk])
+        badge = format_html('<a href="{}">{}</a>', url, badge)
+    return badge + _bars(runs)
+
+
+def _bars(runs: list[LastRun]) -> SafeString:
+    """The last runs as a picture; no template and no local date, for there are hundreds of bars."""
+    labels = {status.value: str(status.label) for status in Status}
+    bars = format_html_join(
+        "",
+        '<rect class="behflow-bar-{}" x="{}" width="6" height="20" rx="1"><title>{} {}</title></rect>',
+        (
+            (
+                run.status,
+                BAR_WIDTH * place,
+                labels[run.status],
+                f"{timezone.localtime(run.created_at):%Y-%m-%d %H:%M}",
+            )
+            for place, run in enumerate(runs)
+        ),
+    )
+    return format_html(
+        '<svg class="behflow-bars" role="img" aria-label="{}" viewBox="0 0 {w} 20" width="{w}" '
+        'height="20">{}</svg>',
+        _(", ").join(labels[run.status] for run in runs),
+        bars,
+        w=BAR_WIDTH * BARS,
+    )
+
+
+def _state(process: Process) -> SafeString:
+    return format_html("<span>{}</span>", _("on") if process.is_enabled else _("off"))
+
+
+def _switch(process: Process) -> SafeString:
+    state = "off" if process.is_enabled else "on"
+    return format_html(
+        '<button type="submit" role="switch" aria-checked="{}" aria-label="{}" '
+        'class="behflow-switch" formaction="{}">{}</button>',
+        "true" if process.is_enabled else "false",
+        _("Enabled: %(process)s") % {"process": process},
+        reverse("admin:automation_process_switch", args=[process.pk, state]),
+        _("on") if process.is_enabled else _("off"),
+    )
+
+
+def _run_button(process: Process) -> SafeString:
+    return format_html(
+        '<button type="submit" class="behflow-tool" formaction="{}" aria-label="{}">{}</button>',
+        reverse("admin:automation_process_run", args=[process.pk]),
+        _("Run now: %(process)s") % {"process": process},
+        _("Run now"),
+    )

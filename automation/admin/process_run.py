@@ -1,0 +1,156 @@
+"""The run form: parameters, a note, run or preview."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from automation.admin.addresses import number_in
+from automation.admin.parameters import ParametersField
+from automation.engine.launch import MAX_NOTE, PreviewError, launch
+from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger
+from automation.parameters import ParameterError
+
+
+class RunForm(forms.Form):
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=MAX_NOTE,
+        help_text=gettext_lazy("Why it is run now; the history keeps it."),
+        widget=forms.TextInput(attrs={"size": 60, "dir": "auto"}),
+    )
+
+    def __init__(self, process: Process, *args: Any, like: Execution | None = None) -> None:
+        super().__init__(*args)
+        function = process.registered_function
+        stored = _filled(process.parameters) | _filled(like.parameters if like else {})
+        field = ParametersField(
+            function, stored, keep_defaults=True, label=gettext_lazy("Parameters for this run")
+        )
+        self.fields = {"parameters": field, **self.fields}
+        self.offers_preview = bool(function and function.options.preview)
+
+    def asked(self) -> dict[str, Any]:
+        return {key: self.cleaned_data[key] for key in ("parameters", "note")}
+
+
+class ProcessRun(admin.ModelAdmin):
+    """What lets a person start a process."""
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        codename = get_permission_codename("run", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+    @admin.action(description=gettext_lazy("Run now"), permissions=["run"])
+    def run_now(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        # All or none, where the database gives up half way; and nobody is told before.
+        with transaction.atomic():
+            outcomes = [self._start(request, process) for process in queryset]
+        for outcome in outcomes:
+            self._tell(request, outcome)
+
+    def run_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the form, or launch what it says; a POST without the form runs what is stored."""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        process = self.get_object(request, object_id)
+        if process is None:
+            raise Http404(_("This process does not exist any more."))
+        filled = "run_form" in request.POST
+        form = RunForm(process, request.POST if filled else None, like=_like(request, process))
+        if filled and form.is_valid():
+            execution = self._launch(request, process, **form.asked(), kind=_kind(request))
+        elif request.method == "POST" and not filled:
+            execution = self._launch(request, process)
+        else:
+            execution = None
+        if execution is not None:
+            return self._shown(request, execution, process)
+        return self._run_page(request, process, form)
+
+    def _launch(self, request: HttpRequest, process: Process, **asked: Any) -> Execution | None:
+        """Launch the process for the person who asked, and tell what came of it."""
+        return self._tell(request, self._start(request, process, **asked))
+
+    def _start(self, request: HttpRequest, process: Process, **asked: Any) -> Execution | str:
+        """The execution, or the sentence that says why there is none."""
+        user: Any = request.user
+        try:
+            return launch(process, trigger=Trigger.MANUAL, requested_by=user, **asked)
+        except (ParameterError, PreviewError) as error:
+            text = _("%(process)s was not started. %(error)s")
+            return text % {"process": process, "error": error}
+        except Process.DoesNotExist as error:  # Deleted since it was looked up.
+            raise Http404(_("This process does not exist any more.")) from error
+
+    def _tell(self, request: HttpRequest, outcome: Execution | str) -> Execution | None:
+        if isinstance(outcome, str):
+            self.message_user(request, outcome, messages.ERROR)
+            return None
+        tell(self, request, outcome)
+        return outcome
+
+    def _shown(self, request: HttpRequest, execution: Execution, process: Process) -> HttpResponse:
+        if may_see_executions(request):
+            return redirect("admin:automation_execution_change", execution.pk)
+        if self.has_view_permission(request, process):
+            return redirect("admin:automation_process_change", process.pk)
+        return redirect("admin:index")
+
+    def _run_page(self, request: HttpRequest, process: Process, form: RunForm) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Run %(process)s") % {"process": process},
+            "opts": self.opts,
+            "process": process,
+            "may_see_process": self.has_view_permission(request, process),
+            "form": form,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/automation/process/run.html", context)
+
+
+def may_see_executions(request: HttpRequest) -> bool:
+    return request.user.has_perm("automation.view_execution")
+
+
+def tell(page: admin.ModelAdmin, request: HttpRequest, execution: Execution) -> None:
+    """Say whether it is queued, or why it was not started."""
+    address = reverse("admin:automation_execution_change", args=[execution.pk])
+    link = format_html('<a href="{}">{}</a>', address, execution)
+    if not may_see_executions(request):
+        link = format_html("{}", execution)
+    if execution.status == Status.SKIPPED:
+        text = format_html(_("{} was not started: {}"), link, execution.reason_in_words)
+        page.message_user(request, text, messages.WARNING)
+    else:
+        text = format_html(_("{} is queued; a worker starts it as soon as one is free."), link)
+        page.message_user(request, text, messages.SUCCESS)
+
+
+def _kind(request: HttpRequest) -> Kind:
+    return Kind.PREVIEW if "preview" in request.POST else Kind.RUN
+
+
+def _filled(parameters: Any) -> dict[str, Any]:
+    """Without what is no JSON object: something else than a form stored it."""
+    return parameters if isinstance(parameters, dict) else {}
+
+
+def _like(request: HttpRequest, process: Process) -> Execution | None:
+    """The execution whose parameters fill the form, for who may see it."""
+    if not may_see_executions(request):
+        return None
+    number = number_in(request.GET.get("like", ""))
+    return Execution.objects.filter(process=process, pk=number).first() if number else None

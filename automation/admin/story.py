@@ -1,0 +1,200 @@
+"""What the page of an execution tells: cause, times, result and log, ready to be shown."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+
+from automation.models import Execution, Kind, Status, Trigger, attempts_of
+from automation.schedule import ScheduleError, zone_named
+
+#: Entries of a result that are shown, and rows and columns of a list in it; the JSON below has all.
+ENTRIES_SHOWN, ROWS_SHOWN, COLUMNS_SHOWN = 100, 100, 20
+
+#: What the log can be narrowed to: each level and those above it.
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A line of the course of events."""
+
+    name: str
+    at: datetime
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A list of objects, or of plain values, in a result."""
+
+    title: str
+    total: int
+    columns: list[str]
+    rows: list[list[Any]]
+    is_cut: bool
+
+
+def cause(execution: Execution) -> str:
+    """One sentence: what started it."""
+    who = execution.requested_by_name or _("somebody")
+    sentences = {
+        Kind.PREVIEW: _("Preview for %(who)s: whatever it writes is taken back."),
+        Kind.UNDO: _("Undoing of execution %(undone)s, asked for by %(who)s."),
+        Kind.RUN: _("Started by hand by %(who)s."),
+    }
+    if execution.trigger == Trigger.SCHEDULE:
+        return _("It was due by schedule.")
+    if execution.trigger == Trigger.RETRY:
+        return _retry_cause(execution)
+    return sentences[Kind(execution.kind)] % {"who": who, "undone": execution.undo_of_id or "?"}
+
+
+def _retry_cause(execution: Execution) -> str:
+    if execution.requested_by_name:
+        return _("Tried again by %(who)s.") % {"who": execution.requested_by_name}
+    return _("Tried again by itself, as its process says.")
+
+
+def attempts(execution: Execution) -> dict[str, Any]:
+    """The table of attempts, and where this one stands; nothing where there is only one."""
+    found = attempts_of(execution)
+    if len(found) == 1:
+        return {}
+    allowed = execution.process.max_retries + 1 if execution.process else 0
+    told = (
+        _("Attempt %(number)s of %(count)s")
+        if execution.attempt <= allowed
+        else _("Attempt %(number)s")
+    )
+    title = told % {"number": execution.attempt, "count": allowed}
+    return {"title": title, "rows": found, "next": _next_of(found)}
+
+
+def _next_of(found: list[Execution]) -> Execution | None:
+    """The attempt that waits for its time."""
+    return next((one for one in found if waits_until(one)), None)
+
+
+def waits_until(execution: Execution) -> datetime | None:
+    """Before when no worker takes it, where that is still to come."""
+    is_early = execution.status == Status.PENDING and execution.available_at > timezone.now()
+    return execution.available_at if is_early else None
+
+
+def course(execution: Execution) -> list[Moment]:
+    """When it was due, recorded, started, cancelled and ended, and how long each step took."""
+    moments = []
+    if execution.scheduled_for:
+        moments.append(Moment(_("Due"), execution.scheduled_for, _due_remark(execution)))
+    moments.append(Moment(_("Recorded"), execution.created_at))
+    if execution.started_at:
+        waited = execution.started_at - max(execution.created_at, execution.available_at)
+        remark = _("waited %(time)s") % {"time": seconds(waited)}
+        moments.append(Moment(_("Started"), execution.started_at, remark))
+    if execution.cancel_requested_at:
+        who = _("by %(who)s") % {"who": execution.cancel_requested_by_name or _("somebody")}
+        moments.append(Moment(_("Cancelled"), execution.cancel_requested_at, who))
+    if execution.completed_at:
+        took = execution.duration
+        remark = _("took %(time)s") % {"time": seconds(took)} if took is not None else ""
+        moments.append(Moment(_("Ended"), execution.completed_at, remark))
+    return moments
+
+
+def _due_remark(execution: Execution) -> str:
+    """The local time by which it was due, and how many times the row stands for."""
+    parts = []
+    zone = _zone_of(execution)
+    if zone and execution.scheduled_for:
+        local = execution.scheduled_for.astimezone(zone).replace(tzinfo=None)
+        parts.append(f"{localize(local)} {zone.key}")
+    if execution.occurrences > 1 and execution.scheduled_until:
+        until = execution.scheduled_until.astimezone(zone).replace(tzinfo=None)
+        parts.append(
+            _("and %(count)s more times, the last %(until)s")
+            % {"count": execution.occurrences - 1, "until": localize(until)}
+        )
+    return _(", ").join(parts)
+
+
+def _zone_of(execution: Execution) -> ZoneInfo | None:
+    try:
+        return zone_named(execution.process.timezone) if execution.process else None
+    except ScheduleError:
+        return None
+
+
+def seconds(span: timedelta) -> str:
+    """A length of time with as many digits as matter."""
+    total = max(span.total_seconds(), 0)
+    if total < 1:
+        return _("%(n)s ms") % {"n": round(total * 1000)}
+    if total < 120:
+        return _("%(n)s s") % {"n": f"{total:.1f}"}
+    minutes, rest = divmod(round(total), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("%(time)s h") % {"time": f"{hours}:{minutes:02}:{rest:02}"}
+    return _("%(time)s min") % {"time": f"{minutes}:{rest:02}"}
+
+
+def facts_and_tables(result: Any) -> tuple[list[tuple[str, Any]], list[Table]]:
+    """The plain values of a result, and the lists in it that can be tables."""
+    if isinstance(result, list):
+        result = {_("result"): result}
+    if not isinstance(result, dict):
+        return [(_("result"), plain(result))], []
+    entries = list(islice(result.items(), ENTRIES_SHOWN))
+    tables = [table for name, value in entries if (table := _table(name, value))]
+    tabled = {table.title for table in tables}
+    facts = [(name, value) for name, value in entries if name not in tabled]
+    return [(name, plain(value)) for name, value in facts if not _is_nested(value)], tables
+
+
+def is_cut(result: Any, tables: list[Table]) -> bool:
+    """Whether the facts and tables of a result leave something out."""
+    is_long = isinstance(result, dict) and len(result) > ENTRIES_SHOWN
+    return is_long or any(table.is_cut for table in tables)
+
+
+def plain(value: Any) -> Any:
+    """A value of JSON as people write it."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return "–" if value is None or value in ("", []) else value
+
+
+def _table(name: str, value: Any) -> Table | None:
+    if not isinstance(value, list) or not value:
+        return None
+    is_long = len(value) > ROWS_SHOWN
+    if all(isinstance(row, dict) for row in value):
+        every = list({column: None for row in value[:ROWS_SHOWN] for column in row})
+        columns = every[:COLUMNS_SHOWN]
+        rows = [[plain(row.get(column)) for column in columns] for row in value[:ROWS_SHOWN]]
+        return Table(name, len(value), columns, rows, is_long or len(every) > len(columns))
+    if any(_is_nested(row) for row in value):
+        return None
+    return Table(name, len(value), [], [[plain(row)] for row in value[:ROWS_SHOWN]], is_long)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value))
+
+
+def log_of(execution: Execution, level: str) -> dict[str, Any]:
+    """The log lines from `level` on, and how many lines each level would leave."""
+    lines = list(execution.log_lines.all())
+    ranks = {name: rank for rank, name in enumerate([*LEVELS, "CRITICAL"])}
+    floor = ranks.get(level, 0)
+    counts = [
+        (name, sum(ranks.get(line.level, 0) >= ranks[name] for line in lines)) for name in LEVELS
+    ]
+    shown = [line for line in lines if ranks.get(line.level, 0) >= floor]
+    return {"lines": shown, "total": len(lines), "counts": counts, "level": LEVELS[floor % 4]}

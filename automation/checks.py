@@ -1,0 +1,235 @@
+"""System checks: the settings under which the engine keeps its promises."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import Error as DatabaseError
+
+from automation import registry
+from automation.conf import setting
+from automation.engine import advice
+from automation.models import Process
+from automation.registry import ProcessFunction
+from automation.schedule import CronRule, ScheduleError
+
+
+@register
+def check_one_database(**_: Any) -> list[CheckMessage]:
+    queue = getattr(settings, "Q_CLUSTER", {}).get("orm")
+    if queue == "default":
+        return []
+    return [
+        Error(
+            f"Q_CLUSTER['orm'] is {queue!r}: executions and their messages are not in one database.",
+            hint="Set Q_CLUSTER['orm'] = 'default', so that recording a run and queueing it is one "
+            "transaction.",
+            id="automation.E001",
+        )
+    ]
+
+
+@register
+def check_time_zones_are_used(**_: Any) -> list[CheckMessage]:
+    if settings.USE_TZ:
+        return []
+    return [
+        Error(
+            "USE_TZ is False: times without a zone cannot follow clock changes.",
+            hint="Set USE_TZ = True.",
+            id="automation.E002",
+        )
+    ]
+
+
+@register
+def check_app_order(**_: Any) -> list[CheckMessage]:
+    names = [config.name for config in apps.get_app_configs()]
+    if "django_q" in names and names.index("automation") < names.index("django_q"):
+        return []
+    return [
+        Error(
+            "'automation' does not stand before 'django_q' in INSTALLED_APPS.",
+            hint="Put it first: its qcluster command replaces the one of django_q.",
+            id="automation.E003",
+        )
+    ]
+
+
+@register
+def check_database_is_supported(**_: Any) -> list[CheckMessage]:
+    if connection.vendor in {"postgresql", "sqlite"}:
+        return []
+    return [
+        Error(
+            f"The default database is {connection.vendor}: claims and constraints there are untried.",
+            hint="Use PostgreSQL 14 or newer, or SQLite.",
+            id="automation.E004",
+        )
+    ]
+
+
+@register
+def check_keys_are_unique(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            clash,
+            hint="Remove the alias: processes stored under it would run either function.",
+            id="automation.E005",
+        )
+        for clash in registry.clashes()
+    ]
+
+
+@register
+def check_default_rules(**_: Any) -> list[CheckMessage]:
+    """A default rule is code: whoever deploys it should hear that it is wrong."""
+    return [
+        Error(
+            f"{function.key}: {error}",
+            hint="Correct its default_cron, or what that is computed from.",
+            id="automation.E006",
+        )
+        for function in registry.all_functions()
+        if (error := _error_of_default_rule(function))
+    ]
+
+
+def _error_of_default_rule(function: ProcessFunction) -> str:
+    try:
+        if function.default_cron:
+            CronRule(function.default_cron, "UTC")
+    except ScheduleError as error:
+        return str(error)
+    return ""
+
+
+@register
+def check_notices(**_: Any) -> list[CheckMessage]:
+    """Otherwise it would be noticed when the first notice does not arrive."""
+    return [
+        Error(
+            f"AUTOMATION[{name!r}] is {value!r}.",
+            hint=f"It must be {wanted}.",
+            id="automation.E010",
+        )
+        for name, is_usable, wanted in (
+            ("NOTIFY_EMAILS", _are_addresses, "a list of e-mail addresses"),
+            ("SITE_URL", _is_url, "an address such as https://example.org, or empty"),
+            ("HEARTBEAT_URL", _is_url, "an address such as https://example.org/ping, or empty"),
+        )
+        if not is_usable(value := setting(name))
+    ]
+
+
+def _are_addresses(value: Any) -> bool:
+    try:
+        for address in value:
+            validate_email(address)
+    except (ValidationError, TypeError):
+        return False
+    return isinstance(value, list | tuple)
+
+
+def _is_url(value: Any) -> bool:
+    try:
+        parts = urlsplit(value)
+        return value == "" or (parts.scheme in {"http", "https"} and bool(parts.hostname))
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+#: Seconds: below it a moment of load would cost a node its runs.
+SHORTEST_LEASE = 3
+
+
+@register
+def check_lease(**_: Any) -> list[CheckMessage]:
+    lease = setting("LEASE")
+    if _is_number(lease) and lease >= SHORTEST_LEASE:
+        return []
+    return [
+        Error(
+            f"AUTOMATION['LEASE'] is {lease!r}: a node would lose its runs at any moment of load.",
+            hint=f"Give seconds, {SHORTEST_LEASE} or more; 60 is the default.",
+            id="automation.E007",
+        )
+    ]
+
+
+@register
+def check_stop_grace(**_: Any) -> list[CheckMessage]:
+    grace = setting("STOP_GRACE")
+    if _is_number(grace) and grace >= 0:
+        return []
+    return [
+        Error(
+            f"AUTOMATION['STOP_GRACE'] is {grace!r}: it is what running work gets to end in.",
+            hint="Give seconds, 0 or more; 30 is the default.",
+            id="automation.E008",
+        )
+    ]
+
+
+@register
+def check_default_time_limit(**_: Any) -> list[CheckMessage]:
+    limit = setting("DEFAULT_TIME_LIMIT")
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
+        return []
+    return [
+        Error(
+            f"AUTOMATION['DEFAULT_TIME_LIMIT'] is {limit!r}: no run could end within it.",
+            hint="Give whole seconds, 1 or more; 300 is the default.",
+            id="automation.E009",
+        )
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@register(Tags.database)
+def check_processes(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What processes say, and does not fit: with `check --database default`, `migrate`, `qcluster`."""
+    if DEFAULT_DB_ALIAS not in (databases or []):
+        return []
+    try:
+        processes = list(Process.objects.select_related("concurrency_group"))
+    except DatabaseError:  # It is away, or not migrated yet: another check's business, or nobody's.
+        return []
+    return [message for process in processes for message in _warnings_about(process)]
+
+
+def _warnings_about(process: Process) -> list[CheckMessage]:
+    found = [
+        Warning(
+            advice.about_retries(process),
+            hint="Set its first and longest delay so that they follow one another.",
+            id="automation.W001",
+        ),
+        Warning(
+            advice.about_group(process),
+            hint="Let it run as often at once as its group allows, or let the group allow more.",
+            id="automation.W002",
+        ),
+        Warning(
+            advice.about_messages(process),
+            hint="Raise Q_CLUSTER['retry'], or lower the time limit.",
+            id="automation.W003",
+        ),
+        Warning(
+            advice.about_sqlite(process),
+            hint="Use PostgreSQL, @process(atomic=False), or a shorter time limit.",
+            id="automation.W004",
+        ),
+    ]
+    for message in found:
+        message.obj = process
+    return [message for message in found if message.msg]

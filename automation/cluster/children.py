@@ -1,0 +1,140 @@
+"""Child processes that die with their parent, and of whose death the parent hears."""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import current_process
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.db import connections
+
+logger = logging.getLogger(__name__)
+
+_LINUX = sys.platform == "linux"
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+#: What a child inherited and must neither use nor close: kept, so that nothing collects it.
+_inherited: list[Any] = []
+
+
+class Child:
+    """A forked process."""
+
+    def __init__(self, name: str, main: Callable[[], object], *, own_group: bool = False) -> None:
+        """`own_group`: it leads a process group, so that it can be killed with what it started."""
+        self.name, self.own_group = name, own_group
+        self.exit_code: int | None = None
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            current_process().name = name  # django-q2 shows it
+            _live(main, parent, own_group=own_group)
+
+    @property
+    def is_alive(self) -> bool:
+        if self.exit_code is None:
+            with suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.exit_code = os.waitstatus_to_exitcode(status)
+        return self.exit_code is None
+
+    def signal(self, number: int) -> None:
+        if self.is_alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, and with it what it started and left in its group."""
+        with suppress(ProcessLookupError, PermissionError):
+            if self.own_group:
+                os.killpg(self.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+
+
+def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoReturn:
+    """What a child does between its fork and its end: nothing of its parent's runs in it."""
+    code = 1
+    try:
+        if own_group:
+            os.setpgid(0, 0)
+        _die_with(parent)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        forget_connections()
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    if _LINUX:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # It died before that was said.
+        os._exit(1)
+
+
+def forget_connections() -> None:
+    """A child has connections of its own; those of its parent it leaves alone, open as they are."""
+    for connection in connections.all(initialized_only=True):
+        _inherited.append(connection.connection)
+        connection.connection = None
+
+
+def adopt_orphans() -> None:
+    """Let what a dead child leaves behind become this process's own, on Linux."""
+    if _LINUX:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def kill_orphans(known: set[int]) -> None:
+    """Kill and reap every child that is not `known`, on Linux."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    while _LINUX and (strange := set(map(int, children.read_text().split())) - known):
+        for pid in strange:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+class Wakeup:
+    """Becomes readable when a signal arrives, so that a wait ends; notes which ones did."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._reader, writer = socket.socketpair()
+        self._reader.setblocking(False)
+        writer.setblocking(False)
+        self._writer = writer
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+            signal.siginterrupt(number, False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def signals(self) -> list[int]:
+        """Those that arrived since."""
+        try:
+            return list(self._reader.recv(4096))
+        except BlockingIOError:
+            return []

@@ -1,0 +1,107 @@
+"""The clock: sleeps until something is due, and starts it. A process of its own."""
+
+import logging
+import signal
+from datetime import datetime
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from django.db import Error, connection
+from django.utils import timezone
+
+from automation.cluster import lease, project_schedules
+from automation.cluster.children import Wakeup
+from automation.engine import clock, recovery
+from automation.engine.patience import is_away
+from automation.models import Node
+from automation.queue import notify, schedules
+from automation.queue.messages import serves_executions
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks where nobody says that a schedule has changed, and where somebody does.
+LOOK, LOOK_BESIDE_LISTENING = 1, 10
+#: Seconds between looks at what dead nodes and lost messages left behind.
+HOUSEKEEPING = 5
+#: Seconds until a database that is away, or a process that somebody holds, is tried again.
+PAUSE = 0.5
+
+
+class Clock:
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT)
+        self.listener: notify.Listener | None = None
+        self.kept_house_at = -HOUSEKEEPING * 1.0
+        self.is_stopping = False
+        self.nodes: set[int] = set()
+
+    def main(self) -> None:
+        """Run until the parent says otherwise."""
+        while not self.is_stopping:
+            try:
+                pause = self._turn()
+            except Error as error:
+                pause = self._get_over(error)
+            self._wait(pause)
+
+    def _turn(self) -> float:
+        """Start what is due; return for how many seconds nothing is."""
+        if self.listener is None and notify.can_listen():
+            self.listener = notify.Listener()
+        if self.listener is not None:
+            self.listener.heard()
+        is_all = clock.start_due() if serves_executions() else True
+        project_schedules.start_due()
+        if serves_executions() and lease.now() - self.kept_house_at >= HOUSEKEEPING:
+            self._keep_house()
+        self.pipe.send(lease.now())
+        return self._until_next() if is_all else PAUSE
+
+    def _keep_house(self) -> None:
+        self.kept_house_at = lease.now()
+        recovery.mark_all_lost()
+        recovery.requeue_forgotten()
+        recovery.skip_what_no_node_knows()
+        nodes = set(Node.objects.live().values_list("pk", flat=True))
+        if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
+            schedules.sync_all()
+        self.nodes = nodes
+
+    def _until_next(self) -> float:
+        can_hear = self.listener is not None and not self.listener.is_deaf
+        longest = LOOK_BESIDE_LISTENING if can_hear else LOOK
+        longest = min(longest, HOUSEKEEPING)
+        of_processes = schedules.next_due() if serves_executions() else None
+        dues = [at for at in (of_processes, project_schedules.next_due()) if at]
+        return min([longest, *(_seconds_until(at) for at in dues)])
+
+    def _wait(self, seconds: float) -> None:
+        waited_for: list[Any] = [self.wakeup.fileno(), self.pipe]
+        if self.listener is not None:
+            waited_for.append(self.listener.fileno())
+        wait(waited_for, max(seconds, 0.0))
+        self.wakeup.signals()  # The parent has them too, and says what to do.
+        while self.pipe.poll():
+            self.pipe.recv()
+            self.is_stopping = True
+
+    def _get_over(self, error: Exception) -> float:
+        """Go on in a moment; return in how many seconds."""
+        if not is_away(error):  # Whatever it is about one row, the others come due.
+            logger.exception("The clock stumbled; it goes on.")
+            return PAUSE
+        logger.warning("The clock waits for the database: %s", str(error).strip())
+        connection.close()
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+        return PAUSE
+
+
+def _seconds_until(at: datetime) -> float:
+    return (at - timezone.now()).total_seconds()
+
+
+def main(pipe: Connection) -> None:
+    Clock(pipe).main()

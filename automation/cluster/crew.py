@@ -1,0 +1,122 @@
+"""The workers as their dispatcher sees them: what each runs, and since when."""
+
+import logging
+import signal
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from automation.cluster import lease, worker
+from automation.cluster.children import Child
+from automation.engine.claims import Claim
+from automation.engine.context import CANCEL_SIGNAL, DEAF_GRACE
+from automation.models import LogLine
+from automation.queue.messages import Ordinary
+
+logger = logging.getLogger(__name__)
+
+#: Log lines of a run that are kept until they are written; what is over it comes at its end.
+KEPT_LINES = 1_000
+
+
+@dataclass
+class Run:
+    """A piece of work that a worker has."""
+
+    work: Claim | Ordinary
+    handed_at: float = field(default_factory=lease.now)
+    begun_at: float | None = None
+    time_limit: int | None = None  # seconds
+    #: When its worker is killed, and why.
+    kill_at: float | None = None
+    is_cancelled: bool = False
+    lines: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    progress: dict[str, Any] | None = None
+
+    @property
+    def claim(self) -> Claim | None:
+        return self.work if isinstance(self.work, Claim) else None
+
+    def begin(self, time_limit: int | None) -> None:
+        self.begun_at, self.time_limit = lease.now(), time_limit
+        self.kill_at = None
+        if time_limit is not None:
+            self.kill_at = self.begun_at + time_limit + DEAF_GRACE
+
+
+class Worker:
+    """One worker process and its pipe."""
+
+    def __init__(self, number: int, others: "list[Worker]") -> None:
+        self.pipe, its_end = Pipe()
+        self.run: Run | None = None
+        #: It was told to go, was killed by us, or goes by itself.
+        self.is_leaving = False
+        elsewhere = [other.pipe for other in others]
+        self.child = Child(
+            f"worker {number}",
+            lambda: _be_worker(self.pipe, its_end, elsewhere),
+            own_group=True,
+        )
+        its_end.close()
+
+    @property
+    def is_idle(self) -> bool:
+        return self.run is None and not self.is_leaving
+
+    def hand(self, work: Claim | Ordinary) -> None:
+        self.run = Run(work)
+        try:
+            self.pipe.send(work)
+        except OSError:  # It died just now; the look at the dead finds it.
+            logger.debug("%s took no work.", self.child.name)
+
+    def heard(self) -> Run | None:
+        """Take in what it says; return the run that has ended, if one has."""
+        ended = None
+        try:
+            while self.pipe.poll():
+                word, value = self.pipe.recv()
+                if word in (worker.DONE, worker.LEAVING):
+                    ended, self.run = self.run, None
+                    self.is_leaving |= word == worker.LEAVING
+                elif self.run is not None:
+                    self._note(self.run, word, value)
+        except (EOFError, OSError):
+            pass
+        return ended
+
+    def _note(self, run: Run, word: str, value: Any) -> None:
+        if word == worker.BEGUN:
+            run.begin(value)
+        elif word == worker.LINE:
+            run.lines.append(value)
+        elif word == worker.PROGRESS:
+            run.progress = value
+
+    def cancel(self) -> None:
+        """Interrupt what it runs; after a grace it is killed."""
+        if self.run and not self.run.is_cancelled:
+            self.run.is_cancelled = True
+            self.run.kill_at = lease.now() + DEAF_GRACE
+            self.child.signal(CANCEL_SIGNAL)
+
+    def dismiss(self) -> None:
+        """Let it go when it is idle."""
+        self.is_leaving = True
+        try:
+            self.pipe.send(worker.STOP)
+        except OSError:
+            self.child.signal(signal.SIGKILL)
+
+    def kill(self) -> None:
+        self.is_leaving = True
+        self.child.kill()
+
+
+def _be_worker(dispatchers_end: Connection, pipe: Connection, others: list[Connection]) -> None:
+    # With these open in a brother, a worker would not see the end of its dispatcher.
+    for inherited in (dispatchers_end, *others):
+        inherited.close()
+    worker.main(pipe)

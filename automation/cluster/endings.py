@@ -1,0 +1,111 @@
+"""What a dispatcher writes of runs: how those ended that could not say so, and how others go on."""
+
+import logging
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from automation.cluster import lease, results
+from automation.cluster.crew import Run
+from automation.engine import ending
+from automation.engine.claims import Claim
+from automation.engine.context import save_lines
+from automation.models import Execution, Process, Status, reasons
+from automation.queue import messages
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """A worker died while it had work."""
+
+    run: Run
+    exit_code: int | None
+    at: float
+    is_stopped: bool  # because its node was, and could not wait any longer
+
+    @property
+    def cause(self) -> str:
+        code = self.exit_code
+        if code is None or code >= 0:
+            return f"exit code {code}"
+        try:
+            return f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            return f"signal {-code}"
+
+
+def unbegun(claim: Claim) -> Death:
+    """What is to be given back, as if its worker had died before it called the function."""
+    return Death(run=Run(claim), exit_code=None, at=lease.now(), is_stopped=False)
+
+
+def record(death: Death) -> messages.Ordinary | None:
+    """Write what became of the work of a dead worker; return what is left to do of it."""
+    if isinstance(death.run.work, Claim):
+        _record_execution(death, death.run.work)
+        return None
+    return _record_ordinary(death, death.run.work)
+
+
+def _record_execution(death: Death, claim: Claim) -> None:
+    if death.run.begun_at is None:
+        Execution.objects.all().release([claim.token])
+        return
+    status, columns = _how_it_ended(death)
+    columns["exit_code"] = death.exit_code
+    try:
+        with transaction.atomic():
+            Process.objects.lock().filter(pk=claim.execution.process_id or 0).first()
+            ending.end(claim.execution, status, token=claim.token, **columns)
+            save_lines(claim.execution.pk, list(death.run.lines))
+    except ending.ClaimLostError:  # It had ended well, or another node has it.
+        return
+    logger.warning("%s: %s (%s).", claim.execution, status.label, death.cause)
+
+
+def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:
+    run = death.run
+    if run.is_cancelled:
+        return Status.CANCELLED, {"reason": reasons.CANCELLED}
+    begun = death.at if run.begun_at is None else run.begun_at
+    if run.time_limit is not None and death.at - begun >= run.time_limit:
+        told = f"It ran longer than its time limit of {run.time_limit} s, and was killed."
+        columns = {"reason": reasons.DEAF, "error_message": told}
+        return Status.TIMED_OUT, {**columns, "result": {"success": False, "error": told}}
+    if death.is_stopped:
+        return Status.LOST, {"reason": reasons.NODE_STOPPED}
+    return Status.LOST, {"reason": reasons.WORKER_DIED, "reason_data": {"how": death.cause}}
+
+
+def _record_ordinary(death: Death, work: messages.Ordinary) -> messages.Ordinary | None:
+    """A worker records it: that runs code of the project, which may kill whoever calls it."""
+    if work.epitaph:
+        if death.run.begun_at is None:
+            return work
+        results.record_plainly(work.message, work.epitaph)
+    elif death.run.begun_at is None or death.is_stopped:
+        messages.give_back_ordinary([work.message])
+    else:
+        return work._replace(epitaph=_epitaph(death))
+    return None
+
+
+def _epitaph(death: Death) -> str:
+    run = death.run
+    if run.time_limit is not None and death.at - (run.begun_at or death.at) >= run.time_limit:
+        return f"Task exceeded maximum timeout value ({run.time_limit} seconds), and was killed"
+    return f"Its worker died ({death.cause})."
+
+
+def write_live(run: Run, claim: Claim) -> None:
+    """Let others see how far a run is that goes on."""
+    if run.lines:
+        save_lines(claim.execution.pk, list(run.lines))
+        run.lines.clear()
+    if run.progress is not None:
+        Execution.objects.all().held_with([claim.token]).update(**run.progress)
+        run.progress = None

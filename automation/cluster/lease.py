@@ -1,0 +1,15 @@
+"""The promise that a node gives for what it runs, and the clock it is kept by."""
+
+import time
+
+from automation.engine.lease import GIVE_UP, RENEW, length
+
+__all__ = ["GIVE_UP", "KILL", "RENEW", "length", "now"]
+
+#: The share of the lease after which, unrenewed, the parent kills the dispatcher.
+KILL = 0.85
+
+
+def now() -> float:
+    """Seconds on a clock that goes on while the host is suspended, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,0 +1,124 @@
+"""This node: its name, and what it tells the database of itself."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+from uuid import uuid4
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from automation import registry
+from automation.conf import release
+from automation.engine import recovery
+from automation.models import Node, reasons
+from automation.queue.messages import queue_name, serves_executions
+from automation.schedule import ScheduleError
+
+logger = logging.getLogger(__name__)
+
+
+def new_name() -> str:
+    """Host and process id, and a part that a later process of that id has not."""
+    return f"{socket.gethostname()[:150]}:{os.getpid()}-{uuid4().hex[:4]}"
+
+
+def register(name: str, pid: int, workers: int) -> int:
+    """Write the row of this node; return its id. One that is there goes on."""
+    known = Node.objects.filter(name=name).values_list("pk", flat=True).first()
+    if known is not None:
+        return int(known)
+    node = Node(
+        name=name,
+        host=socket.gethostname()[:150],
+        pid=pid,
+        pid_space=_pid_space(),
+        cluster=queue_name(),
+        workers=workers,
+        release=release(),
+        functions=_functions(),
+        defaults=_defaults(),
+    )
+    node.save()
+    _warn_of_other_defaults(node)
+    return int(node.pk)
+
+
+def stopped(pk: int) -> None:
+    Node.objects.filter(pk=pk).update(stopped_at=Now(), seen_at=Now())
+
+
+def bury_the_dead(own_name: str, own_pid: int) -> None:
+    """Give up what ran on nodes of which it is certain that they are dead, without awaiting a lease.
+
+    Those of this host whose processes are gone (or whose id is now ours: in a container that is
+    started again); on SQLite all others, as this node alone holds the lock of the file.
+    """
+    others = Node.objects.filter(stopped_at__isnull=True).exclude(name=own_name)
+    is_alone = connection.vendor == "sqlite"
+    if not is_alone:
+        others = others.filter(pid_space=_pid_space()).exclude(pid_space="")
+    for node in others:
+        if is_alone or node.pid == own_pid or not _lives(node.pid):
+            lost = recovery.mark_lost_of_node(node.name, reasons.NODE_DIED)
+            Node.objects.filter(pk=node.pk).update(stopped_at=Now())
+            logger.warning("Node %s died; it was running %s executions.", node.name, lost)
+
+
+def _pid_space() -> str:
+    """Where a process id means something: the boot of the host, and the namespace; "" if unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _is_no_zombie(pid)
+
+
+def _is_no_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _functions() -> list[str]:
+    """What it can run: nothing where it serves another queue than that of executions."""
+    if not serves_executions():
+        return []
+    return [key for f in registry.all_functions() for key in (f.key, *f.options.aliases)]
+
+
+def _defaults() -> dict[str, str]:
+    found = {}
+    for function in registry.all_functions():
+        try:
+            found[function.key] = function.default_cron
+        except ScheduleError as error:
+            found[function.key] = f"({error})"
+    return found
+
+
+def _warn_of_other_defaults(node: Node) -> None:
+    """Nodes that declare different default rules would move a process's schedule to and fro."""
+    for other in Node.objects.live().exclude(pk=node.pk):
+        for key, rule in node.defaults.items():
+            if other.defaults.get(key, rule) != rule:
+                logger.warning(
+                    "%s: the default rule here is %r, on node %s it is %r. The schedule stays as it "
+                    "is until they agree.",
+                    key,
+                    rule,
+                    other.name,
+                    other.defaults[key],
+                )

@@ -1,0 +1,66 @@
+"""The postman: sends notices that are due, one mail at a time, each from a process of its own.
+
+So a mail server that does not answer holds up nothing: no worker, no dispatcher, no clock.
+"""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from uuid import UUID
+
+from automation.cluster import lease
+from automation.cluster.children import Child
+from automation.cluster.worker import settle_connection
+from automation.notifications import sending
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks for notices where nobody says that there is one.
+LOOK = 5
+#: Seconds after which a mail is given up with its process: within the lease of its notices.
+KILL_AFTER = sending.TIME_LIMIT + sending.RECORD_WITHIN
+
+
+class Postman:
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.began_at = 0.0
+        self.looked_at: float | None = None
+
+    def look(self, inherited: Sequence[Connection], *, is_told: bool) -> None:
+        """Send what is due, if it is time to; never waits for it.
+
+        `inherited`: what its process has from this one and must not keep open.
+        Raises OperationalError where the database does not answer.
+        """
+        now = lease.now()
+        if self.child is not None:
+            if self.child.is_alive:
+                if now - self.began_at > KILL_AFTER:
+                    logger.warning("The mail server does not answer; the mail is tried later.")
+                    self.child.kill()
+                return
+            self.child, is_told = None, True  # There may be another.
+        if is_told or self.looked_at is None or now - self.looked_at >= LOOK:
+            self.looked_at = now
+            token = sending.take_due()
+            if token is not None:
+                self.began_at = now
+                self.child = Child("postman", partial(_send, token, inherited), own_group=True)
+
+    @property
+    def is_idle(self) -> bool:
+        return self.child is None
+
+    def stop(self) -> None:
+        """What is not sent yet another node sends, or this one when it comes back."""
+        if self.child is not None:
+            self.child.kill()
+
+
+def _send(token: UUID, inherited: Sequence[Connection]) -> None:
+    for pipe in inherited:
+        pipe.close()
+    settle_connection()
+    sending.send(token)

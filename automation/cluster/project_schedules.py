@@ -1,0 +1,72 @@
+"""Schedules that belong to no process: a project's own, fired by django-q2's scheduler.
+
+Each in a call of its own, so that one which cannot be read stops no other.
+"""
+
+import logging
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from django.db.models import Min, Q
+from django.utils import timezone
+from django_q import scheduler
+from django_q.brokers import get_broker
+from django_q.conf import Conf
+from django_q.models import Schedule
+
+from automation.cluster.results import errors_let_out
+from automation.engine.patience import is_away
+from automation.queue import schedules
+
+logger = logging.getLogger(__name__)
+
+
+def start_due() -> None:
+    """Fire what is due. One that cannot be fired is parked, and said."""
+    if not Conf.SCHEDULER:
+        return
+    for pk in _active().filter(next_run__lt=timezone.now()).values_list("pk", flat=True):
+        try:
+            _fire(pk)
+        except Exception as error:
+            if is_away(error):
+                raise  # That is about the database, and passes.
+            _park(pk, error)
+
+
+def _park(pk: int, error: Exception) -> None:
+    row = Schedule.objects.get(pk=pk)
+    Schedule.objects.filter(pk=pk).update(next_run=None)
+    logger.error(
+        "Schedule %s (%s) cannot be fired and is parked: correct it and set its next run. %r",
+        row.pk,
+        row.name or row.func,
+        error,
+    )
+
+
+def next_due() -> datetime | None:
+    if not Conf.SCHEDULER:
+        return None
+    at: datetime | None = _active().aggregate(at=Min("next_run"))["at"]
+    return at
+
+
+def _fire(pk: int) -> None:
+    """Let django-q2's scheduler see this row alone. Raises whatever is wrong with it."""
+    one: Any = SimpleNamespace(objects=Schedule.objects.filter(pk=pk), _meta=Schedule._meta)
+    before, scheduler.Schedule = scheduler.Schedule, one
+    try:
+        with errors_let_out(scheduler):
+            scheduler.scheduler(broker=get_broker())
+    finally:
+        scheduler.Schedule = before
+
+
+def _active() -> Any:
+    """Those that this queue fires, as django-q2 sees it."""
+    mine = Q(cluster=Conf.CLUSTER_NAME)
+    if Conf.CLUSTER_NAME == Conf.PREFIX:
+        mine |= Q(cluster__isnull=True)
+    return schedules.ordinary().exclude(repeats=0).filter(mine)

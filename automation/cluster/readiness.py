@@ -1,0 +1,77 @@
+"""What must be there before a node works: a database with all its tables, and to itself on SQLite."""
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django_q.conf import logger
+
+from automation.cluster.children import Wakeup
+from automation.queue.messages import queue_name, serves_executions
+
+#: Seconds between looks at a database that is not ready.
+PAUSE = 1
+
+
+class NotReadyError(RuntimeError):
+    """The node cannot work here; the text says why."""
+
+
+def wait_for_database(wakeup: Wakeup) -> bool:
+    """Return True once the database answers and has its tables, False if told to stop before."""
+    told = ""
+    while (lacking := _what_is_lacking()) and not _told_to_stop(wakeup):
+        if lacking != told:
+            logger.warning("%s The workers wait.", lacking)
+            told = lacking
+        wait([wakeup.fileno()], PAUSE)
+    return not lacking
+
+
+def _told_to_stop(wakeup: Wakeup) -> bool:
+    return bool({signal.SIGTERM, signal.SIGINT} & set(wakeup.signals()))
+
+
+def _what_is_lacking() -> str:
+    """One sentence; "" for nothing."""
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        connection.close()
+        return f"The database does not answer: {str(error).strip()}"
+    if not plan:
+        return ""
+    named = ", ".join(sorted({migration.app_label for migration, _ in plan}))
+    return f"The database lacks migrations of {named}: run `manage.py migrate`."
+
+
+@contextmanager
+def only_node_of_its_file() -> Iterator[None]:
+    """On SQLite, let no other node work on the same file; elsewhere do nothing.
+
+    Raises NotReadyError where one does.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    # One that serves another queue runs no executions, and is in nobody's way.
+    queue = "" if serves_executions() else f".{queue_name()}"
+    path = Path(f"{connection.settings_dict['NAME']}{queue}.qcluster.lock")
+    with path.open("a") as file:
+        # Or whatever a process function forks would hold it after the node's end.
+        os.register_at_fork(after_in_child=file.close)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NotReadyError(
+                f"Another qcluster works on {connection.settings_dict['NAME']} already. Stop it first; "
+                "for several nodes use PostgreSQL."
+            ) from error
+        yield

@@ -1,0 +1,68 @@
+"""This node as django-q2's `qinfo`, `qmonitor` and `qmemory` show it: a Stat in the cache."""
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.conf import Conf
+from django_q.exceptions import TimeoutException
+from django_q.signing import SignedPackage
+from django_q.status import Stat, Status
+from django_q.timeout import TimeoutHandler
+
+from automation.cluster import lease
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at least; for which one is shown; and until a cache that failed is asked
+#: again.
+EVERY, SHOWN_FOR, PAUSE = 2, 15, 60
+#: Seconds that a cache may take: whoever waits for it renews no lease.
+PATIENCE = 1
+
+
+class Shown:
+    def __init__(self, node: str, pid: int) -> None:
+        """`pid`: of the node's parent."""
+        # Its own __init__ asks django-q2's Sentinel, which is not here.
+        self.stat: Any = Stat.__new__(Stat)
+        Status.__init__(self.stat, pid, cluster_id=uuid5(NAMESPACE_OID, node))
+        self.stat.sentinel, self.stat.tob = os.getpid(), timezone.now()
+        self.stat.broker = Broker()
+        self.not_before = lease.now() if _is_seen_elsewhere(self.stat.broker.cache) else None
+
+    def publish(
+        self, status: Any, *, workers: Sequence[int], in_hand: int, unrecorded: int
+    ) -> None:
+        """Show it, unless that was done just now, or nobody else sees the cache."""
+        if self.not_before is None or lease.now() < self.not_before:
+            return
+        self.stat.status, self.stat.workers = status, list(workers)
+        self.stat.task_q_size, self.stat.done_q_size = in_hand, unrecorded
+        self.stat.timestamp = timezone.now()
+        self.not_before = lease.now() + (EVERY if self._save() else PAUSE)
+
+    def publish_the_end(self) -> None:
+        if self.not_before is not None:
+            self.stat.status, self.stat.workers = Conf.STOPPED, []
+            self._save()
+
+    def _save(self) -> bool:
+        try:
+            with TimeoutHandler(PATIENCE):
+                text = SignedPackage.dumps(self.stat, True)
+                self.stat.broker.set_stat(self.stat.key, text, SHOWN_FOR)
+        except (Exception, TimeoutException) as error:  # Any cache there is: runs go on without.
+            logger.warning("qinfo and qmonitor are shown nothing: %r", error)
+            return False
+        return True
+
+
+def _is_seen_elsewhere(cache: Any) -> bool:
+    return cache is not None and not isinstance(cache, DummyCache | LocMemCache)

@@ -1,0 +1,220 @@
+"""The parent of a node: starts a dispatcher and a clock, and guards them.
+
+It never touches the database once they run, so that nothing there can hold it up.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django_q.conf import Conf, logger
+
+from automation import checks
+from automation.cluster import clock as clock_process
+from automation.cluster import dispatcher, lease, node
+from automation.cluster.children import Child, Wakeup, adopt_orphans, kill_orphans
+from automation.cluster.heartbeat import Heartbeat
+from automation.cluster.readiness import only_node_of_its_file, wait_for_database
+from automation.conf import setting
+from automation.engine import clock
+from automation.models import Process
+from automation.queue import schedules
+from automation.queue.messages import serves_executions
+
+#: Seconds after its grace for a child to end by itself.
+LAST_WORDS = 5
+#: Seconds without a word from the clock, which speaks every few, until it is replaced: at least.
+CLOCK_SILENT = 15
+#: Seconds before a child that died is started again; and how many deaths in how many seconds are
+#: too many.
+BACKOFF, MAX_DEATHS, DEATHS_WITHIN = 0.2, 5, 30
+
+
+class GuardDiedError(RuntimeError):
+    """A part of the node ended by itself again and again."""
+
+
+@dataclass
+class _Part:
+    """A child that the parent keeps alive."""
+
+    name: str
+    main: Callable[[Connection], object]
+    silent_after: float  # seconds
+    pipe: Connection = field(init=False)
+    child: Child = field(init=False)
+    heard_at: float = field(init=False)
+    was_silent: bool = field(init=False, default=False)
+    #: None until it has spoken; `heard_at` is set at its start too, for it needs time to begin.
+    spoke_at: float | None = field(init=False, default=None)
+    deaths: list[float] = field(init=False, default_factory=list)
+
+    def start(self, others: "list[_Part]") -> None:
+        self.pipe, its_end = Pipe()
+        elsewhere = [self.pipe, *(other.pipe for other in others if other is not self)]
+
+        def main() -> None:
+            for inherited in elsewhere:
+                inherited.close()
+            self.main(its_end)
+
+        self.child = Child(self.name, main)
+        its_end.close()
+        self.heard_at, self.spoke_at = lease.now(), None
+
+    def hear(self) -> None:
+        try:
+            while self.pipe.poll():
+                self.spoke_at = self.pipe.recv()
+                self.heard_at = max(self.heard_at, self.spoke_at)
+        except (EOFError, OSError):
+            pass
+
+    def tell(self, word: Any) -> None:
+        try:
+            self.pipe.send(word)
+        except OSError:  # It is gone.
+            logger.debug("%s heard nothing.", self.name)
+
+
+def run(*, run_once: bool = False, grace: float | None = None) -> None:
+    """Run a node until a signal ends it; with `run_once`, until nothing is left to do.
+
+    `grace`: seconds that running work gets after the signal. Raises GuardDiedError, so that a
+    service manager sees a failure and starts everything again, and NotReadyError.
+    """
+    wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+    adopt_orphans()
+    with ExitStack() as stack:
+        logger.info("Q Cluster %s starting.", Conf.CLUSTER_NAME)
+        stack.enter_context(only_node_of_its_file())
+        if not wait_for_database(wakeup):
+            return
+        if serves_executions():
+            prepare()
+        connections.close_all()  # No child inherits an open one.
+        seconds = float(setting("STOP_GRACE")) if grace is None else grace
+        _Family(wakeup, grace=seconds, run_once=run_once).main()
+
+
+def prepare() -> None:
+    for change in schedules.sync_all():
+        logger.info("Schedule of %s: %s.", change.name, change.what)
+    for process in Process.objects.all():
+        _log_next_run(process)
+    for message in checks.check_processes(databases=[DEFAULT_DB_ALIAS]):
+        logger.warning("%s", message)
+    clock.tick()
+
+
+def _log_next_run(process: Process) -> None:
+    next_run = process.next_run
+    if process.is_broken:
+        logger.warning("%s: its function %s is not in the code.", process, process.function)
+    if next_run is not None:
+        logger.info("%s: next run %s (%s).", process, next_run.isoformat(), process.timezone)
+
+
+class _Family:
+    """The parent's children, and their life."""
+
+    def __init__(self, wakeup: Wakeup, *, grace: float, run_once: bool) -> None:
+        self.wakeup, self.grace = wakeup, grace
+        name, pid, workers = node.new_name(), os.getpid(), int(Conf.WORKERS)
+
+        def dispatch(pipe: Connection) -> None:
+            dispatcher.main(
+                dispatcher.Order(node=name, pid=pid, workers=workers, pipe=pipe, drain=run_once)
+            )
+
+        length = lease.length()
+        patience = length.total_seconds() * lease.KILL if length else float("inf")
+        self.dispatcher = _Part("dispatcher", dispatch, patience)
+        self.parts = [self.dispatcher]
+        if not run_once:
+            silent_after = max(length.total_seconds() if length else 60.0, CLOCK_SILENT)
+            self.parts.append(_Part("clock", clock_process.main, silent_after))
+        self.heartbeat = Heartbeat()
+        self.stop_by: float | None = None
+        self.is_announced = False
+
+    def main(self) -> None:
+        try:
+            for part in self.parts:
+                part.start([p for p in self.parts if hasattr(p, "pipe")])
+            while not self._is_over:
+                self._look()
+                wait([self.wakeup.fileno(), *(part.pipe for part in self.parts)], 0.5)
+            logger.info("Q Cluster %s has stopped.", Conf.CLUSTER_NAME)
+        finally:
+            for part in self.parts:
+                part.child.kill()
+            self.heartbeat.stop()
+            kill_orphans(set())
+
+    @property
+    def _is_over(self) -> bool:
+        return self.stop_by is not None and not any(part.child.is_alive for part in self.parts)
+
+    def _look(self) -> None:
+        for number in self.wakeup.signals():
+            if number in (signal.SIGTERM, signal.SIGINT):
+                self._stop(self.grace if self.stop_by is None else 0)
+        for part in self.parts:
+            part.hear()
+        if self.dispatcher.spoke_at is not None and not self.is_announced:
+            self.is_announced = True
+            logger.info("Q Cluster %s running.", Conf.CLUSTER_NAME)
+        for part in self.parts:
+            self._guard(part)
+        if self.stop_by is None and len(self.parts) > 1:  # With `run_once` there is no clock.
+            self.heartbeat.look([part.spoke_at for part in self.parts])
+
+    def _guard(self, part: _Part) -> None:
+        if not part.child.is_alive:
+            self._bury(part)
+        elif lease.now() - part.heard_at > part.silent_after:
+            logger.error("The %s is silent; it is killed.", part.name)
+            part.was_silent = True
+            part.child.kill()
+        elif self.stop_by is not None and lease.now() > self.stop_by:
+            part.child.kill()
+
+    def _stop(self, grace: float) -> None:
+        logger.info("Q Cluster %s stopping.", Conf.CLUSTER_NAME)
+        self.stop_by = lease.now() + grace + LAST_WORDS
+        for part in self.parts:
+            part.tell(grace)
+
+    def _bury(self, part: _Part) -> None:
+        # A dead dispatcher's workers died with it; what they started has come to this process.
+        living = {p.child.pid for p in self.parts if p.child.is_alive}
+        kill_orphans(living | self.heartbeat.pids)
+        if self.stop_by is not None:
+            return
+        if part.child.exit_code == 0 and part is self.dispatcher:
+            self._stop(0)  # It drained the queue.
+            return
+        logger.critical("The %s died (%s).", part.name, part.child.exit_code)
+        if part.was_silent:  # Not its fault: it waits for the database, however long.
+            part.was_silent = False
+        else:
+            self._count_death(part)
+        time.sleep(BACKOFF * max(1, len(part.deaths)))
+        part.pipe.close()
+        part.start(self.parts)
+
+    def _count_death(self, part: _Part) -> None:
+        now = lease.now()
+        part.deaths = [at for at in part.deaths if now - at < DEATHS_WITHIN] + [now]
+        if len(part.deaths) >= MAX_DEATHS:
+            raise GuardDiedError(
+                f"The {part.name} died {MAX_DEATHS} times within {DEATHS_WITHIN} s; the lines above "
+                "say why."
+            )

@@ -1,0 +1,1 @@
+"""What the engine does: launch, claim, run, tick, recover."""

@@ -1,0 +1,116 @@
+"""cancel and retry: what a person does to an execution that waits, runs or has ended."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from automation import registry
+from automation.engine import ending
+from automation.models import Execution, ExecutionQuerySet, Kind, Process, Status, reasons
+from automation.queue import messages
+from automation.queue.notify import CANCEL, notify
+
+
+class CancelError(ValueError):
+    """The execution cannot be cancelled any more; the text says why."""
+
+
+class RetryError(ValueError):
+    """The execution cannot be tried again; the text says why."""
+
+
+@transaction.atomic
+def cancel(
+    execution: Execution, *, by: AbstractBaseUser | None = None, by_name: str = ""
+) -> Execution:
+    """Stop an execution: one that waits at once, one that runs within seconds.
+
+    Its worker is interrupted by an exception, and killed 3 s later if that did not end it. Returns
+    it as it stands now. Raises CancelError for one that has ended.
+    """
+    Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    rows = Execution.objects.filter(pk=execution.pk)
+    who = {
+        "cancel_requested_at": Now(),
+        "cancel_requested_by": by,
+        "cancel_requested_by_name": by_name or (by.get_username() if by else ""),
+    }
+    if rows.filter(status=Status.PENDING).cancel(reasons.CANCELLED, **who):
+        messages.delete([execution.message])
+    elif not rows.filter(status=Status.RUNNING).update(**who):
+        execution.refresh_from_db()
+        told = _("%(execution)s has ended already: %(status)s.")
+        status = execution.get_status_display()
+        raise CancelError(told % {"execution": execution, "status": status})
+    notify(CANCEL)
+    execution.refresh_from_db()
+    return execution
+
+
+def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None) -> int:
+    """Stop those of the executions that have not ended; return how many."""
+    cancelled = 0
+    for execution in executions.filter(status__in=[Status.PENDING, Status.RUNNING]).order_by("pk"):
+        try:
+            cancel(execution, by=by)
+        except CancelError:  # It ended meanwhile.
+            continue
+        cancelled += 1
+    return cancelled
+
+
+@transaction.atomic
+def retry(execution: Execution, **who: Any) -> Execution:
+    """Try an ended execution again, with the parameters it had; return the new one.
+
+    `who`: `requested_by` and `requested_by_name`. Raises RetryError where that cannot be.
+    """
+    process = Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    execution.refresh_from_db()
+    refusal = why_not_retry(execution)
+    if process is None or refusal:
+        raise RetryError(refusal)
+    user = who.get("requested_by")
+    name = who.pop("requested_by_name", "") or (user.get_username() if user else "")
+    return ending.again(
+        execution,
+        process,
+        attempt=execution.attempt + 1,
+        delay=timedelta(0),
+        requested_by_name=name,
+        **who,
+    )
+
+
+def why_not_retry(execution: Execution) -> str:
+    """The sentence that says why this execution cannot be tried again; "" if it can."""
+    if not execution.is_final:
+        return _("It has not ended yet.")
+    if execution.kind != Kind.RUN:
+        return _("Only runs are tried again, not previews or undoings.")
+    if execution.process_id is None:
+        return _("Its process was deleted.")
+    if execution.status == Status.COMPLETED:
+        return _("It completed: run the process again instead.")
+    if (
+        execution.status == Status.MISSED
+        or execution.occurrences > 1
+        or _has_no_parameters(execution)
+    ):
+        return _("It never began: run the process instead.")
+    if registry.find(execution.function) is None:
+        return _("The function %(function)s is not in the code.") % {"function": execution.function}
+    waiting = execution.retries.filter(status__in=[Status.PENDING, Status.RUNNING]).first()
+    if waiting is not None:
+        return _("It is tried again already: %(retry)s.") % {"retry": waiting}
+    return ""
+
+
+def _has_no_parameters(execution: Execution) -> bool:
+    """It was skipped before it got any."""
+    without = {reasons.FUNCTION_GONE, reasons.PARAMETERS_REFUSED}
+    return execution.status == Status.SKIPPED and execution.reason in without

@@ -1,0 +1,174 @@
+"""Change rows: what a run says it changed, to be shown and to be undone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Field, Model, QuerySet
+from django.utils.translation import gettext as _
+
+from automation import registry
+from automation.engine.launch import launch
+from automation.models import Execution, Kind, Process, Status, Trigger
+from automation.registry import ProcessFunction
+from automation.run import Run
+
+#: Change rows that are shown of one run; their number is shown beside.
+SHOWN = 100
+
+
+class UndoError(ValueError):
+    """This execution cannot be undone; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeRows:
+    """What one run changed, or would have changed."""
+
+    title: str
+    total: int
+    fields: "list[Field[Any, Any]]"
+    rows: list[dict[str, Any]]  # by the fields' column names
+
+    @property
+    def columns(self) -> list[str]:
+        return [str(field.verbose_name) for field in self.fields]
+
+    @property
+    def cells(self) -> list[list[Any]]:
+        return [[row.get(field.attname) for field in self.fields] for row in self.rows]
+
+
+def written_by(execution: Execution, function: ProcessFunction | None = None) -> ChangeRows | None:
+    """Return the change rows of an execution; None where its function declares none."""
+    function = function or registry.find(execution.function)
+    model = function.options.changes if function else None
+    if model is None:
+        return None
+    rows = _rows(model, execution)
+    shown = [_columns_of(row) for row in rows.order_by("pk")[:SHOWN]]
+    return _change_rows(model, rows.count(), shown)
+
+
+def of(execution: Execution) -> ChangeRows | None:
+    """The same, and of a preview those that were rolled back."""
+    function = registry.find(execution.function)
+    model = function.options.changes if function else None
+    if model is None or not execution.is_preview:
+        return written_by(execution, function)
+    kept: Mapping[str, Any] = execution.previewed or {"total": 0, "rows": []}
+    fields = _fields(model)
+    shown = [
+        {field.attname: _as_python(field, row.get(field.attname)) for field in fields}
+        for row in kept["rows"]
+    ]
+    return _change_rows(model, kept["total"], shown)
+
+
+def as_json(rows: ChangeRows | None) -> dict[str, Any] | None:
+    """Return the rows as a preview keeps them and commands print them."""
+    if rows is None:
+        return None
+    return {"total": rows.total, "rows": json.loads(json.dumps(rows.rows, default=_plain))}
+
+
+def _plain(value: Any) -> str:
+    # Not Django's encoder: it cuts microseconds off.
+    return str(value.isoformat() if isinstance(value, date | time) else value)
+
+
+def undo(function: ProcessFunction, run: Run) -> Any:
+    """Call the function's `undo` with the change rows of the execution that `run` undoes."""
+    undone, options = run.execution.undo_of, function.options
+    if undone is None or options.undo is None or options.changes is None:
+        raise UndoError(_("What it was to undo, or the way to do so, is gone."))
+    return options.undo(run, _rows(options.changes, undone))
+
+
+@transaction.atomic
+def launch_undo(execution: Execution, **options: Any) -> Execution:
+    """Launch the undoing of an execution; `options` are those of `launch`.
+
+    Raises UndoError where there is nothing to undo, or no way to.
+    """
+    process = Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    execution.refresh_from_db()
+    refusal = why_not_undo(execution)
+    if process is None or refusal:
+        raise UndoError(refusal)
+    return launch(process, trigger=Trigger.MANUAL, kind=Kind.UNDO, undo_of=execution, **options)
+
+
+def why_not_undo(execution: Execution) -> str:
+    """The sentence that says why this execution cannot be undone; "" if it can."""
+    refusal = _why_never(execution)
+    if refusal:
+        return refusal
+    undoing = Execution.objects.undoings().filter(undo_of=execution).first()
+    if undoing is not None:
+        return _("%(undoing)s undid it, or is about to.") % {"undoing": undoing}
+    function = registry.get(execution.function)
+    if function.options.changes and _rows(function.options.changes, execution).exists():
+        return ""
+    return _("It changed nothing that could be put back.")
+
+
+def why_not_apply(execution: Execution) -> str:
+    """The sentence that says why this execution is no preview to run for real; "" if it is."""
+    if not execution.is_preview or execution.status != Status.COMPLETED:
+        return _("Only a preview that was completed can be applied.")
+    return _why_not_by_its_process(execution)
+
+
+def _why_not_by_its_process(execution: Execution) -> str:
+    """Why its process would not run the function that this execution ran; "" if it would."""
+    if execution.process is None:
+        return _("Its process was deleted.")
+    if registry.find(execution.process.function) is not registry.find(execution.function):
+        return _("Its process runs another function now.")
+    return ""
+
+
+def _why_never(execution: Execution) -> str:
+    if execution.kind == Kind.PREVIEW:
+        return _("It was a preview: nothing of it was kept.")
+    if execution.kind == Kind.UNDO:
+        return _("It is an undoing itself: run the process again instead.")
+    if not execution.is_final:
+        return _("It has not ended yet.")
+    if refusal := _why_not_by_its_process(execution):
+        return refusal
+    function = registry.find(execution.function)
+    if function is None or function.options.undo is None:
+        return _("The function %(function)s has no undo.") % {"function": execution.function}
+    return ""
+
+
+def _as_python(field: "Field[Any, Any]", kept: Any) -> Any:
+    """The value of a field; as it was kept where that is none any more: the model was changed."""
+    try:
+        return field.to_python(kept)
+    except (ValidationError, ValueError, TypeError):
+        return kept
+
+
+def _rows(model: type[Model], execution: Execution) -> QuerySet[Any]:
+    return model._default_manager.filter(execution_id=execution.pk)
+
+
+def _columns_of(row: Model) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in _fields(type(row))}
+
+
+def _fields(model: type[Model]) -> "list[Field[Any, Any]]":
+    fields = model._meta.concrete_fields
+    return [field for field in fields if not field.primary_key and field.name != "execution"]
+
+
+def _change_rows(model: type[Model], total: int, rows: list[dict[str, Any]]) -> ChangeRows:
+    title = str(model._meta.verbose_name_plural)
+    return ChangeRows(title=title, total=total, fields=_fields(model), rows=rows)

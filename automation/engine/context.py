@@ -1,0 +1,229 @@
+"""What surrounds a process function while it runs: its limits and its log."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any, Self
+
+from django.db import Error, connection
+
+from automation.engine.text import storable
+from automation.models import Execution, LogLine
+
+#: What a run's log may hold; what is over it is cut, and said.
+MAX_LINES = 1_000
+MAX_LINE_LENGTH = 4_000  # characters
+
+#: Seconds for which code may go on after its time limit was raised in it.
+DEAF_GRACE = 3
+
+#: The message, and the traceback where one was logged.
+_FORMATTER = logging.Formatter("%(message)s")
+
+RUN_LOGGER = logging.getLogger("automation.run")
+
+
+class Interrupted(BaseException):  # no Error: `except Exception` must not stop it
+    """The run has to end now."""
+
+
+class TimeLimitExceeded(Interrupted):
+    """The function ran longer than its process allows."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"It ran longer than its time limit of {seconds} s.")
+
+
+class RunCancelled(Interrupted):
+    """A person stopped it."""
+
+    def __init__(self) -> None:
+        super().__init__("It was cancelled.")
+
+
+#: What tells a worker that a person cancelled the run it is in.
+CANCEL_SIGNAL = signal.SIGUSR1
+
+
+class Interruptions:
+    """Raises inside a block what has to end it: the time limit, or a person. Main thread only.
+
+    Code that swallows even that is given a few more seconds; then this process kills itself, so
+    that the run is over before its lease lets another start.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self.happened = False
+
+    def __enter__(self) -> Self:
+        self._before = {
+            signal.SIGALRM: signal.signal(signal.SIGALRM, self._on_alarm),
+            CANCEL_SIGNAL: signal.signal(CANCEL_SIGNAL, self._on_cancel),
+        }
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, DEAF_GRACE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        if self.happened:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._interrupt(TimeLimitExceeded(self.seconds))
+
+    def _on_cancel(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.happened:
+            signal.setitimer(signal.ITIMER_REAL, DEAF_GRACE, DEAF_GRACE)
+            self._interrupt(RunCancelled())
+
+    def _interrupt(self, error: Interrupted) -> None:
+        self.happened = True
+        raise error
+
+
+#: The driver's connection that `clean_session` cleaned last, and its limit for statements (s).
+_cleaned: tuple[Any, int] = (None, 0)
+
+
+def clean_session(seconds: int) -> None:
+    """Forget what an earlier run left in the database session, and limit statements to `seconds`.
+
+    PostgreSQL's DISCARD ALL, in parts that go through in one round trip together with the limit.
+    """
+    global _cleaned
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; "
+            "SELECT pg_advisory_unlock_all(); DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; "
+            f"SET statement_timeout = {int(seconds * 1000)}"
+        )
+    _cleaned = connection.connection, seconds
+
+
+@contextmanager
+def statement_limit(seconds: int) -> Iterator[None]:
+    """On PostgreSQL, end a statement inside the block after `seconds`.
+
+    Python handles no signal while it waits for one: it would be ended too late.
+    """
+    if connection.vendor != "postgresql" or _cleaned == (connection.connection, seconds):
+        yield
+        return
+    scope = "LOCAL" if connection.in_atomic_block else "SESSION"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {scope} statement_timeout = {int(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        if scope == "SESSION":
+            with suppress(Error), connection.cursor() as cursor:
+                cursor.execute("RESET statement_timeout")
+
+
+class LeftOpenError(RuntimeError):
+    """The function ended, and the transaction that it began did not."""
+
+
+@contextmanager
+def transactions_as_found() -> Iterator[None]:
+    """Roll back what the function begins and leaves open, and say so where nothing else is said."""
+    before = _open_transactions()
+    blocks, was_atomic = len(connection.atomic_blocks), connection.in_atomic_block
+    try:
+        yield
+        if _open_transactions() != before:
+            raise LeftOpenError("The function left a transaction open; it was rolled back.")
+    finally:
+        if _open_transactions() != before:
+            if was_atomic:  # The engine's own, which this error ends.
+                del connection.savepoint_ids[before[1] :], connection.atomic_blocks[blocks:]
+                connection.needs_rollback = True
+            else:
+                connection.close()
+                connection.connect()
+
+
+def _open_transactions() -> tuple[bool, int, bool]:
+    is_open = connection.connection is not None
+    is_manual = is_open and not connection.in_atomic_block and not connection.autocommit
+    return connection.in_atomic_block, len(connection.savepoint_ids), is_manual
+
+
+class Watcher:
+    """Hears of a run while it goes on; this one does not listen."""
+
+    def begun(self) -> None:
+        """The function is about to be called."""
+
+    def line(self, line: LogLine) -> None:
+        """It logged something."""
+
+    def progress(self, execution: Execution) -> None:
+        """It said how far it is."""
+
+
+class RunLog(logging.Handler):
+    """Keeps what Python's logging says during a run, up to the stated limits."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__(level=logging.DEBUG)
+        self.lines: list[LogLine] = []
+        self.left_out = 0
+        self._watcher, self._process = watcher, os.getpid()
+
+    @contextmanager
+    def captured(self) -> Iterator[None]:
+        """Keep every line that is logged inside the block, besides wherever else it goes."""
+        root, level = logging.getLogger(), RUN_LOGGER.level
+        root.addHandler(self)
+        RUN_LOGGER.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            RUN_LOGGER.setLevel(level)
+            root.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if os.getpid() != self._process:  # The function forked: this is not the run.
+            return
+        if len(self.lines) >= MAX_LINES:
+            self.left_out += 1
+            return
+        try:
+            message = _FORMATTER.format(record)
+        except Exception:  # A wrong log call is the author's; it must not end the run.
+            message = "(a line that could not be formatted)"
+        self._keep(record.levelname, record.name, message, record.created)
+
+    def _keep(self, level: str, logger: str, message: str, at: float) -> None:
+        line = LogLine(
+            number=len(self.lines),
+            created_at=datetime.fromtimestamp(at, UTC),
+            level=level[:20],
+            logger=logger[:200],
+            message=storable(message, MAX_LINE_LENGTH),
+        )
+        self.lines.append(line)
+        self._watcher.line(line)
+
+    def save(self, execution: Execution) -> None:
+        """Write the lines that are not there yet."""
+        if self.left_out and len(self.lines) == MAX_LINES:  # Saving may be tried again.
+            message = f"{self.left_out} more lines were left out: a run keeps {MAX_LINES}."
+            self._keep("WARNING", RUN_LOGGER.name, message, datetime.now(UTC).timestamp())
+        save_lines(execution.pk, self.lines)
+
+
+def save_lines(execution_id: int, lines: list[LogLine]) -> None:
+    """Write lines of a run; those that were written while it went on stay as they are."""
+    for line in lines:
+        line.execution_id = execution_id
+    if lines:
+        LogLine.objects.bulk_create(lines, ignore_conflicts=True)

@@ -1,0 +1,39 @@
+"""The processes that functions declare by default are created once, by `migrate`."""
+
+from django.db import transaction
+
+from automation import registry
+from automation.models import DefaultProcess, Process, TriggerType
+from automation.registry import ProcessFunction
+
+
+@transaction.atomic
+def create_default_processes() -> list[Process]:
+    """Create each declared process that was never created before; return them.
+
+    One that an admin deleted stays deleted.
+    """
+    created = []
+    for function in registry.all_functions():
+        if function.options.declared_cron is None:
+            continue
+        keys = [function.key, *function.options.aliases]
+        if DefaultProcess.objects.filter(function__in=keys).exists():
+            continue
+        _, is_new = DefaultProcess.objects.get_or_create(function=function.key)
+        if is_new:
+            created.append(
+                Process.objects.create(
+                    name=_free_name(function),
+                    function=function.key,
+                    description=function.description,
+                    trigger_type=TriggerType.TIME_BASED,
+                )
+            )
+    return created
+
+
+def _free_name(function: ProcessFunction) -> str:
+    """The function's own name, or with its app's where another process has it."""
+    taken = Process.objects.filter(name=function.name).exists()
+    return function.key.replace(".", "-") if taken else function.name

@@ -1,0 +1,104 @@
+"""end: write how an execution ended, with all that follows from it, in one transaction."""
+
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from automation.engine import notices
+from automation.models import Execution, Kind, Process, Status, Trigger, reasons
+from automation.models.retry_policy import delay_before
+from automation.queue import messages
+
+#: The ends after which a process's policy may try again.
+RETRIED = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
+
+
+class ClaimLostError(Exception):
+    """The execution was given up for lost meanwhile: nothing of this run may be kept."""
+
+
+def end(execution: Execution, status: Status, *, token: UUID, **columns: Any) -> None:
+    """End a running execution that is held with `token`; call it in a transaction.
+
+    Raises ClaimLostError where the claim is gone.
+    """
+    row = Execution.objects.filter(pk=execution.pk)
+    if not row.finish(status, token=token, **columns):
+        raise ClaimLostError
+    messages.delete([execution.message])
+    if status in RETRIED:
+        _follow_policy(execution, status, columns.get("reason", ""))
+    elif status == Status.COMPLETED:
+        notices.after_success(execution)
+
+
+def lose(executions: Iterable[Execution], reason: str) -> int:
+    """End running executions whose workers are gone; return how many. Call it in a transaction."""
+    lost = 0
+    for execution in executions:
+        if Execution.objects.filter(pk=execution.pk, token=execution.token).lose(reason):
+            messages.delete([execution.message])
+            _follow_policy(execution, Status.LOST, reason)
+            lost += 1
+    return lost
+
+
+def _follow_policy(execution: Execution, status: Status, reason: str) -> None:
+    """Put it in line again where its process says so, or where only its node was stopped.
+
+    Where no further attempt comes, people are told.
+    """
+    if execution.kind == Kind.RUN and not _try_again(execution, status, reason):
+        notices.after_failure(execution, status)
+
+
+def _try_again(execution: Execution, status: Status, reason: str) -> bool:
+    process = Process.objects.filter(pk=execution.process_id or 0).first()
+    if process is None:
+        return False
+    if status == Status.LOST and reason == reasons.NODE_STOPPED:
+        if process.is_atomic:  # Nothing of it stayed: it is as if it had not begun.
+            again(execution, process, attempt=execution.attempt, delay=timedelta(0))
+        return process.is_atomic
+    if not process.is_enabled or execution.attempt > process.max_retries:
+        return False
+    delay = delay_of(process, execution.attempt)
+    again(execution, process, attempt=execution.attempt + 1, delay=delay)
+    return True
+
+
+def delay_of(process: Process, attempt: int) -> timedelta:
+    """How long after the end of this attempt (from 1) the next may start.
+
+    That of its policy, and a random part of the jitter's percentage on top.
+    """
+    seconds = delay_before(process, attempt)
+    return timedelta(seconds=seconds * (1 + random.random() * process.retry_jitter / 100))  # noqa: S311
+
+
+def again(
+    execution: Execution, process: Process, *, attempt: int, delay: timedelta, **columns: Any
+) -> Execution:
+    """Queue another attempt of an execution, with the same parameters, for after `delay`."""
+    retry = Execution(
+        process=process,
+        process_name=process.name,
+        function=execution.function,
+        trigger=Trigger.RETRY,
+        retry_of=execution,
+        attempt=attempt,
+        priority=process.priority,
+        scheduled_for=execution.scheduled_for,
+        available_at=timezone.now() + delay,
+        parameters=execution.parameters,
+        **{"note": execution.note, **columns},
+    )
+    with transaction.atomic():
+        retry.save()
+        messages.push(retry, time_limit=process.effective_time_limit)
+    return retry

@@ -1,0 +1,74 @@
+"""Run a process here and now, in this terminal, instead of in a worker."""
+
+import time
+from typing import Any
+
+from django.db import transaction
+
+from automation.engine import cancelling, lease
+from automation.engine.changes import launch_undo
+from automation.engine.claims import Claim, claim
+from automation.engine.launch import launch
+from automation.engine.runner import node_name, run
+from automation.engine.watching import watched
+from automation.models import Execution, Process, Status, Trigger
+
+#: Seconds between looks at an execution that somebody else runs, or that has to wait.
+LOOK = 0.3
+
+
+def start_here(process: Process, **options: Any) -> tuple[Execution, Claim | None]:
+    """Launch a process for this terminal; return its execution, claimed unless it cannot run now.
+
+    `options` are those of `launch`. An execution that has to wait for a slot is queued, so that
+    it is run even if this terminal goes away.
+    """
+    with transaction.atomic():
+        return _claimed(launch(process, trigger=Trigger.MANUAL, queue=False, **options))
+
+
+def undo_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
+    """The same for the undoing of an execution. Raises UndoError."""
+    with transaction.atomic():
+        return _claimed(launch_undo(execution, queue=False, **options))
+
+
+def retry_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
+    """The same for another attempt of an execution. Raises RetryError."""
+    with transaction.atomic():
+        return _claimed(cancelling.retry(execution, **options))
+
+
+def _claimed(execution: Execution) -> tuple[Execution, Claim | None]:
+    held = _claim(execution)
+    execution.refresh_from_db()
+    return execution, held
+
+
+def _claim(execution: Execution) -> Claim | None:
+    return claim(execution.pk, node=node_name(), lease=lease.length())
+
+
+def run_here(execution: Execution, held: Claim | None) -> Execution:
+    """Run what was claimed, else whatever slot comes free first; return the ended execution.
+
+    Ctrl-C ends it as cancelled and is raised on. Others may cancel it, except on SQLite.
+    """
+    while held is None and execution.status == Status.PENDING:
+        time.sleep(LOOK)
+        held = _claim(execution)
+        execution.refresh_from_db()
+    if held is not None:
+        with watched(held):
+            run(held)
+    execution.refresh_from_db()
+    return execution if held is not None else wait_for(execution, seconds=None)
+
+
+def wait_for(execution: Execution, *, seconds: float | None) -> Execution:
+    """Return the execution when it has ended, or after so many seconds (None: however long)."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while not execution.is_final and (deadline is None or time.monotonic() < deadline):
+        time.sleep(LOOK)
+        execution.refresh_from_db()
+    return execution

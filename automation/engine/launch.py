@@ -1,0 +1,132 @@
+"""launch: record an execution and queue it, or record why it was not started."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from automation import registry
+from automation.engine import cancelling, recovery
+from automation.engine.text import storable
+from automation.models import Execution, Kind, OverlapPolicy, Process, Status, Trigger, reasons
+from automation.parameters import ParameterError
+from automation.queue import messages
+
+#: Characters that are kept of a note, and of the name of who asked.
+MAX_NOTE, MAX_NAME = 2_000, 200
+
+
+class PreviewError(ValueError):
+    """The author of the function did not promise that it can be rolled back."""
+
+
+@transaction.atomic
+def launch(
+    process: Process,
+    *,
+    trigger: Trigger,
+    scheduled_for: datetime | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    requested_by: AbstractBaseUser | None = None,
+    requested_by_name: str = "",
+    note: str = "",
+    kind: Kind = Kind.RUN,
+    undo_of: Execution | None = None,
+    queue: bool = True,
+) -> Execution:
+    """Start a process: return its execution, `pending` and queued, or `skipped` with the reason.
+
+    Record and message are one transaction. An occurrence that has a row already gets that one.
+    `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
+    message out: the caller claims the execution in the same transaction.
+
+    Raises ParameterError where a person gave parameters that do not fit (those that a schedule
+    brings are recorded instead), PreviewError for a preview of a function that offers none.
+    """
+    process = Process.objects.lock().get(pk=process.pk)
+    if scheduled_for is not None:
+        known = Execution.objects.of_occurrence(process, scheduled_for).first()
+        if known:
+            return known
+    execution = Execution(
+        process=process,
+        process_name=process.name,
+        function=process.function,
+        trigger=trigger,
+        scheduled_for=scheduled_for,
+        requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
+        requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
+        note=storable(note, MAX_NOTE),
+        kind=kind,
+        undo_of=undo_of,
+        priority=process.priority,
+    )
+    if not _make_ready(execution, process, parameters or {}):
+        return _record_skip(execution)
+    execution.save()
+    if queue:
+        messages.push(execution, time_limit=process.effective_time_limit)
+    return execution
+
+
+def _make_ready(execution: Execution, process: Process, overrides: Mapping[str, Any]) -> bool:
+    """Give the execution its parameters; False, with the reason, where it cannot start."""
+    function = registry.find(process.function)
+    if function is None:
+        return _skip(execution, reasons.FUNCTION_GONE, {"function": process.function})
+    if execution.is_preview and not function.options.preview:
+        raise PreviewError(gettext("%(function)s offers no preview.") % {"function": function.key})
+    try:
+        if execution.kind != Kind.UNDO:  # That takes its change rows, no parameters.
+            execution.parameters = function.parameters.clean({**process.parameters, **overrides})
+    except (ParameterError, TypeError) as error:
+        if execution.trigger == Trigger.MANUAL and isinstance(error, ParameterError):
+            raise
+        return _skip(execution, reasons.PARAMETERS_REFUSED, {"error": str(error)})
+    return execution.is_preview or _find_room(execution, process)
+
+
+def _find_room(execution: Execution, process: Process) -> bool:
+    """Let its process's policy decide where as many run, or are about to, as may at once."""
+    if process.overlap_policy == OverlapPolicy.WAIT:
+        return True
+    ahead = Execution.objects.filter(process=process).open().order_by("id")
+    if ahead.count() >= process.max_concurrency:
+        recovery.mark_lost(process)
+    too_many = ahead.count() - process.max_concurrency + 1
+    if too_many > 0 and process.overlap_policy == OverlapPolicy.SKIP:
+        return _skip(execution, reasons.STILL_RUNNING, {"execution": ahead[0].pk})
+    for older in ahead[: max(too_many, 0)]:
+        cancelling.cancel(older, by_name=process.name)
+    return True
+
+
+def _skip(execution: Execution, reason: str, data: dict[str, Any]) -> bool:
+    execution.status, execution.reason, execution.reason_data = Status.SKIPPED, reason, data
+    execution.completed_at = timezone.now()
+    return False
+
+
+def _record_skip(execution: Execution) -> Execution:
+    """Save the skipped row, or let the process's last row account for it too."""
+    last = Execution.objects.filter(process=execution.process).order_by("-id").first()
+    if (
+        last is not None
+        and execution.scheduled_for is not None
+        and execution.reason in reasons.LASTING
+        and (last.status, last.reason, last.reason_data, last.trigger)
+        == (execution.status, execution.reason, execution.reason_data, execution.trigger)
+    ):
+        Execution.objects.filter(pk=last.pk).extend(execution.scheduled_for)
+        last.refresh_from_db()
+        return last
+    execution.save()
+    return execution
+
+
+def _name_of(user: AbstractBaseUser | None) -> str:
+    return user.get_username() if user else ""

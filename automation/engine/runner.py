@@ -1,0 +1,245 @@
+"""run: the story of one run, from its claim to its record."""
+
+import json
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from traceback import format_exception, format_exception_only
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import InternalError, NotSupportedError, ProgrammingError, connection, transaction
+from django.utils import timezone
+
+from automation import registry
+from automation.engine import changes
+from automation.engine.claims import LEASE_GRACE, Claim, claim
+from automation.engine.context import (
+    RUN_LOGGER,
+    Interruptions,
+    LeftOpenError,
+    RunCancelled,
+    RunLog,
+    TimeLimitExceeded,
+    Watcher,
+    statement_limit,
+    transactions_as_found,
+)
+from automation.engine.ending import ClaimLostError, end
+from automation.engine.patience import patiently
+from automation.engine.text import MAX_TEXT, storable
+from automation.models import Execution, Kind, Status, reasons
+from automation.parameters import ParameterError
+from automation.queue.messages import GRACE
+from automation.run import Run
+
+logger = logging.getLogger(__name__)
+
+#: Characters that the result of a run may take as JSON.
+MAX_RESULT = 1_000_000
+
+#: NUL in JSON text: an escape that is not itself escaped.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class ResultError(ValueError):
+    """The function returned what cannot be stored as JSON."""
+
+
+def run_execution(execution_id: int) -> None:
+    """What a worker does with a message: claim the execution and run it, or let it be."""
+    what = f"start execution {execution_id}"
+    held = patiently(lambda: claim(execution_id, node=node_name()), what)
+    if held is not None:
+        run(held)
+
+
+def node_name() -> str:
+    """Return who runs: this machine and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run(held: Claim, watcher: Watcher | None = None) -> Status:
+    """Run a claimed execution and record how it ended; return that status.
+
+    Nothing the function does gets out of here but a KeyboardInterrupt, which is recorded too.
+    `watcher` hears of the run while it goes on.
+    """
+    watcher = watcher or Watcher()
+    log = RunLog(watcher)
+    try:
+        with log.captured():
+            return _call_and_complete(held, log, watcher)
+    except ClaimLostError:
+        logger.error("%s was given up for lost; its work was rolled back.", held.execution)
+        return Status.LOST
+    except KeyboardInterrupt:
+        _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
+        raise
+    except RunCancelled:
+        return _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED)
+    except BaseException as error:  # SystemExit and the time limit are the function's too.
+        return _record_failure(held, log, error)
+
+
+def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher) -> Status:
+    if held.execution.is_preview:
+        return _record(held, log, Status.COMPLETED, **_rehearse(held, watcher))
+    if not held.function.options.atomic:
+        return _record(held, log, Status.COMPLETED, result=_call(held, watcher))
+    with _transaction(held):
+        # One transaction: the function's writes are there exactly if its success is.
+        _end(held, log, Status.COMPLETED, result=_call(held, watcher))
+    return Status.COMPLETED
+
+
+def _rehearse(held: Claim, watcher: Watcher) -> dict[str, Any]:
+    """Call the function, look at what it changed, and roll everything back."""
+    with _transaction(held):
+        result = _call(held, watcher)
+        # What is checked at the end of a transaction would otherwise never be.
+        connection.check_constraints()
+        previewed = changes.as_json(changes.written_by(held.execution, held.function))
+        transaction.set_rollback(True)
+    return {"result": result, "previewed": previewed}
+
+
+@contextmanager
+def _transaction(held: Claim) -> Iterator[None]:
+    with ExitStack() as stack:
+        # On SQLite a transaction begins with the write lock, and that may have to be waited for.
+        patiently(
+            lambda: stack.enter_context(transaction.atomic()),
+            f"run {held.execution}",
+            seconds=LEASE_GRACE,
+        )
+        yield
+
+
+def _call(held: Claim, watcher: Watcher) -> Any:
+    """Call the function within its time limit; return its result as JSON can hold it."""
+    function, process_id = held.function, os.getpid()
+    held.execution.started_at = timezone.now()
+    with statement_limit(held.time_limit), Interruptions(held.time_limit) as interruptions:
+        run = _context(held, watcher, interruptions)
+        watcher.begun()  # Reading the parameters may be the project's code too.
+        if held.execution.kind == Kind.UNDO:
+            call = partial(changes.undo, function, run)
+        else:
+            parameters = function.parameters.load(held.execution.parameters)
+            call = partial(function.call, run, parameters)
+        try:
+            with transactions_as_found():
+                return _as_json(call())
+        finally:
+            if os.getpid() != process_id:
+                os._exit(0)  # The function forked and let its child return: that is no run.
+
+
+def _context(held: Claim, watcher: Watcher, interruptions: Interruptions) -> Run:
+    now = timezone.now().astimezone(ZoneInfo(held.zone))
+    return Run(
+        execution=held.execution,
+        now=now,
+        log=RUN_LOGGER,
+        on_progress=watcher.progress,
+        is_interrupted=lambda: interruptions.happened,
+    )
+
+
+def _as_json(result: Any) -> Any:
+    """Raises ResultError for what JSON, or PostgreSQL's JSON, cannot hold."""
+    try:
+        text = json.dumps(result, allow_nan=False, ensure_ascii=False)
+        text.encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ResultError(f"The function returned what is not JSON: {error}.") from error
+    if _NUL.search(text):
+        raise ResultError("The function returned a text with a NUL character; JSON holds none.")
+    if len(text) > MAX_RESULT:
+        raise ResultError(
+            f"The function returned {len(text):,} characters of JSON; a result has at most "
+            f"{MAX_RESULT:,}. Return the numbers, and write the rest into rows of your own."
+        )
+    return json.loads(text)
+
+
+def _end(held: Claim, log: RunLog, status: Status, **columns: Any) -> None:
+    """Write the end, unless the claim is gone; the message goes with it."""
+    columns |= {"started_at": held.execution.started_at, **_progress(held.execution)}
+    end(held.execution, status, token=held.token, **columns)
+    log.save(held.execution)
+
+
+def _progress(execution: Execution) -> dict[str, Any]:
+    names = ("progress_done", "progress_total", "progress_message")
+    return {name: getattr(execution, name) for name in names}
+
+
+def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
+    status = Status.TIMED_OUT if isinstance(error, TimeLimitExceeded) else Status.FAILED
+    message = storable(_in_words(error), MAX_TEXT)
+    recorded = _record(
+        held,
+        log,
+        status,
+        result={"success": False, "error": message},
+        error_message=message,
+        traceback=storable(_traceback_of(error), MAX_TEXT),
+    )
+    if recorded == status:
+        logger.warning("%s %s: %s", held.execution, status.label, message)
+    return recorded
+
+
+def _traceback_of(error: BaseException) -> str:
+    """From the function on: the engine's own frames above it tell its author nothing."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename != registry.__file__:
+        frames = frames.tb_next
+    inside = frames.tb_next if frames else None
+    return "".join(format_exception(type(error), error, inside or error.__traceback__))
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"The function ended its worker: exit({error.code!r})."
+    if isinstance(error, TimeLimitExceeded | ResultError | ParameterError | LeftOpenError):
+        return str(error)
+    # Not str(error): that is the author's code, and may raise.
+    return "".join(format_exception_only(error)).strip()
+
+
+def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
+    """Record an end in a transaction of its own; a database that is away is waited for."""
+
+    def write() -> None:
+        with transaction.atomic():
+            _end(held, log, status, **columns)
+
+    what = f"record the end of {held.execution}"
+    try:
+        try:
+            patiently(write, what, seconds=GRACE / 2)
+        except (ProgrammingError, InternalError, NotSupportedError):
+            # The function may have spoilt its session: a path, a role. A new one is clean.
+            connection.close()
+            patiently(write, what, seconds=GRACE / 2)
+    except ClaimLostError:
+        return _what_became_of(held)
+    return status
+
+
+def _what_became_of(held: Claim) -> Status:
+    """A COMMIT may have been done without being confirmed: the row knows."""
+    ours = Execution.objects.filter(pk=held.execution.pk, token=held.token)
+    found = ours.exclude(status=Status.RUNNING).values_list("status", flat=True).first()
+    if found in {None, Status.LOST}:
+        logger.error("%s was given up for lost before it ended.", held.execution)
+        return Status.LOST
+    logger.warning("%s %s; the database had not confirmed it.", held.execution, found)
+    return Status(found)

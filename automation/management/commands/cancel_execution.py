@@ -1,0 +1,61 @@
+"""`manage.py cancel_execution`: stop an execution that waits or runs."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from automation.engine import cancelling, foreground
+from automation.engine.cancelling import CancelError
+from automation.management.execution_command import (
+    NOT_POSSIBLE,
+    STILL_WAITING,
+    as_json,
+    execution_numbered,
+    who,
+)
+from automation.models import Execution, Status
+
+
+class Command(BaseCommand):
+    help = (
+        "Stop an execution: one that waits at once, one that runs within seconds. Exit code: 0 "
+        "cancelled or asked to stop, 1 it ended in another way first, 2 it had ended already, 3 the "
+        "wait ran out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="The number of the execution.")
+        parser.add_argument(
+            "--wait", type=float, metavar="SECONDS", help="Wait so long for a running one to end."
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        execution = execution_numbered(options["id"])
+        try:
+            cancelling.cancel(execution, by_name=who())
+        except CancelError as error:
+            raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
+        execution = foreground.wait_for(execution, seconds=options["wait"] or 0)
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(execution), indent=2))
+        else:
+            self.stdout.write(_told(execution))
+        code = _exit_code(execution, waited=options["wait"] is not None)
+        if code:
+            raise SystemExit(code)
+
+
+def _told(execution: Execution) -> str:
+    if execution.is_final:
+        return (
+            f"{execution}: {execution.get_status_display()}. {execution.reason_in_words}".rstrip()
+        )
+    return f"{execution} was told to stop."
+
+
+def _exit_code(execution: Execution, *, waited: bool) -> int:
+    if execution.is_final:
+        return 0 if execution.status == Status.CANCELLED else 1
+    return STILL_WAITING if waited else 0

@@ -1,0 +1,52 @@
+"""`manage.py list_processes`: every process, when it runs next and how it went last."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from automation.models import Known, Node, Process, with_last_status
+
+_COLUMNS = ("name", "trigger", "schedule", "timezone", "next_run", "last_status")
+
+
+class Command(BaseCommand):
+    help = "List the processes with their schedules, next runs and last outcomes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print a JSON list.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        known = Node.objects.known()
+        rows = [_row(process, known) for process in with_last_status(Process.objects.all())]
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, indent=2))
+        elif rows:
+            self._write_table(rows)
+        else:
+            self.stdout.write("There is no process yet. Create one in the admin.")
+
+    def _write_table(self, rows: list[dict[str, Any]]) -> None:
+        table = [dict(zip(_COLUMNS, (c.replace("_", " ").upper() for c in _COLUMNS), strict=True))]
+        table += [{name: str(row[name] or "-") for name in _COLUMNS} for row in rows]
+        widths = {name: max(len(line[name]) for line in table) for name in _COLUMNS}
+        for line in table:
+            cells = (line[name].ljust(widths[name]) for name in _COLUMNS)
+            self.stdout.write("  ".join(cells).rstrip())
+
+
+def _row(process: Process, known: Known | None) -> dict[str, Any]:
+    process.known = known
+    next_run = process.next_run
+    return {
+        "name": process.name,
+        "function": process.function,
+        "is_broken": process.is_broken,
+        "is_enabled": process.is_enabled,
+        "trigger": process.trigger_type,
+        "cron": process.usable_rule.expression if process.usable_rule else process.cron,
+        "schedule": process.schedule_in_words,
+        "timezone": process.timezone,
+        "next_run": next_run.isoformat() if next_run else None,
+        "last_status": getattr(process, "last_status", None),
+    }

@@ -1,0 +1,29 @@
+"""`manage.py retry_execution`: try an ended execution again."""
+
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from automation.engine import cancelling, foreground
+from automation.management.execution_command import ExecutionCommand, execution_numbered
+
+
+class Command(ExecutionCommand):
+    help = (
+        "Try an execution again that failed, timed out, was cancelled, lost or skipped, with the "
+        "parameters it had. Exit code: 0 completed or queued, 1 any other end, 2 nothing to try "
+        "again, 3 the wait ran out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="The number of the execution.")
+        super().add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        execution = execution_numbered(options["id"])
+        self.carry_out(
+            options,
+            here=partial(foreground.retry_here, execution),
+            queued=partial(cancelling.retry, execution),
+        )

@@ -1,0 +1,84 @@
+"""`manage.py run_process`: run a process in this terminal, or hand it to the workers."""
+
+import difflib
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from automation import registry
+from automation.engine import foreground
+from automation.engine.launch import launch
+from automation.engine.text import storable
+from automation.management.execution_command import NOT_POSSIBLE, ExecutionCommand
+from automation.models import Kind, Process, Trigger
+
+
+class Command(ExecutionCommand):
+    help = (
+        "Run a process here, or with --queue in the workers. Exit code: 0 completed or queued, "
+        "1 any other end, 2 unknown process or bad parameter, 3 the wait ran out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="The name of the process.")
+        parser.add_argument(
+            "--param",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="A parameter for this run, as plain text; null for none. May be given repeatedly.",
+        )
+        parser.add_argument("--note", default="", help="Why; the history keeps it.")
+        parser.add_argument(
+            "--preview",
+            action="store_true",
+            help="Roll everything back at the end, and print what would have changed.",
+        )
+        super().add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        process = _process_named(options["name"])
+        self.carry_out(
+            options,
+            here=partial(foreground.start_here, process),
+            queued=partial(launch, process, trigger=Trigger.MANUAL),
+            parameters=_parameters(process, options["param"]),
+            kind=Kind.PREVIEW if options["preview"] else Kind.RUN,
+            note=options["note"],
+        )
+
+
+def _process_named(name: str) -> Process:
+    process = Process.objects.filter(name=storable(name, len(name))).first()
+    if process is not None:
+        return process
+    for function in registry.all_functions():
+        if name in {function.name, function.key}:
+            raise CommandError(
+                f"The function {function.key} is there, but no process {name!r} runs it. Create one "
+                "in the admin, or by `migrate` if it declares a default rule.",
+                returncode=NOT_POSSIBLE,
+            )
+    known = list(Process.objects.values_list("name", flat=True))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    listed = ", ".join(known) or "none yet; create one in the admin"
+    raise CommandError(
+        f"There is no process {name!r}.{hint} Known: {listed}.", returncode=NOT_POSSIBLE
+    )
+
+
+def _parameters(process: Process, pairs: list[str]) -> dict[str, Any]:
+    function = process.registered_function
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise CommandError(
+                f"--param is {pair!r}; write it as KEY=VALUE.", returncode=NOT_POSSIBLE
+            )
+        if key in given:
+            raise CommandError(f"--param {key} is given twice.", returncode=NOT_POSSIBLE)
+        given[key] = function.parameters.from_text(key, text) if function else text
+    return given

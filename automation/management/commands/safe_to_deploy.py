@@ -1,0 +1,67 @@
+"""`manage.py safe_to_deploy`: what it would do to stop the nodes now and start this code."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+
+from automation.engine.deploying import Outlook, as_json, look_ahead
+
+#: Minutes and seconds that may be asked for.
+MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
+
+
+class Command(BaseCommand):
+    help = (
+        "Run it with the code that is to be deployed. Says which runs would be interrupted, what "
+        "falls due soon, which waiting executions this code would refuse, and which processes it "
+        "lacks the function of. Exit code: 0 safe, 1 not safe, 2 an option that is none."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=0,
+            metavar="SECONDS",
+            help="Wait so long for what runs to end.",
+        )
+        parser.add_argument(
+            "--minutes", type=float, default=5, metavar="N", help="How far to look ahead; 5."
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["minutes"] <= MOST_MINUTES:
+            raise CommandError(f"--minutes is a number from 0 to {MOST_MINUTES}.", returncode=2)
+        if not 0 <= options["wait"] <= LONGEST_WAIT:
+            raise CommandError(f"--wait is a number from 0 to {LONGEST_WAIT}.", returncode=2)
+        try:
+            outlook = look_ahead(options["minutes"], wait=options["wait"])
+        except Error as error:
+            raise CommandError(
+                f"The database does not answer, or lacks migrations: {str(error).strip()}"
+            ) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(outlook), indent=2))
+        else:
+            for line in _lines(outlook):
+                self.stdout.write(line)
+        if not outlook.is_safe:
+            raise SystemExit(1)
+
+
+def _lines(outlook: Outlook) -> Iterator[str]:
+    for execution in outlook.running:
+        yield f"Would be interrupted: {execution}, on {execution.node}."
+    for execution, error in outlook.refused:
+        yield f"Waits with parameters that this code refuses: {execution}. {error}"
+    for process in outlook.orphaned:
+        yield f"Has no function in this code: {process} ({process.function})."
+    for due in outlook.due:
+        times = ", ".join(at.strftime("%H:%M") for at in due.instants)
+        missed = " It catches nothing up: do not be away then." if due.may_be_missed else ""
+        yield f"Falls due: {due.process} at {times} ({due.process.timezone}).{missed}"
+    yield "Safe to deploy." if outlook.is_safe else "Not safe to deploy."

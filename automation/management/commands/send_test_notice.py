@@ -1,0 +1,56 @@
+"""`manage.py send_test_notice`: whether notices about failed processes would arrive."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+
+from automation.notifications import sending, words
+
+#: What Django has in place of a mail server, for development.
+STAND_INS = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
+
+
+class Command(BaseCommand):
+    help = (
+        "Send a test mail the way notices are sent, and say what happened. "
+        "Exit code: 0 the mail server took it, 1 it did not, 2 there is nobody to send it to."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--to", metavar="ADDRESS", help="Instead of those who get the notices (NOTIFY_EMAILS)."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        to = sending.recipients() if options["to"] is None else [_checked(options["to"])]
+        if not to:
+            raise CommandError(
+                "NOTIFY_EMAILS is empty: nobody gets notices. Set it, or give --to ADDRESS.",
+                returncode=2,
+            )
+        try:
+            sending.deliver(words.of_a_test(), to)
+        except Exception as error:  # Whatever a mail server or a backend may do.
+            told = f"{type(error).__name__}: {error}"
+            raise CommandError(f"It was not sent, by {_server()}: {told}") from error
+        self.stdout.write(f"Sent to {', '.join(to)} by {_server()}.")
+        if settings.EMAIL_BACKEND in STAND_INS:
+            self.stdout.write("That is no mail server: nobody gets mail. EMAIL_URL sets one.")
+
+
+def _checked(address: str) -> str:
+    try:
+        validate_email(address)
+    except ValidationError as error:
+        raise CommandError(f"{address!r} is no e-mail address.", returncode=2) from error
+    return address
+
+
+def _server() -> str:
+    """What the settings say: where mails go."""
+    if settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
+        return f"the mail server {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    return settings.EMAIL_BACKEND

@@ -1,0 +1,32 @@
+"""`manage.py undo_execution`: take back what a run did."""
+
+from functools import partial
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from automation.engine import foreground
+from automation.engine.changes import launch_undo
+from automation.management.execution_command import ExecutionCommand, execution_numbered
+
+
+class Command(ExecutionCommand):
+    help = (
+        "Put back what an execution changed, where it is still as that left it; the rest is listed. "
+        "Exit code: 0 completed or queued, 1 any other end, 2 nothing to undo or no way to, 3 the "
+        "wait ran out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=int, help="The number of the execution.")
+        parser.add_argument("--note", default="", help="Why; the history keeps it.")
+        super().add_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        execution = execution_numbered(options["id"])
+        self.carry_out(
+            options,
+            here=partial(foreground.undo_here, execution),
+            queued=partial(launch_undo, execution),
+            note=options["note"],
+        )

@@ -1,0 +1,152 @@
+"""What the commands share that start an execution: here or in the workers, and its report."""
+
+import getpass
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
+
+from automation.engine import changes, foreground
+from automation.engine.cancelling import RetryError
+from automation.engine.changes import UndoError
+from automation.engine.claims import Claim
+from automation.engine.launch import PreviewError
+from automation.models import Execution, Status
+from automation.parameters import ParameterError
+
+NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING = 1, 2, 3
+
+
+class ExecutionCommand(BaseCommand):
+    """A command that ends with the end of one execution."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queue", action="store_true", help="Let the workers run it.")
+        parser.add_argument(
+            "--wait",
+            type=float,
+            metavar="SECONDS",
+            help="With --queue: wait so long for its end.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
+
+    def carry_out(
+        self,
+        options: dict[str, Any],
+        *,
+        here: Callable[..., tuple[Execution, Claim | None]],
+        queued: Callable[..., Execution],
+        **launch_options: Any,
+    ) -> None:
+        """Start an execution by one of the two, see it to its end and report it."""
+        if options["wait"] is not None and not options["queue"]:
+            raise CommandError("--wait goes with --queue.", returncode=NOT_POSSIBLE)
+        launch_options["requested_by_name"] = who()
+        try:
+            if options["queue"]:
+                execution = self._await(queued(**launch_options), options)
+            else:
+                execution = self._run(*here(**launch_options), options)
+        except (ParameterError, PreviewError, RetryError, UndoError) as error:
+            raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
+        except OperationalError as error:
+            raise CommandError(
+                f"The database is busy or away ({str(error).strip()}); look into the history before "
+                "you try again."
+            ) from error
+        self._report(execution, options)
+
+    def _run(self, execution: Execution, held: Claim | None, options: dict[str, Any]) -> Execution:
+        if execution.status == Status.PENDING:
+            self._say(options, f"{execution} waits until an earlier one has ended.")
+        elif held is not None:
+            self._say(options, f"{execution} is running.")
+        try:
+            return foreground.run_here(execution, held)
+        except KeyboardInterrupt:
+            execution.refresh_from_db()
+            if execution.status == Status.PENDING:
+                self._say(options, f"{execution} stays queued for the workers.")
+            return execution
+
+    def _await(self, execution: Execution, options: dict[str, Any]) -> Execution:
+        if execution.status == Status.PENDING:
+            self._say(options, f"{execution} is queued for the workers.")
+        try:
+            return foreground.wait_for(execution, seconds=options["wait"] or 0)
+        except KeyboardInterrupt:
+            return execution
+
+    def _say(self, options: dict[str, Any], line: str) -> None:
+        if not options["json"]:
+            self.stdout.write(line)
+            self.stdout.flush()
+
+    def _report(self, execution: Execution, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(execution), indent=2))
+        else:
+            self._tell(execution, options)
+        code = _exit_code(execution, waited=options["wait"] is not None)
+        if code:
+            raise SystemExit(code)
+
+    def _tell(self, execution: Execution, options: dict[str, Any]) -> None:
+        if not execution.is_final:
+            if options["wait"] is not None:
+                status = execution.get_status_display()
+                self.stdout.write(f"{execution} is still {status}; the history will tell.")
+            return
+        if execution.result is not None:
+            self.stdout.write(json.dumps(execution.result, indent=2, ensure_ascii=False))
+        if execution.traceback:
+            self.stderr.write(execution.traceback)
+        took = f" after {execution.duration.total_seconds():.2f} s" if execution.duration else ""
+        status = f"{execution}: {execution.get_status_display()}{took}."
+        self.stdout.write(f"{status} {execution.reason_in_words}".rstrip())
+        self._tell_changes(execution)
+
+    def _tell_changes(self, execution: Execution) -> None:
+        """A preview is about these; of a run, the history has them."""
+        rows = changes.of(execution) if execution.is_preview else None
+        if rows is None or execution.status != Status.COMPLETED:
+            return
+        self.stdout.write(f"Nothing was kept. A run would write {rows.total} {rows.title}:")
+        for cells in rows.cells:
+            self.stdout.write("  " + "  ".join(map(str, cells)))
+        if rows.total > len(rows.rows):
+            self.stdout.write(f"  … and {rows.total - len(rows.rows)} more.")
+
+
+def execution_numbered(number: int) -> Execution:
+    execution = Execution.objects.filter(pk=number).first()
+    if execution is None:
+        raise CommandError(f"There is no execution {number}.", returncode=NOT_POSSIBLE)
+    return execution
+
+
+def who() -> str:
+    """Who sits at this terminal."""
+    try:
+        return f"{getpass.getuser()} (terminal)"
+    except (OSError, KeyError):
+        return "terminal"
+
+
+def as_json(execution: Execution) -> dict[str, Any]:
+    row = {
+        "execution": execution.pk,
+        "status": execution.status,
+        "result": execution.result,
+        "error": execution.error_message,
+        "reason": execution.reason,
+    }
+    return row | ({"changes": execution.previewed} if execution.is_preview else {})
+
+
+def _exit_code(execution: Execution, *, waited: bool) -> int:
+    if execution.is_final:
+        return 0 if execution.status == Status.COMPLETED else NOT_COMPLETED
+    return STILL_WAITING if waited else 0

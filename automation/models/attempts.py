@@ -1,0 +1,32 @@
+"""The attempts at one piece of work: an execution, what it is a retry of, and its retries."""
+
+from django.db import connection
+
+from automation.models.execution import Execution
+
+#: The first attempt is found upwards, then all of them downwards, each by an index.
+_FAMILY = """
+WITH RECURSIVE earlier (id, retry_of_id) AS (
+    SELECT id, retry_of_id FROM automation_execution WHERE id = %s
+    UNION
+    SELECT e.id, e.retry_of_id FROM automation_execution e JOIN earlier ON e.id = earlier.retry_of_id
+), family (id) AS (
+    SELECT id FROM earlier WHERE retry_of_id IS NULL
+    UNION
+    SELECT e.id FROM automation_execution e JOIN family ON e.retry_of_id = family.id
+)
+SELECT id FROM family ORDER BY id
+"""
+
+
+def attempts_of(execution: Execution) -> list[Execution]:
+    """All the attempts, oldest first, with as much as a table of them shows.
+
+    In two statements, however many they are.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FAMILY, [execution.pk])
+        numbers = [number for (number,) in cursor.fetchall()]
+    columns = ("attempt", "status", "reason", "reason_data", "process_name", "requested_by_name")
+    times = ("available_at", "started_at", "completed_at")
+    return list(Execution.objects.filter(pk__in=numbers).only(*columns, *times).order_by("pk"))

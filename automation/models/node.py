@@ -1,0 +1,87 @@
+"""Node: one running qcluster, as it reports itself."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+#: Seconds without a word after which a node counts as silent.
+SILENT = 60
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the code of the live nodes has."""
+
+    functions: frozenset[str]
+    #: Default rules by the keys of their functions.
+    defaults: dict[str, str]
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    def live(self, seconds: float = SILENT) -> Self:
+        """Those that reported within so many seconds, by the database's clock."""
+        return self.filter(stopped_at__isnull=True, seen_at__gt=Now() - timedelta(seconds=seconds))
+
+    def with_state(self) -> Self:
+        """Give each its `state`: live, silent or stopped."""
+        is_live = models.Q(seen_at__gt=Now() - timedelta(seconds=SILENT))
+        return self.annotate(
+            state=models.Case(
+                models.When(stopped_at__isnull=False, then=models.Value("stopped")),
+                models.When(is_live, then=models.Value("live")),
+                default=models.Value("silent"),
+            )
+        )
+
+    def known(self) -> Known | None:
+        """What the live ones of these know together; None where none is live."""
+        rows = list(self.live().order_by("pk").values_list("functions", "defaults"))
+        if not rows:
+            return None
+        defaults = {key: rule for _functions, rules in rows for key, rule in rules.items()}
+        return Known(frozenset(key for keys, _ in rows for key in keys), defaults)
+
+    def knowing(self, function: str) -> "list[Node]":
+        """Those of these nodes whose code has the function (its key, or an alias)."""
+        return [node for node in self if function in node.functions]
+
+    def report(self, pk: int, **columns: Any) -> int:
+        """Say that a node lives; return 0 where its row is gone."""
+        return self.filter(pk=pk).update(seen_at=Now(), **columns)
+
+
+class Node(models.Model):
+    """A row for each start: together they say when something was there to run processes."""
+
+    name = models.CharField(_("name"), max_length=200, help_text=_("Host and process id."))
+    host = models.CharField(_("host"), max_length=150)
+    pid = models.PositiveIntegerField(_("process id"))
+    pid_space = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="Where its process id means something: boot and namespace.",
+    )
+    cluster = models.CharField(_("queue"), max_length=100)
+    workers = models.PositiveSmallIntegerField(_("workers"))
+    release = models.CharField(_("release"), max_length=100, blank=True)
+    functions = models.JSONField(_("functions"), default=list)
+    defaults = models.JSONField(_("default rules"), default=dict)
+    started_at = models.DateTimeField(_("started"), db_default=Now())
+    seen_at = models.DateTimeField(_("seen"), db_default=Now())
+    stopped_at = models.DateTimeField(_("stopped"), null=True)
+
+    objects = NodeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("node")
+        verbose_name_plural = _("nodes")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        indexes = [models.Index(name="node_seen", fields=["seen_at"])]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,164 @@
+"""Notice: that people are to be told of a failure or a recovery, and whether they were."""
+
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID, uuid4
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from automation.models.execution import Execution
+from automation.models.process import Process
+
+#: At most one mail goes out for a process in so long; later notices are gathered into the next.
+BETWEEN_MAILS = timedelta(minutes=5)
+#: After so long a notice that could not be sent is given up.
+GIVEN_UP_AFTER = timedelta(days=1)
+#: Notices that one mail is about at most.
+GATHERED = 1_000
+
+
+class NoticeEvent(models.TextChoices):
+    FAILED = "failed", _("failed")
+    TIMED_OUT = "timed_out", _("timed out")
+    LOST = "lost", _("lost")
+    RECOVERED = "recovered", _("recovered")
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def waiting(self) -> Self:
+        return self.filter(sent_at__isnull=True, given_up_at__isnull=True)
+
+    def due(self) -> Self:
+        """Those of processes with no mail under way, to be tried later, or sent just now."""
+        same = Notice.objects.filter(process_name=models.OuterRef("process_name"))
+        later = same.waiting().filter(available_at__gt=Now())
+        recent = same.filter(sent_at__gt=Now() - BETWEEN_MAILS)
+        return self.waiting().exclude(models.Exists(later)).exclude(models.Exists(recent))
+
+    def take(self, process_name: str, *, lease: timedelta) -> UUID | None:
+        """Take all due notices of a process for one mail; None where somebody else was faster.
+
+        Who holds the token reports what became of them. After the lease they are due again.
+        """
+        due = self.waiting().filter(available_at__lte=Now())
+        pks = list(due.filter(process_name=process_name).values_list("pk", flat=True)[:GATHERED])
+        token = uuid4()
+        with transaction.atomic():
+            taken = due.filter(pk__in=pks).update(
+                token=token, attempts=models.F("attempts") + 1, available_at=Now() + lease
+            )
+            if taken != len(pks):
+                transaction.set_rollback(True)
+        return token if pks and taken == len(pks) else None
+
+    def held_with(self, token: UUID) -> Self:
+        return self.waiting().filter(token=token)
+
+    def mark_sent(self, recipients: str) -> int:
+        return self.update(sent_at=Now(), recipients=recipients, error="")
+
+    def put_off(self, delay: timedelta, error: str) -> None:
+        """Let them be tried again after `delay`, but for those that were tried for long enough."""
+        old = models.Q(created_at__lte=Now() - GIVEN_UP_AFTER)
+        self.filter(old).update(given_up_at=Now(), error=error)
+        self.exclude(old).update(available_at=Now() + delay, error=error)
+
+
+class Notice(models.Model):
+    """Written with the end of an execution, in the same transaction; sent outside of any run.
+
+    It outlives its process and its execution, whose ids stay.
+    """
+
+    event = models.CharField(_("event"), max_length=20, choices=NoticeEvent)
+    process = models.ForeignKey(
+        Process,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="notices",
+        verbose_name=_("process"),
+    )
+    process_name = models.CharField(_("process"), max_length=100)
+    execution = models.ForeignKey(
+        Execution,
+        models.DO_NOTHING,
+        db_constraint=False,
+        related_name="notices",
+        verbose_name=_("execution"),
+    )
+    recovers = models.OneToOneField(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="recovered_by",
+        help_text="Of a recovery: the notice of the last failure. Each is recovered from once.",
+    )
+    created_at = models.DateTimeField(_("recorded"), db_default=Now())
+    available_at = models.DateTimeField(_("not before"), db_default=Now())
+    token = models.UUIDField(null=True, help_text="Who holds it is sending.")
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    error = models.TextField(_("why not yet"), blank=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    given_up_at = models.DateTimeField(_("given up"), null=True)
+    recipients = models.TextField(_("to"), blank=True)
+    subject = models.CharField(_("subject"), max_length=300, blank=True)
+    body = models.TextField(
+        _("text"), blank=True, help_text="Of the newest of those that went out in one mail."
+    )
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(
+                name="notice_event_known", condition=models.Q(event__in=NoticeEvent.values)
+            ),
+            models.CheckConstraint(
+                name="notice_only_a_recovery_recovers",
+                condition=models.Q(recovers__isnull=True) | models.Q(event=NoticeEvent.RECOVERED),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="notice_waiting",
+                fields=["process_name", "available_at"],
+                condition=models.Q(sent_at__isnull=True, given_up_at__isnull=True),
+            ),
+            models.Index(name="notice_sent", fields=["process_name", "sent_at"]),
+            models.Index(name="notice_of_process", fields=["process", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.process_name} #{self.execution_id}"
+
+    @property
+    def in_words(self) -> str:
+        """One sentence: whether people were told, or why not yet. Names nobody."""
+        if self.sent_at:
+            told = gettext("A notice was sent by e-mail at %(when)s.")
+            return told % {"when": _when(self.sent_at)}
+        if self.given_up_at:
+            told = gettext("No notice could be sent by e-mail; it was given up at %(when)s.")
+            return told % {"when": _when(self.given_up_at)}
+        if self.error:
+            told = gettext(
+                "A notice could not be sent by e-mail yet; it is tried again at %(when)s."
+            )
+            return told % {"when": _when(self.available_at)}
+        return gettext("A notice by e-mail is about to be sent.")
+
+
+def _when(at: datetime) -> str:
+    local = localtime(at)
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i')}"

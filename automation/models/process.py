@@ -1,0 +1,349 @@
+"""Process: the row an operator manages."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import connection, models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from automation import registry
+from automation.conf import default_time_zone, setting
+from automation.models import retry_policy
+from automation.models.concurrency_group import ConcurrencyGroup
+from automation.models.limits import (
+    MAX_BACKOFF,
+    MAX_CONCURRENCY,
+    MAX_PRIORITY,
+    MAX_RETRIES,
+    MAX_RETRY_DELAY,
+    MAX_TIME_LIMIT,
+)
+from automation.models.node import Known
+from automation.parameters import ParameterError
+from automation.registry import ProcessFunction, ProcessNotRegisteredError
+from automation.schedule import CronRule, ScheduleError
+
+
+class TriggerType(models.TextChoices):
+    MANUAL = "manual", _("by hand")
+    TIME_BASED = "time_based", _("on time")
+
+
+class OverlapPolicy(models.TextChoices):
+    """What becomes of a start while `max_concurrency` executions run or wait."""
+
+    SKIP = "skip", _("skip the new one")
+    WAIT = "wait", _("let the new one wait")
+    CANCEL_RUNNING = "cancel_running", _("cancel the running one")
+
+
+class CatchUp(models.TextChoices):
+    """Which occurrences that passed while nothing ran are started afterwards."""
+
+    NONE = "none", _("none")
+    LATEST = "latest", _("the latest")
+
+
+class ProcessQuerySet(models.QuerySet["Process"]):
+    def enable(self, *, by: Any = None) -> int:
+        """Return how many were off before. `by`: the user who does it, for the change history."""
+        return self._switch(on=True, by=by)
+
+    def disable(self, *, by: Any = None) -> int:
+        """Return how many were on before."""
+        return self._switch(on=False, by=by)
+
+    @transaction.atomic
+    def _switch(self, *, on: bool, by: Any) -> int:
+        changed = list(self.exclude(is_enabled=on).select_for_update())
+        for process in changed:
+            process._history_user = by  # type: ignore[attr-defined]  # simple_history's name
+            # Row by row: update() sends no signal, and the schedules would drift.
+            process.is_enabled = on
+            process.save(update_fields=["is_enabled", "updated_at"])
+        return len(changed)
+
+    @transaction.atomic
+    def delete(self) -> tuple[int, dict[str, int]]:
+        # Locked first, as every verb of the engine does: otherwise they wait for one another.
+        list(self.order_by("pk").lock())
+        return super().delete()
+
+    def lock(self, *, skip_locked: bool = False) -> Self:
+        """Let the rows be read by one transaction at a time; foreign keys to them may be written."""
+        skip = skip_locked and connection.features.has_select_for_update_skip_locked
+        return self.select_for_update(no_key=True, skip_locked=skip)
+
+
+class Process(models.Model):
+    name = models.SlugField(_("name"), max_length=100, unique=True)
+    function = models.CharField(_("function"), max_length=200)
+    description = models.TextField(_("description"), blank=True, max_length=2_000)
+    trigger_type = models.CharField(
+        _("trigger"), max_length=20, choices=TriggerType, default=TriggerType.TIME_BASED
+    )
+    cron = models.CharField(
+        _("cron rule"),
+        max_length=200,
+        blank=True,
+        help_text=_(
+            "Minute, hour, day of month, month, day of week. Empty: the default of the function."
+        ),
+    )
+    timezone = models.CharField(_("time zone"), max_length=64, default=default_time_zone)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    max_concurrency = models.PositiveSmallIntegerField(
+        _("runs at once"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_CONCURRENCY)],
+    )
+    overlap_policy = models.CharField(
+        _("when that many run"), max_length=20, choices=OverlapPolicy, default=OverlapPolicy.SKIP
+    )
+    time_limit = models.PositiveIntegerField(
+        _("time limit"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_TIME_LIMIT)],
+        help_text=_("Seconds a run may take. Empty: the default of the site."),
+    )
+    concurrency_group = models.ForeignKey(
+        ConcurrencyGroup,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="processes",
+        verbose_name=_("concurrency group"),
+        help_text=_("Its limit holds for all its processes together, besides their own."),
+    )
+    priority = models.SmallIntegerField(
+        _("priority"),
+        default=0,
+        validators=[MinValueValidator(-MAX_PRIORITY), MaxValueValidator(MAX_PRIORITY)],
+        help_text=_("What waits for a worker starts by priority, the highest first."),
+    )
+    max_retries = models.PositiveSmallIntegerField(
+        _("retries"),
+        default=0,
+        validators=[MaxValueValidator(MAX_RETRIES)],
+        help_text=_("How often a run that failed, timed out or was lost is tried again."),
+    )
+    retry_delay = models.PositiveIntegerField(
+        _("first delay"),
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETRY_DELAY)],
+        help_text=_("Seconds until the first retry."),
+    )
+    retry_backoff = models.FloatField(
+        _("delay factor"),
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_BACKOFF)],
+        help_text=_("Each further delay is so many times the one before."),
+    )
+    retry_max_delay = models.PositiveIntegerField(
+        _("longest delay"),
+        default=3600,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETRY_DELAY)],
+        help_text=_("Seconds."),
+    )
+    retry_jitter = models.PositiveSmallIntegerField(
+        _("delay jitter"),
+        default=10,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Percent by which a delay is longer at random, so that not all come at once."),
+    )
+    catch_up = models.CharField(
+        _("catch up"),
+        max_length=20,
+        choices=CatchUp,
+        default=CatchUp.LATEST,
+        help_text=_("Which times that passed while nothing ran are started afterwards."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    #: What the live nodes know, where somebody has looked; else this process's own code counts.
+    known: Known | None = None
+
+    objects = ProcessQuerySet.as_manager()
+    #: Who changed what, when.
+    history = HistoricalRecords(excluded_fields=["created_at", "updated_at"])
+
+    class Meta:
+        verbose_name = _("process")
+        verbose_name_plural = _("processes")
+        ordering = ["name"]
+        permissions = [
+            ("run_process", "Can run process"),
+            ("pause_process", "Can pause process"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="process_trigger_type_known",
+                condition=models.Q(trigger_type__in=TriggerType.values),
+            ),
+            models.CheckConstraint(
+                name="process_overlap_policy_known",
+                condition=models.Q(overlap_policy__in=OverlapPolicy.values),
+            ),
+            models.CheckConstraint(
+                name="process_catch_up_known", condition=models.Q(catch_up__in=CatchUp.values)
+            ),
+            models.CheckConstraint(
+                name="process_max_concurrency_positive",
+                condition=models.Q(max_concurrency__gte=1),
+            ),
+            models.CheckConstraint(
+                name="process_time_limit_positive",
+                condition=models.Q(time_limit__isnull=True) | models.Q(time_limit__gte=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # The receivers of the signal move the Schedule row: both are stored, or neither.
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            Process.objects.lock().filter(pk=self.pk).first()
+            return super().delete(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse a function, parameters, rule or zone with which no run could start."""
+        errors: dict[str, str] = {}
+        try:
+            self._check_function()
+        except ProcessNotRegisteredError as error:
+            errors["function"] = str(error)
+        except ParameterError as error:
+            errors["parameters"] = str(error)
+        try:
+            CronRule(self.effective_cron or "0 0 * * *", self.timezone)
+        except ScheduleError as error:
+            errors[error.field] = str(error)
+        else:
+            if self.trigger_type == TriggerType.TIME_BASED and not self.effective_cron:
+                errors["cron"] = gettext(
+                    "This function has no default rule: give a cron rule, or let it run by hand."
+                )
+        delays = self.retry_delay, self.retry_max_delay
+        if None not in delays and self.retry_max_delay < self.retry_delay:
+            errors["retry_max_delay"] = gettext("The longest delay is not below the first one.")
+        if errors:
+            raise ValidationError(errors)
+
+    def _check_function(self) -> None:
+        stored = Process.objects.filter(pk=self.pk).values_list("function", flat=True).first()
+        if self.is_broken and stored == self.function:
+            return  # Its code is gone: it can still be switched off or changed.
+        function = registry.get(self.function)
+        if self.trigger_type == TriggerType.TIME_BASED:
+            function.parameters.clean(self.parameters)
+        else:
+            function.parameters.check_given(self.parameters)
+
+    @property
+    def registered_function(self) -> ProcessFunction | None:
+        return registry.find(self.function)
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether what a run writes is kept only together with its success."""
+        function = self.registered_function
+        return bool(function and function.options.atomic)
+
+    @property
+    def is_broken(self) -> bool:
+        """Its function is in the code of no live node; where none is known to live, not in ours."""
+        if self.known is not None:
+            return self.function not in self.known.functions
+        return self.registered_function is None
+
+    @property
+    def default_cron(self) -> str:
+        if self.registered_function:
+            return self.registered_function.default_cron
+        return self.known.defaults.get(self.function, "") if self.known else ""
+
+    @property
+    def effective_cron(self) -> str:
+        """The rule in force: its own, else the default of its function; "" for none."""
+        return self.cron or self.default_cron
+
+    @property
+    def effective_time_limit(self) -> int:
+        """Seconds."""
+        return self.time_limit or int(setting("DEFAULT_TIME_LIMIT"))
+
+    @property
+    def retries_in_words(self) -> str:
+        return retry_policy.in_words(self)
+
+    @property
+    def rule(self) -> CronRule | None:
+        """What makes it due; None where nothing does. Raises ScheduleError."""
+        if not self.is_on_time:
+            return None
+        return CronRule(self.effective_cron, self.timezone) if self.effective_cron else None
+
+    @property
+    def is_on_time(self) -> bool:
+        """It is enabled, and due by a rule."""
+        return self.is_enabled and self.trigger_type == TriggerType.TIME_BASED
+
+    @property
+    def rule_is_gone(self) -> bool:
+        """It follows the default of its function, and that is not in the code."""
+        return self.is_on_time and self.is_broken and not self.cron
+
+    @property
+    def usable_rule(self) -> CronRule | None:
+        """The same, and None too where the rule cannot be followed any more."""
+        try:
+            return self.rule
+        except ScheduleError:
+            return None
+
+    @property
+    def schedule_in_words(self) -> str:
+        if self.is_broken:
+            told = gettext("Broken: %(function)s is not in the code.")
+            if self.known is not None:
+                told = gettext("Broken: no running worker has %(function)s in its code.")
+            return told % {"function": self.function}
+        if self.trigger_type == TriggerType.MANUAL:
+            return gettext("By hand")
+        try:
+            words = CronRule(self.effective_cron, self.timezone).words
+        except ScheduleError as error:
+            return gettext("Broken: %(error)s") % {"error": error}
+        return words if self.is_enabled else gettext("%(words)s (switched off)") % {"words": words}
+
+    @property
+    def next_run(self) -> datetime | None:
+        """The next occurrence in the zone of the process; None where nothing will run."""
+        rule = None if self.is_broken else self.usable_rule
+        return rule.next_after(timezone.now()).astimezone(rule.zone) if rule else None
+
+
+class DefaultProcess(models.Model):
+    """That a function's default process was created once: deleting it is for good."""
+
+    function = models.CharField(max_length=200, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.function

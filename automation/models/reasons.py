@@ -1,0 +1,58 @@
+"""Why an execution did not run, or ended as it did: a code with data is stored, words are shown."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+STILL_RUNNING: Final = "still_running"
+DISABLED: Final = "disabled"
+FUNCTION_GONE: Final = "function_gone"
+PARAMETERS_REFUSED: Final = "parameters_refused"
+PROCESS_DELETED: Final = "process_deleted"
+NOTHING_RUNNING: Final = "nothing_running"
+LEASE_EXPIRED: Final = "lease_expired"
+RULE_CHANGED: Final = "rule_changed"
+INTERRUPTED: Final = "interrupted"
+CANCELLED: Final = "cancelled"
+WORKER_DIED: Final = "worker_died"
+NODE_STOPPED: Final = "node_stopped"
+NODE_DIED: Final = "node_died"
+DEAF: Final = "deaf"
+
+#: Reasons that hold on until somebody acts: their occurrences share a row.
+LASTING: Final = {STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED}
+
+
+def in_words(code: str, data: Mapping[str, Any]) -> str:
+    """Return one sentence for a person; "" for no reason."""
+    sentences = {
+        STILL_RUNNING: _(
+            "Execution %(execution)s had not ended yet, and this process skips a start then."
+        ),
+        DISABLED: _("The process was switched off before a worker was free."),
+        FUNCTION_GONE: _(
+            "The function %(function)s is not in the code that was running. If it is new, restart "
+            "the workers."
+        ),
+        PARAMETERS_REFUSED: _("The stored parameters do not fit the function: %(error)s"),
+        PROCESS_DELETED: _("The process was deleted before a worker was free."),
+        NOTHING_RUNNING: _("Nothing was there to start it in time."),
+        RULE_CHANGED: _("The process was changed after this was due and before it was started."),
+        LEASE_EXPIRED: _(
+            "Its worker ended without a word. Nothing it wrote in the database was kept, unless "
+            "the process commits as it goes."
+        ),
+        INTERRUPTED: _("It was stopped at the terminal."),
+        CANCELLED: _("It was cancelled."),
+        WORKER_DIED: _("Its worker died (%(how)s)."),
+        NODE_STOPPED: _("Its node was stopped while it ran, and could not wait for it any longer."),
+        NODE_DIED: _("Its node died while it ran."),
+        DEAF: _("It did not heed its time limit; its worker was killed."),
+    }
+    if code not in sentences:
+        return code
+    try:
+        return sentences[code] % data
+    except KeyError:  # written by another release
+        return sentences[code]

@@ -1,0 +1,97 @@
+"""send: mail the notices that are due. At least once: whoever dies in the middle is repeated."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+
+from automation.conf import setting
+from automation.engine.patience import patiently
+from automation.engine.text import storable
+from automation.models import Notice
+from automation.notifications import words
+from automation.notifications.time_limit import at_most
+from automation.notifications.words import Words
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a mail server gets in all.
+TIME_LIMIT = 30
+#: Seconds for which the record of a mail waits for the database.
+RECORD_WITHIN = 60
+#: How long nobody else sends what somebody took: both of these, and a margin.
+LEASE = timedelta(seconds=120)
+#: Until the second attempt; each further delay is twice the one before, up to the longest.
+FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
+#: Characters that are kept of what a mail server said.
+MAX_ERROR = 1_000
+
+
+def take_due() -> UUID | None:
+    """Take the notices of one process for one mail; None where nothing is due, or nobody to tell."""
+    if not recipients():
+        return None
+    name = Notice.objects.due().order_by("pk").values_list("process_name", flat=True).first()
+    return Notice.objects.take(name, lease=LEASE) if name is not None else None
+
+
+def send(token: UUID) -> bool:
+    """Send one mail about the notices taken with `token`; record whether that went well."""
+    held = Notice.objects.held_with(token)
+    notices = list(held.order_by("-pk"))
+    if not notices:
+        return False
+    to = recipients()
+    try:
+        told = words.about(notices)
+        deliver(told, to)
+    except Exception as error:  # Mail servers fail in every way there is; so may any backend.
+        _put_off(notices, token, error)
+        return False
+    _record(notices, token, told, to)
+    return True
+
+
+def recipients() -> list[str]:
+    return list(setting("NOTIFY_EMAILS"))
+
+
+def deliver(told: Words, to: Sequence[str]) -> None:
+    """Hand a mail to the mail server. Raises whatever that raises, and TimeoutError."""
+    # Where the project sets none, a server that is silent would be waited for without end.
+    connection = get_connection(timeout=settings.EMAIL_TIMEOUT or TIME_LIMIT)
+    headers = {"Auto-Submitted": "auto-generated"}  # No answer of an absent person, please.
+    mail = EmailMessage(
+        told.subject, told.body, None, list(to), headers=headers, connection=connection
+    )
+    with at_most(TIME_LIMIT, "The mail server"):
+        mail.send()
+
+
+def delay_after(attempts: int) -> timedelta:
+    """How long after so many attempts (from 1) the next may follow."""
+    return min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), LONGEST_DELAY)
+
+
+def _record(notices: list[Notice], token: UUID, told: Words, to: list[str]) -> None:
+    def write() -> None:
+        newest = Notice.objects.filter(pk=notices[0].pk, token=token)
+        newest.update(subject=told.subject[:300], body=storable(told.body, 100_000))
+        Notice.objects.held_with(token).mark_sent(", ".join(to))
+
+    patiently(write, "record a notice as sent", seconds=RECORD_WITHIN)
+    logger.info("Sent a notice: %s", told.subject)
+
+
+def _put_off(notices: list[Notice], token: UUID, error: Exception) -> None:
+    delay = delay_after(max(notice.attempts for notice in notices))
+    told = storable(f"{type(error).__name__}: {error}", MAX_ERROR)
+    patiently(
+        lambda: Notice.objects.held_with(token).put_off(delay, told),
+        "record that a notice was not sent",
+        seconds=RECORD_WITHIN,
+    )
+    logger.warning("A notice of %s could not be sent: %s", notices[0].process_name, told)

@@ -1,0 +1,167 @@
+"""What a notice says: subject and plain text, in the language of the site."""
+
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils import translation
+from django.utils.timezone import get_default_timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from automation.conf import setting
+from automation.models import Execution, LogLine, Notice, NoticeEvent, Process, Trigger
+from automation.notifications.secrets import without_secrets
+from automation.schedule import ScheduleError, zone_named
+
+#: Log lines, characters of each and of the error, and gathered notices that a mail has.
+LINES, LINE_LENGTH, ERROR_LENGTH, GATHERED_SHOWN = 20, 500, 1_000, 20
+
+
+@dataclass(frozen=True)
+class Words:
+    subject: str
+    body: str
+
+
+def about(notices: list[Notice]) -> Words:
+    """The mail about notices of one process, newest first: the newest in full, the rest by line."""
+    with translation.override(settings.LANGUAGE_CODE):
+        newest, *earlier = notices
+        execution = Execution.objects.filter(pk=newest.execution_id).first()
+        process = Process.objects.filter(pk=newest.process_id or 0).first()
+        headline = _headline(newest)
+        parts = [headline, _facts(newest, execution, process)]
+        if execution is not None and newest.event != NoticeEvent.RECOVERED:
+            parts += [_error(execution)]
+        parts += [_what_next(process)]
+        if execution is not None:
+            parts += [_log(execution, process)]
+        parts += [_gathered(earlier, process), _signature()]
+        return Words(f"[{site_name()}] {headline}", "\n\n".join(filter(None, parts)) + "\n")
+
+
+def of_a_test() -> Words:
+    with translation.override(settings.LANGUAGE_CODE):
+        body = _("This is a test: notices about failed processes reach you.")
+        return Words(f"[{site_name()}] {_('Test of the notices')}", f"{body}\n\n{_signature()}\n")
+
+
+def site_name() -> str:
+    """The host of the site as people know it, else of this machine."""
+    return urlsplit(str(setting("SITE_URL"))).netloc or socket.gethostname()
+
+
+def _headline(notice: Notice) -> str:
+    sentences = {
+        NoticeEvent.FAILED: _("%(process)s failed"),
+        NoticeEvent.TIMED_OUT: _("%(process)s timed out"),
+        NoticeEvent.LOST: _("%(process)s was lost"),
+        NoticeEvent.RECOVERED: _("%(process)s works again"),
+    }
+    return sentences[NoticeEvent(notice.event)] % {"process": notice.process_name}
+
+
+def _facts(notice: Notice, execution: Execution | None, process: Process | None) -> str:
+    facts = [(_("Process"), notice.process_name)]
+    if execution is None:
+        facts.append((_("Execution"), _("#%(id)s, deleted since") % {"id": notice.execution_id}))
+        return _table(facts)
+    if execution.scheduled_for:
+        facts.append((_("Due"), _local(execution.scheduled_for, process)))
+    if execution.trigger == Trigger.MANUAL:
+        facts.append((_("Started by hand, by"), execution.requested_by_name or _("somebody")))
+    if execution.completed_at:
+        facts.append((_("Ended"), _local(execution.completed_at, process)))
+    if execution.attempt > 1:
+        facts.append((_("Attempts"), str(execution.attempt)))
+    facts.append((_("Execution"), _address(execution.pk)))
+    return _table(facts)
+
+
+def _table(facts: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in facts)
+
+
+def _local(at: datetime, process: Process | None) -> str:
+    """By the zone of the process; where that is gone, by the zone of the site."""
+    try:
+        zone = zone_named(process.timezone) if process else get_default_timezone()
+    except ScheduleError:
+        zone = get_default_timezone()
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone})"
+
+
+def _address(execution_id: int) -> str:
+    """The number of an execution, and its page where the site says where it is."""
+    site = str(setting("SITE_URL")).rstrip("/")
+    try:
+        page = reverse("admin:automation_execution_change", args=[execution_id])
+    except NoReverseMatch:  # A project without the admin.
+        site = ""
+    return f"#{execution_id} {site}{page}" if site else f"#{execution_id}"
+
+
+def _error(execution: Execution) -> str:
+    lines = [line.strip() for line in execution.error_message.splitlines() if line.strip()]
+    told = lines[-1] if lines else execution.reason_in_words
+    if not told:
+        return ""
+    return f"{_('Error')}:\n  {without_secrets(told, execution)[:ERROR_LENGTH]}"
+
+
+def _what_next(process: Process | None) -> str:
+    return f"{_('What happens next')}:\n  {_next(process)}"
+
+
+def _next(process: Process | None) -> str:
+    if process is None:
+        return _("Nothing: the process was deleted.")
+    if not process.is_enabled:
+        return _("Nothing: the process is switched off.")
+    if process.is_broken:
+        told = _("Nothing: its function %(function)s is not in the code.")
+        return told % {"function": process.function}
+    if process.next_run is not None:
+        return _("It runs next at %(when)s.") % {"when": _local(process.next_run, process)}
+    return _("Nothing: it has no schedule, and runs when somebody starts it.")
+
+
+def _log(execution: Execution, process: Process | None) -> str:
+    lines = list(LogLine.objects.filter(execution=execution).order_by("-number")[:LINES])
+    if not lines:
+        return ""
+    title = ngettext(
+        "The last line of its log", "The last %(count)s lines of its log", len(lines)
+    ) % {"count": len(lines)}
+    return "\n".join([f"{title}:", *(_line(line, execution, process) for line in reversed(lines))])
+
+
+def _line(line: LogLine, execution: Execution, process: Process | None) -> str:
+    message = without_secrets(line.message, execution)[:LINE_LENGTH].replace("\n", "\n    ")
+    return f"  {_local(line.created_at, process)[11:19]} {line.level} {message}"
+
+
+def _gathered(earlier: list[Notice], process: Process | None) -> str:
+    if not earlier:
+        return ""
+    title = ngettext(
+        "One earlier notice of this process is gathered in this mail",
+        "%(count)s earlier notices of this process are gathered in this mail",
+        len(earlier),
+    ) % {"count": len(earlier)}
+    lines = [
+        f"  {_local(notice.created_at, process)} {notice.get_event_display()}: "
+        f"{_address(notice.execution_id)}"
+        for notice in earlier[:GATHERED_SHOWN]
+    ]
+    if len(earlier) > GATHERED_SHOWN:
+        lines.append("  …")
+    return "\n".join([f"{title}:", *lines])
+
+
+def _signature() -> str:
+    return _("Sent by %(site)s.") % {"site": str(setting("SITE_URL")) or site_name()}

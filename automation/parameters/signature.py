@@ -1,0 +1,215 @@
+"""The keyword parameters of a function's signature.
+
+The annotations and defaults of the function are the form's fields, so every door (admin, command
+line, stored JSON) validates the same way. Values travel as JSON: `clean` makes it, `load` reads it.
+"""
+
+import difflib
+import inspect
+import json
+import types
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Union, get_args, get_origin
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.duration import duration_iso_string
+from django.utils.translation import gettext as _
+
+from automation.parameters.fields import FIELDS, SUPPORTED, choices_of, is_supported
+
+#: What stands in every face for the value of a sensitive parameter.
+MASK = "••••••"
+
+#: Characters that all parameters of a process may take as JSON.
+MAX_LENGTH = 100_000
+
+
+class UnsupportedParameterError(TypeError):
+    """A process function has a parameter that could be no form field."""
+
+
+class ParameterError(ValueError):
+    """The given parameters do not fit the function; the text says which and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One keyword parameter of a process function."""
+
+    name: str
+    kind: Any
+    optional: bool
+    default: Any
+    is_sensitive: bool = False
+
+    @property
+    def required(self) -> bool:
+        return self.default is inspect.Parameter.empty
+
+    @property
+    def current_default(self) -> Any:
+        """The default as Python."""
+        return self.default
+
+    @property
+    def default_as_json(self) -> Any:
+        """None where there is no default."""
+        return None if self.required else self.to_json(self.current_default)
+
+    def field(self) -> forms.Field:
+        # An empty text and an empty list are values; of other kinds, empty means not given.
+        demanded = not self.optional and self.kind not in (str, list[str])
+        if self.kind in FIELDS:
+            return FIELDS[self.kind](required=demanded)
+        values = choices_of(self.kind)
+        return forms.TypedChoiceField(
+            choices=[(str(value), str(value)) for value in values],
+            coerce={str(value): value for value in values}.__getitem__,
+            empty_value=None,
+            required=demanded,
+        )
+
+    def to_json(self, value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.value
+        if isinstance(value, timedelta):
+            return duration_iso_string(value)
+        if isinstance(value, date):
+            return value.isoformat()
+        return str(value) if isinstance(value, Decimal) else value
+
+    def clean(self, value: Any) -> Any:
+        """The Python value of `value` (JSON, text or Python). Raises ParameterError."""
+        if value is None:
+            if self.optional:
+                return None
+            raise ParameterError(_("%(name)s: a value is needed.") % {"name": self.name})
+        try:
+            return self._python(self.field().clean(self.to_json(value)))
+        except ValidationError as error:
+            if self.is_sensitive:  # Django's messages may repeat the value; a traceback has them.
+                why = _("this value does not fit.")
+                raise ParameterError(f"{self.name}: {why}") from None
+            raise ParameterError(f"{self.name}: {' '.join(error.messages)}") from error
+
+    def _python(self, cleaned: Any) -> Any:
+        if isinstance(self.kind, type) and issubclass(self.kind, Enum) and cleaned is not None:
+            return self.kind(cleaned)
+        return cleaned
+
+
+class Parameters:
+    """The keyword parameters of one process function."""
+
+    def __init__(
+        self, signature: Iterable[inspect.Parameter], sensitive: Collection[str] = ()
+    ) -> None:
+        """Raises UnsupportedParameterError."""
+        self._parameters = {p.name: _parameter(p, sensitive) for p in signature}
+
+    def __iter__(self) -> Any:
+        return iter(self._parameters.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parameters
+
+    def clean(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every parameter as JSON: `given` validated, the rest by default. Raises ParameterError."""
+        values = self.load(given)
+        stored = {p.name: p.to_json(values[p.name]) for p in self}
+        _refuse_too_long(stored)
+        return stored
+
+    def load(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as Python values, as the function takes them. Raises ParameterError."""
+        self._refuse_unknown(given)
+        missing = [p.name for p in self if p.required and p.name not in given]
+        if missing:
+            names = ", ".join(missing)
+            raise ParameterError(_("A value is needed for %(names)s.") % {"names": names})
+        return {
+            p.name: p.clean(given[p.name]) if p.name in given else p.current_default for p in self
+        }
+
+    def check_given(self, given: Mapping[str, Any]) -> None:
+        """Validate a part of the parameters; those without a default may be missing yet."""
+        self._refuse_unknown(given)
+        _refuse_too_long(given)
+        for name, value in given.items():
+            self._parameters[name].clean(value)
+
+    def from_text(self, name: str, text: str) -> Any:
+        """Read a value that was typed: text, but for null of an optional one and a JSON list."""
+        parameter = self._parameters.get(name)
+        if parameter is None or parameter.kind is str:
+            return text
+        if text == "null" or text.startswith("["):
+            try:
+                return json.loads(text)
+            except ValueError:
+                return text
+        return text
+
+    def masked(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as a person may see them: sensitive ones are hidden.
+
+        So are those that the function has no more: they may have been sensitive.
+        """
+        shown = {p.name for p in self if not p.is_sensitive}
+        return {
+            name: MASK if name not in shown and value not in (None, "") else value
+            for name, value in stored.items()
+        }
+
+    def _refuse_unknown(self, given: Mapping[str, Any]) -> None:
+        if not isinstance(given, Mapping):
+            raise ParameterError(_('Parameters are a JSON object, such as {"limit": 10}.'))
+        for name in given:
+            if name not in self._parameters:
+                text = _("There is no parameter %(name)r.") % {"name": name}
+                raise ParameterError(f"{text} {self._hint_for(name)}")
+
+    def _hint_for(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self._parameters, n=1)
+        if close:
+            return _("Did you mean %(name)s?") % {"name": close[0]}
+        known = ", ".join(self._parameters) or _("none")
+        return _("Known: %(names)s.") % {"names": known}
+
+
+def _refuse_too_long(stored: Any) -> None:
+    length = len(json.dumps(stored, ensure_ascii=False, default=str))
+    if length > MAX_LENGTH:
+        raise ParameterError(
+            _("The parameters take %(length)s characters as JSON; at most %(limit)s are stored.")
+            % {"length": f"{length:,}", "limit": f"{MAX_LENGTH:,}"}
+        )
+
+
+def _parameter(parameter: inspect.Parameter, sensitive: Collection[str]) -> Parameter:
+    kind, optional = _without_none(parameter.annotation)
+    if not is_supported(kind):
+        shown = "no annotation" if kind is inspect.Parameter.empty else f"the type {kind}"
+        raise UnsupportedParameterError(
+            f"parameter {parameter.name!r} has {shown}; a parameter is one of {SUPPORTED}."
+        )
+    return Parameter(
+        name=parameter.name,
+        kind=kind,
+        optional=optional,
+        default=parameter.default,
+        is_sensitive=parameter.name in sensitive,
+    )
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(annotation) if kind is not types.NoneType]
+        if len(kinds) == 1:
+            return kinds[0], True
+    return annotation, False

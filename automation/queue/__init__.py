@@ -1,0 +1,1 @@
+"""The door to django-q2's tables."""

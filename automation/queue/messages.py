@@ -1,0 +1,122 @@
+"""Messages: what carries an execution's id to a worker, in django-q2's queue table.
+
+The same table holds what a project queues itself by django-q2's `async_task`: ordinary work.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from automation.models import Execution, ExecutionQuerySet, Status
+from automation.queue.notify import RUN, notify
+
+# By name: the runner is above this floor.
+ENTRY = "automation.engine.runner.run_execution"
+
+#: Seconds beyond a run's time limit after which django-q2 takes its worker for hung: it counts from
+#: before the claim, which may have to wait for the database.
+GRACE = 60
+
+
+class _Outbox(ORM):  # type: ignore[misc]  # django-q2 is untyped
+    """django-q2's own broker, which sends not before a given instant and keeps the row's id."""
+
+    def __init__(self, available_at: datetime) -> None:
+        super().__init__(list_key=default_queue())
+        self.available_at = available_at
+        self.message: int | None = None
+
+    def enqueue(self, task: str) -> int:
+        row = OrmQ(key=self.list_key, payload=task, lock=self.available_at)
+        OrmQ.objects.bulk_create([row])  # Around the signals: this is no ordinary work.
+        self.message = int(row.pk)
+        return self.message
+
+
+def push(execution: Execution, *, time_limit: int, not_before: datetime | None = None) -> None:
+    """Queue a pending execution, for when it is available. `time_limit` in seconds.
+
+    Call it in the transaction that made the execution pending.
+    """
+    outbox = _Outbox(not_before or execution.available_at)
+    options: dict[str, Any] = {
+        "broker": outbox,
+        "group": execution.process_name,
+        "save": False,  # The execution is the record.
+        "timeout": time_limit + GRACE,
+    }
+    async_task(ENTRY, execution.pk, q_options=options)
+    execution.message = outbox.message
+    Execution.objects.filter(pk=execution.pk).update(message=outbox.message)
+    notify(RUN)
+
+
+def delete(messages: Iterable[int | None]) -> None:
+    found = [message for message in messages if message]
+    if found:
+        OrmQ.objects.filter(pk__in=found).delete()
+
+
+def without_message() -> ExecutionQuerySet:
+    """Pending executions that no message would bring to a worker."""
+    return Execution.objects.filter(status=Status.PENDING).exclude(
+        Exists(OrmQ.objects.filter(pk=OuterRef("message")))
+    )
+
+
+def default_queue() -> str:
+    """The queue that executions belong to, whichever one this process serves."""
+    return str(getattr(settings, "Q_CLUSTER", {}).get("cluster_name", Conf.PREFIX))
+
+
+def queue_name() -> str:
+    """The queue that the settings (and Q_CLUSTER_NAME) let this process serve."""
+    return str(Conf.CLUSTER_NAME)
+
+
+def serves_executions() -> bool:
+    return queue_name() == default_queue()
+
+
+class Ordinary(NamedTuple):
+    """A message of ordinary work."""
+
+    message: int
+    package: str  # signed
+    #: How the worker died that ran it, so that all that is left is to record that; "" for none.
+    epitaph: str = ""
+
+
+def take_ordinary(count: int) -> list[Ordinary]:
+    """Take up to `count` messages of ordinary work, oldest first.
+
+    Each is locked for django-q2's `retry` seconds, after which it comes again unless it was
+    acknowledged.
+    """
+    now = timezone.now()
+    carried = Execution.objects.filter(
+        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
+    )
+    due = OrmQ.objects.filter(key=queue_name(), lock__lt=now).order_by("pk")
+    waiting = due.exclude(pk__in=carried.values("message"))
+    if not waiting.exists():  # Asked first: on SQLite a transaction waits for whoever writes.
+        return []
+    with transaction.atomic():
+        rows = list(waiting.select_for_update(skip_locked=True)[:count])
+        until = now + timedelta(seconds=Conf.RETRY)
+        OrmQ.objects.filter(pk__in=[row.pk for row in rows]).update(lock=until)
+    return [Ordinary(row.pk, row.payload) for row in rows]
+
+
+def give_back_ordinary(messages: Iterable[int]) -> None:
+    """Let others take messages whose work was not begun."""
+    OrmQ.objects.filter(pk__in=list(messages)).update(lock=timezone.now())

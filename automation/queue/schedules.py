@@ -1,0 +1,227 @@
+"""Schedule rows: django-q2's view of when a process is due, kept equal to the processes.
+
+A row is named `process:<id>`. Its `next_run` is the process's own next occurrence, computed here:
+django-q2's rules know one time zone for all and no clock changes. So whatever saves the row (a
+django-q2 cluster that fired it, for one) has its `next_run` put right.
+"""
+
+from ast import literal_eval
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
+from django_q.models import Schedule
+
+from automation.models import Execution, Node, Process, reasons
+from automation.queue.notify import SCHEDULE, notify
+from automation.schedule import CronRule, ScheduleError
+
+# By name: the clock is above this floor.
+ENTRY = "automation.engine.clock.start_occurrence"
+
+_PREFIX = "process:"
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What `sync` did to a Schedule row, and the next run it left (None: deleted, or parked)."""
+
+    name: str
+    what: str
+    next_run: datetime | None
+
+
+def sync(process: Process) -> Change | None:
+    """Make the process's Schedule row what its rule says; return the change, if there was one.
+
+    A row that is due stays due while its rule is unchanged: that occurrence has not been started.
+    Where the rule was changed, it never will be, and is recorded as missed.
+    """
+    with transaction.atomic():
+        rule = rule_in_force(process)
+        rows = list(_rows(process.pk).select_for_update().order_by("pk"))
+        if rows and (rule is None or _rule_of(rows[0]) != str(rule)):
+            _record_dropped(process, rows[0])
+        if rule is None:
+            return remove(process.pk, process.name)
+        change = _write(process, rule, rows)
+        if change is not None:
+            notify(SCHEDULE)
+        return change
+
+
+def _write(process: Process, rule: CronRule, rows: list[Schedule]) -> Change | None:
+    wanted = _columns(process.pk, rule)
+    if not rows:
+        next_run = rule.next_after(timezone.now())
+        # Around the signals: they would compute the same again.
+        Schedule.objects.bulk_create([Schedule(**wanted, next_run=next_run)])
+        return Change(process.name, "created", next_run)
+    row, *doubles = rows
+    Schedule.objects.filter(pk__in=[double.pk for double in doubles]).delete()
+    ours = {name: getattr(row, name) for name in wanted} == wanted
+    if ours and _is_right(row.next_run, rule):
+        return Change(process.name, "freed of doubles", row.next_run) if doubles else None
+    same_rule = _rule_of(row) == str(rule)
+    due = same_rule and row.next_run is not None and row.next_run <= timezone.now()
+    next_run = row.next_run if due else rule.next_after(timezone.now())
+    Schedule.objects.filter(pk=row.pk).update(**wanted, next_run=next_run)
+    return Change(process.name, "repaired" if same_rule else "moved to its rule", next_run)
+
+
+def _record_dropped(process: Process, row: Schedule) -> None:
+    """What was due by the old rule and not started yet is not forgotten with it."""
+    old, now = _rule_of(row), timezone.now()
+    if old is None or row.next_run is None or row.next_run > now:
+        return
+    rule = _parsed(old)
+    # Where the zone is gone, say: at least the one that was written down.
+    passed = rule.between(row.next_run - SECOND, now) if rule else iter([row.next_run])
+    Execution.objects.miss(process, passed, reasons.RULE_CHANGED)
+
+
+def remove(process_id: int, name: str) -> Change | None:
+    deleted, _ = _rows(process_id).delete()
+    return Change(name, "deleted", None) if deleted else None
+
+
+def sync_all() -> list[Change]:
+    """Repair every Schedule row of a process, and delete those whose process is gone."""
+    changes = [
+        change for pk in Process.objects.values_list("pk", flat=True) if (change := _sync(pk))
+    ]
+    for row in Schedule.objects.filter(name__startswith=_PREFIX):
+        number = row.name.removeprefix(_PREFIX)
+        if not (number.isdigit() and Process.objects.filter(pk=number).exists()):
+            row.delete()
+            changes.append(Change(row.name, "deleted", None))
+    return changes
+
+
+@transaction.atomic
+def _sync(process_id: int) -> Change | None:
+    """Locked, so that nobody changes the process meanwhile."""
+    process = Process.objects.lock().filter(pk=process_id).first()
+    return sync(process) if process else None
+
+
+def rule_in_force(process: Process) -> CronRule | None:
+    """What makes the process due; None where nothing does.
+
+    A default rule that is gone with its function goes on to be followed, so that the history says
+    of each occurrence why nothing ran; and one about which live nodes disagree stays as it is.
+    """
+    if process.rule_is_gone or _nodes_disagree(process):
+        row = _rows(process.pk).order_by("pk").first()
+        stored = _parsed(_rule_of(row)) if row else None
+        if stored is not None or process.rule_is_gone:
+            return stored
+    return process.usable_rule
+
+
+def _nodes_disagree(process: Process) -> bool:
+    """A live node of other code declares another default for a process that follows its default."""
+    if process.cron or not process.is_on_time:
+        return False
+    try:
+        default = process.default_cron
+    except ScheduleError:
+        return False
+    declared = Node.objects.live().values_list("defaults", flat=True)
+    return any(rules.get(process.function, default) != default for rules in declared)
+
+
+def ordinary() -> Any:
+    """The project's own Schedules, which belong to no process."""
+    return Schedule.objects.exclude(name__startswith=_PREFIX)
+
+
+def next_run_of(process_id: int) -> Any:
+    """When the process is due next, or has been due since."""
+    return _rows(process_id).values_list("next_run", flat=True).first()
+
+
+def due(now: datetime) -> list[int]:
+    """Return the ids of the processes that are due, most overdue first."""
+    rows = Schedule.objects.filter(name__startswith=_PREFIX, next_run__lte=now)
+    names = rows.order_by("next_run").values_list("name", flat=True)
+    numbers = (str(name).removeprefix(_PREFIX) for name in names)
+    return [int(number) for number in numbers if number.isdigit()]
+
+
+def next_due() -> datetime | None:
+    """When the next process is due, or has been due since."""
+    rows = Schedule.objects.filter(name__startswith=_PREFIX)
+    at: datetime | None = rows.aggregate(at=Min("next_run"))["at"]
+    return at
+
+
+def move_on(process_id: int, next_run: datetime | None) -> None:
+    """Set when the process is due next; None parks it."""
+    _rows(process_id).update(next_run=next_run)
+
+
+def correct(schedule: Schedule) -> None:
+    """Before a Schedule row is saved: of a process's own row, compute `next_run` by its rule."""
+    if not (schedule.name or "").startswith(_PREFIX):
+        return
+    number = schedule.name.removeprefix(_PREFIX)
+    process = Process.objects.filter(pk=number).first() if number.isdigit() else None
+    rule = rule_in_force(process) if process else None
+    schedule.next_run = rule.next_after(timezone.now()) if rule else None
+
+
+def _columns(process_id: int, rule: CronRule) -> dict[str, Any]:
+    """What a Schedule row says of its process, apart from when it is due."""
+    options = {"rule": str(rule), "q_options": {"save": False}}
+    return {
+        "name": _name(process_id),
+        "func": ENTRY,
+        "args": str(process_id),
+        "kwargs": repr(options),
+        "intended_date_kwarg": "scheduled_for",
+        # django-q2 works out a next run of its own before ours replaces it; this is the kind
+        # with which it can neither fail nor count the row as finished.
+        "schedule_type": Schedule.MINUTES,
+        "minutes": 1,
+        "repeats": -1,
+        "hook": None,
+        "cron": None,
+        "cluster": None,
+    }
+
+
+def _is_right(next_run: datetime | None, rule: CronRule) -> bool:
+    """Due already, or exactly the next occurrence."""
+    if next_run is None:
+        return False
+    now = timezone.now()
+    return next_run <= now or next_run == rule.next_after(now)
+
+
+def _rule_of(row: Schedule) -> str | None:
+    try:
+        return str(literal_eval(row.kwargs or "")["rule"])
+    except (ValueError, SyntaxError, KeyError, TypeError):
+        return None
+
+
+def _parsed(rule: str | None) -> CronRule | None:
+    """The rule that `str(rule)` wrote."""
+    expression, _, zone = (rule or "").rpartition(" ")
+    try:
+        return CronRule(expression, zone)
+    except ScheduleError:
+        return None
+
+
+def _rows(process_id: int) -> Any:
+    return Schedule.objects.filter(name=_name(process_id))
+
+
+def _name(process_id: int) -> str:
+    return f"{_PREFIX}{process_id}"

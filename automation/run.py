@@ -1,0 +1,63 @@
+"""Run: what a process function is told about the run it is in, and what it can say."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # Models import the registry, which imports this.
+    from automation.models import Execution
+
+#: Characters of a progress message that are kept.
+MAX_PROGRESS_MESSAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The first positional parameter of a process function, if it takes one."""
+
+    #: The row that records this run.
+    execution: "Execution"
+    #: When the run started, in the time zone of its process.
+    now: datetime
+    #: What it logs becomes log lines of the run.
+    log: logging.Logger
+    #: Of the engine: who hears of progress, and whether the run is to end.
+    on_progress: Callable[["Execution"], None] = field(repr=False)
+    is_interrupted: Callable[[], bool] = field(repr=False)
+
+    @property
+    def execution_id(self) -> int:
+        """Id of the row that records this run; change rows point at it."""
+        return self.execution.pk
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The instant this run was due; None where no schedule asked for it."""
+        return self.execution.scheduled_for
+
+    @property
+    def preview(self) -> bool:
+        """Whether everything this run writes in the database is rolled back at its end."""
+        return self.execution.is_preview
+
+    def progress(self, done: int, total: int | None = None, message: str = "") -> None:
+        """Say how far the run is; its page shows the last word, on PostgreSQL while it goes on.
+
+        Raises ValueError for a negative count.
+        """
+        if done < 0 or (total is not None and total < 0):
+            raise ValueError(f"Progress is not negative: {done} of {total}.")
+        self.execution.progress_done = done
+        self.execution.progress_total = total
+        self.execution.progress_message = str(message)[:MAX_PROGRESS_MESSAGE]
+        self.on_progress(self.execution)
+
+    def cancelled(self) -> bool:
+        """Whether it was told to end: by a person, or by its time limit.
+
+        An exception tells it, once, wherever it is just then; this is for code that caught that
+        exception to end in good order. It has 3 s.
+        """
+        return self.is_interrupted()

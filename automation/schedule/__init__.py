@@ -1,0 +1,43 @@
+"""When a process is due: rules in a time zone, and limits to them.
+
+Pure: no models, no clock of its own. Every rule has the interface of `Rule`: `CronRule` (the clock
+on the wall), `IntervalRule` (every so often), `OnceRule`; `Schedule` limits one of them.
+"""
+
+from automation.schedule.compare import Difference, difference
+from automation.schedule.cron import CronRule, cron_from
+from automation.schedule.effects import Effect, Outcome, affected
+from automation.schedule.errors import ScheduleError
+from automation.schedule.excluded import ExcludedDays
+from automation.schedule.interval import IntervalRule, interval_from
+from automation.schedule.jitter import jitter_of
+from automation.schedule.once import OnceRule, once_from
+from automation.schedule.rule import Rule
+from automation.schedule.schedule import Schedule
+from automation.schedule.stored import schedule_from_json
+from automation.schedule.zone_changes import ClockChange, clock_changes
+from automation.schedule.zones import zone_named, zone_names
+
+__all__ = [
+    "ClockChange",
+    "CronRule",
+    "Difference",
+    "Effect",
+    "ExcludedDays",
+    "IntervalRule",
+    "OnceRule",
+    "Outcome",
+    "Rule",
+    "Schedule",
+    "ScheduleError",
+    "affected",
+    "clock_changes",
+    "cron_from",
+    "difference",
+    "interval_from",
+    "jitter_of",
+    "once_from",
+    "schedule_from_json",
+    "zone_named",
+    "zone_names",
+]

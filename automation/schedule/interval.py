@@ -1,0 +1,108 @@
+"""Every so often, from an instant on."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from automation.schedule.errors import ScheduleError
+from automation.schedule.rule import VERSION, Rule
+from automation.schedule.typed import plain
+from automation.schedule.zones import LAST_YEAR, in_words, usable_minute, zone_named
+
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+SHORTEST, LONGEST = _MINUTE, 366 * _DAY
+
+#: What a unit may be called, in English and Persian.
+_UNITS = {
+    **dict.fromkeys(["m", "min", "mins", "minute", "minutes", "دقیقه"], _MINUTE),
+    **dict.fromkeys(["h", "hour", "hours", "ساعت"], _HOUR),
+    **dict.fromkeys(["d", "day", "days", "روز"], _DAY),
+    **dict.fromkeys(["w", "week", "weeks", "هفته"], 7 * _DAY),
+}
+_EVERY = re.compile(r"(?:every|هر)\s+")
+_HOURS_AND_MINUTES = re.compile(r"(\d{1,4}):([0-5]\d)")
+#: Longer numbers are over any limit, and over what a timedelta holds.
+_AMOUNT = re.compile(r"(\d{1,6}) ?([^\W\d]+)(?: (?:and|و) | |$|(?=\d))")
+
+
+def interval_from(text: str) -> timedelta:
+    """Return the interval that was typed, as `every 45 minutes`, `2 hours`, `1h30m` or `1:30`.
+
+    Raises ScheduleError for another text; IntervalRule says whether it may be that long.
+    """
+    typed = _EVERY.sub("", plain(text).lower(), count=1)
+    clock = _HOURS_AND_MINUTES.fullmatch(typed)
+    if clock:
+        return int(clock[1]) * _HOUR + int(clock[2]) * _MINUTE
+    if typed in _UNITS:
+        return _UNITS[typed]  # "every hour"
+    amounts = _AMOUNT.findall(typed)
+    is_understood = amounts and _AMOUNT.sub("", typed) == ""
+    if not is_understood or any(unit not in _UNITS for _number, unit in amounts):
+        told = _("%(text)r is not an interval. Write 45 minutes, 2 hours, 1 day or 1:30.")
+        raise ScheduleError("every", told % {"text": text})
+    return sum((int(number) * _UNITS[unit] for number, unit in amounts), timedelta(0))
+
+
+class IntervalRule(Rule):
+    """Due at `anchor` and then again and again, `every` so often; clock changes do not matter.
+
+    `every` is of whole minutes, from 1 minute to 366 days. The seconds of `anchor` do not count.
+    `timezone` is the one in which people read it. Raises ScheduleError.
+    """
+
+    def __init__(self, every: timedelta, anchor: datetime, timezone: str) -> None:
+        self.zone = zone_named(timezone)
+        if every % _MINUTE or not SHORTEST <= every <= LONGEST:
+            text = _("An interval is of whole minutes, from 1 minute to 366 days.")
+            raise ScheduleError("every", text)
+        self.every = every
+        self.anchor = usable_minute("anchor", anchor)
+
+    def __str__(self) -> str:
+        return (
+            f"every {self.every // _MINUTE} minutes from {self.anchor.isoformat()} {self.zone.key}"
+        )
+
+    @property
+    def words(self) -> str:
+        """The rule in the active language."""
+        told = {"interval": self._interval_in_words, "start": in_words(self.zone, self.anchor)}
+        return _("%(interval)s, from %(start)s") % told
+
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """Yield the occurrences strictly after `instant`, in order, as UTC datetimes."""
+        number = max(0, (instant - self.anchor) // self.every + 1)
+        occurrence = self.anchor + number * self.every
+        while occurrence.year <= LAST_YEAR:
+            yield occurrence
+            occurrence += self.every
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "kind": "interval",
+            "minutes": self.every // _MINUTE,
+            "anchor": self.anchor.isoformat(),
+            "timezone": self.zone.key,
+        }
+
+    @property
+    def _interval_in_words(self) -> str:
+        one = {_MINUTE: _("Every minute"), _HOUR: _("Every hour"), _DAY: _("Every day")}
+        if self.every in one:
+            return one[self.every]
+        days, rest = divmod(self.every, _DAY)
+        hours, minutes = rest // _HOUR, rest % _HOUR // _MINUTE
+        counted = [
+            (days, ngettext("%(count)s day", "%(count)s days", days)),
+            (hours, ngettext("%(count)s hour", "%(count)s hours", hours)),
+            (minutes, ngettext("%(count)s minute", "%(count)s minutes", minutes)),
+        ]
+        parts = [text % {"count": count} for count, text in counted if count]
+        return _("Every %(time)s") % {"time": _(" and ").join(parts)}

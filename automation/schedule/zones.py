@@ -1,0 +1,73 @@
+"""Time zones by name, and what their clocks show."""
+
+import difflib
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.utils.translation import gettext as _
+
+from automation.schedule.errors import ScheduleError
+
+#: Years in which something may begin, end or be left out: far from where Python's calendar ends.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+zone_names = cache(available_timezones)  # It reads the file system.
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the IANA time zone. Raises ScheduleError."""
+    # The list first: ZoneInfo itself opens whatever file a name leads to.
+    if name not in zone_names():
+        close = difflib.get_close_matches(name, zone_names(), n=1)
+        if close:
+            hint = _("Did you mean %(name)s?") % {"name": close[0]}
+        else:
+            hint = _("Use an IANA name, such as Asia/Tehran.")
+        text = _("There is no time zone %(name)r.") % {"name": name}
+        raise ScheduleError("timezone", f"{text} {hint}")
+    return ZoneInfo(name)
+
+
+def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
+    """Return how far the zone's clocks are ahead of UTC."""
+    return offset_of(instant.astimezone(zone))
+
+
+def offset_of(local: datetime) -> timedelta:
+    """Return how far a local time with a zone is ahead of UTC."""
+    offset = local.utcoffset()
+    if offset is None:
+        raise ValueError(f"{local} has no time zone.")
+    return offset
+
+
+def wall_clock(zone: ZoneInfo, instant: datetime) -> datetime:
+    """Return what clocks on the wall show, without a zone."""
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def in_words(zone: ZoneInfo, instant: datetime) -> str:
+    """Return what clocks on the wall show, for people: `2026-12-01 08:00`."""
+    return f"{wall_clock(zone, instant):%Y-%m-%d %H:%M}"
+
+
+def usable(field: str, instant: datetime) -> datetime:
+    """Return the instant in UTC. Raises ScheduleError without a zone, or in a far year."""
+    if instant.utcoffset() is None:
+        text = _("%(time)s has no time zone.")
+        raise ScheduleError(field, text % {"time": instant.isoformat(" ")})
+    refuse_far_year(field, instant.year)
+    return instant.astimezone(UTC)
+
+
+def usable_minute(field: str, instant: datetime) -> datetime:
+    """Return the beginning of the instant's minute in UTC. Raises ScheduleError as `usable` does."""
+    return usable(field, instant).replace(second=0, microsecond=0)
+
+
+def refuse_far_year(field: str, year: int) -> None:
+    """Raise ScheduleError for a year that nobody means, such as one of another calendar."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        text = _("The year %(year)s is not between %(first)s and %(last)s (Gregorian calendar).")
+        raise ScheduleError(field, text % {"year": year, "first": FIRST_YEAR, "last": LAST_YEAR})

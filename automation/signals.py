@@ -1,0 +1,50 @@
+"""What follows a saved row: each receiver calls one verb."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from automation.engine.defaults import create_default_processes
+from automation.engine.groups import create_groups
+from automation.models import Process
+from automation.queue import notify, schedules
+
+
+def process_saved(instance: Process, raw: bool, **_: Any) -> None:
+    if not raw:
+        schedules.sync(instance)
+
+
+def process_deleted(instance: Process, **_: Any) -> None:
+    schedules.remove(instance.pk, instance.name)
+
+
+def schedule_about_to_be_saved(instance: Any, raw: bool, **_: Any) -> None:
+    if not raw:
+        schedules.correct(instance)
+
+
+def schedule_saved(raw: bool, **_: Any) -> None:
+    if not raw:
+        notify.notify(notify.SCHEDULE)
+
+
+def schedule_deleted(**_: Any) -> None:
+    notify.notify(notify.SCHEDULE)
+
+
+def message_saved(raw: bool, **_: Any) -> None:
+    """Ordinary work: what carries an execution is queued around the signals."""
+    if not raw:
+        notify.notify(notify.TASK)
+
+
+def migrated(using: str, verbosity: int, plan: Sequence[tuple[Any, bool]] = (), **_: Any) -> None:
+    """`plan` pairs each migration with whether it was undone: then the tables may be gone."""
+    if using == "default" and not any(undone for _migration, undone in plan):
+        for process in create_default_processes():
+            if verbosity:
+                sys.stdout.write(f"  Created process {process.name}.\n")
+        for group in create_groups():
+            if verbosity:
+                sys.stdout.write(f"  Created group {group}.\n")

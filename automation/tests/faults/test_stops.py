@@ -1,0 +1,90 @@
+"""SIGTERM, with work running and work waiting."""
+
+import os
+import signal
+
+import pytest
+
+from automation.models import Status, reasons
+from automation.tests.faults.truth import (
+    LONG,
+    assert_all_is_well,
+    assert_history_is_true,
+    living,
+    wait_for,
+)
+from conftest import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def to_the_parent(node) -> None:
+    os.kill(node.parent, signal.SIGTERM)
+
+
+def to_the_group(node) -> None:
+    os.killpg(node.parent, signal.SIGTERM)
+
+
+def to_everything(node) -> None:
+    """What systemd does without KillMode=mixed."""
+    node.signal_all(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("terminate", [to_the_parent, to_the_group, to_everything])
+def test_running_work_ends_and_waiting_work_waits_for_the_next_node(start_node, journal, terminate):
+    process = journal.process(overlap_policy="wait")
+    running, *waiting = [journal.launch_of(process, seconds=1) for _ in range(3)]
+    node = start_node()
+    journal.wait_for(running, node)
+    family = node.family
+
+    terminate(node)
+
+    assert node.process.wait(20) == 0, node  # The grace is longer: it ends with the work.
+    assert not living(family)
+    assert wait_for(running, Status.COMPLETED, why=node) == running
+    for execution in waiting:
+        execution.refresh_from_db()
+        assert execution.status == Status.PENDING
+    after = start_node()
+    for execution in waiting:
+        assert wait_for(execution, Status.COMPLETED, why=after) == execution
+    assert_all_is_well(journal, after)
+
+
+def test_what_outlives_the_grace_is_killed_and_put_in_line_again_if_nothing_of_it_stayed(
+    start_node, journal
+):
+    atomic = journal.launch(seconds=3, max_retries=0)
+    other = journal.launch("work_as_it_goes", seconds=3, max_retries=0)
+    node = start_node("--grace", "0.5")
+    for execution in (atomic, other):
+        journal.wait_for(execution, node)
+
+    assert node.stop(seconds=LONG) == 0, node
+
+    for execution in (atomic, other):
+        execution.refresh_from_db()
+        assert (execution.status, execution.reason) == (Status.LOST, reasons.NODE_STOPPED)
+    assert not other.retries.exists()
+    again = atomic.retries.get()
+    assert (again.status, again.attempt) == (Status.PENDING, atomic.attempt)
+    after = start_node()
+    wait_for(atomic, Status.COMPLETED, why=after)
+    assert_all_is_well(journal, after)
+
+
+def test_second_signal_ends_the_grace(start_node, journal):
+    execution = journal.launch(seconds=30)
+    node = start_node("--grace", "600")
+    journal.wait_for(execution, node)
+
+    to_the_parent(node)
+    wait_until(lambda: "stopping." in node.text, LONG, node)
+    to_the_parent(node)
+
+    assert node.process.wait(15) == 0, node
+    again = wait_for(execution, Status.PENDING, why=node)
+    again.process.executions.filter(pk=again.pk).delete()
+    assert_history_is_true(journal, why=node)

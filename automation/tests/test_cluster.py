@@ -1,0 +1,230 @@
+"""A real qcluster, in processes of its own, on the database of the test."""
+
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from automation.engine.launch import launch
+from automation.models import Execution, Node, Process, Status, Trigger, reasons
+from automation.queue.notify import SCHEDULE, notify
+from automation.tests.factories import ProcessFactory
+from automation.tests.written import written
+from conftest import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def started(function: str, time_limit: int = 30, **parameters) -> Execution:
+    process = ProcessFactory(function=f"probes.{function}", time_limit=time_limit)
+    return launch(process, trigger=Trigger.MANUAL, parameters=parameters)
+
+
+def status_of(execution: Execution) -> str:
+    execution.refresh_from_db()
+    return execution.status
+
+
+def wait_for(execution: Execution, status: Status, seconds: float = 30, why: object = "") -> None:
+    wait_until(lambda: status_of(execution) == status, seconds, why)
+
+
+def test_worker_runs_what_is_queued_and_stops_without_leaving_a_process(qcluster):
+    execution = started("greet", name="Sara")
+
+    cluster = qcluster()
+    wait_for(execution, Status.COMPLETED, why=cluster)
+    family = cluster.family
+    code = cluster.stop()
+
+    assert execution.result == {"greeting": "Hello Sara! "}
+    assert execution.node == Node.objects.get().name
+    assert len(family) == 5  # the parent, a dispatcher, a clock, two workers
+    assert (code, cluster.family) == (0, [])
+    assert not any(Path(f"/proc/{pid}").exists() for pid in family)
+    assert Node.objects.get().stopped_at is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_at_any_moment_of_the_start_stops_it(qcluster, number):
+    for text in ("starting.", "next run", "running.", "ready for work"):
+        cluster = qcluster(wait_for=text)
+
+        assert cluster.stop(number) == 0, cluster
+        assert cluster.family == []
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first child", "second child"])
+def test_part_that_dies_is_started_again_and_the_rest_goes_on(qcluster, place):
+    cluster = qcluster()
+
+    os.kill(cluster.children_of(cluster.process.pid)[place], signal.SIGKILL)
+
+    wait_until(lambda: "died (-9)" in cluster.text, why=cluster)
+    wait_for(started("greet"), Status.COMPLETED, why=cluster)
+    process = ProcessFactory(cron="* * * * *", timezone="UTC", catch_up="latest")
+    due = timezone.now().replace(second=0, microsecond=0)
+    make_due(process, due)
+    wait_until(process.executions.filter(status=Status.COMPLETED).exists, why=cluster)
+    assert cluster.stop() == 0
+
+
+def make_due(process: Process, at) -> None:
+    """As if the clock had not looked since."""
+    with transaction.atomic():
+        Schedule.objects.filter(name=f"process:{process.pk}").update(next_run=at)
+        notify(SCHEDULE)
+
+
+def test_stop_lets_running_work_finish_and_then_does_not_wait(qcluster):
+    cluster = qcluster("--grace", "60")
+    running = started("take_long", seconds=2)
+    wait_for(running, Status.RUNNING, why=cluster)
+
+    assert cluster.stop(seconds=20) == 0
+
+    assert status_of(running) == Status.COMPLETED
+
+
+def test_stop_puts_what_outlives_its_grace_in_line_again(qcluster):
+    cluster = qcluster("--grace", "0.5")
+    running = started("take_long", seconds=30)
+    wait_for(running, Status.RUNNING, why=cluster)
+    cluster.wait_for("Asleep")
+
+    assert cluster.stop() == 0
+
+    assert (status_of(running), running.reason) == (Status.LOST, reasons.NODE_STOPPED)
+    again = running.retries.get()
+    assert (again.status, again.attempt) == (Status.PENDING, 1)
+
+
+def test_run_once_runs_what_waits_and_ends(qcluster):
+    executions = [started("greet", name=str(number)) for number in range(3)]
+
+    cluster = qcluster("--run-once", wait_for="has stopped.")
+
+    assert cluster.process.wait(10) == 0
+    assert [status_of(execution) for execution in executions] == [Status.COMPLETED] * 3
+
+
+def test_node_whose_workers_are_all_busy_does_not_spin(qcluster):
+    cluster = qcluster(WORKERS="1")
+    long = started("take_long", seconds=8)  # beyond the time after which it looks by itself
+    cluster.wait_for("Asleep")
+    before = sum(map(cpu_seconds, cluster.family))
+
+    wait_for(long, Status.COMPLETED, why=cluster)
+
+    assert sum(map(cpu_seconds, cluster.family)) - before < 2
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_start_logs_each_scheduled_process_with_its_next_run_and_zone(qcluster):
+    text = qcluster().text
+
+    next_run = Process.objects.get(name="reschedule_remaining_tasks").next_run
+    assert f"reschedule_remaining_tasks: next run {next_run.isoformat()} (Asia/Tehran)" in text
+
+
+def test_occurrence_that_passed_while_nothing_ran_is_started_once_at_the_next_start(qcluster):
+    process = ProcessFactory(cron="* * * * *", timezone="UTC")
+    now = timezone.now().replace(second=0, microsecond=0)
+    Schedule.objects.filter(name=f"process:{process.pk}").update(next_run=now - timedelta(hours=2))
+
+    cluster = qcluster()
+
+    done = process.executions.filter(trigger=Trigger.SCHEDULE, status=Status.COMPLETED)
+    wait_until(done.exists, why=cluster)
+    missed = process.executions.get(status=Status.MISSED)
+    assert missed.scheduled_for == now - timedelta(hours=2)
+    assert missed.occurrences in {120, 121}
+    assert done.earliest("pk").scheduled_for == missed.scheduled_until + timedelta(minutes=1)
+
+
+def test_runs_that_begin_together_all_complete(qcluster):
+    # On SQLite each holds the one write lock: they take turns.
+    executions = [started("take_long", seconds=1, name=str(number)) for number in range(3)]
+
+    cluster = qcluster()
+
+    for execution in executions:
+        wait_for(execution, Status.COMPLETED, why=cluster)
+
+
+def test_process_that_comes_due_is_started_while_the_cluster_runs(qcluster):
+    process = ProcessFactory(cron="0 0 1 1 *", timezone="UTC")
+    cluster = qcluster()
+    just_now = timezone.now().replace(microsecond=0)
+
+    make_due(process, process.rule.next_after(just_now - timedelta(days=367)))
+
+    done = process.executions.filter(status=Status.COMPLETED)
+    wait_until(done.exists, why=cluster)
+    assert done.get().trigger == Trigger.SCHEDULE
+    assert Schedule.objects.get(name=f"process:{process.pk}").next_run == process.next_run
+
+
+def test_function_that_kills_its_worker_or_never_ends_harms_no_other(qcluster):
+    dying = started("die", time_limit=1)
+    endless = started("take_long_stone_deaf", time_limit=1)
+    fine = [started("greet", name=str(number)) for number in range(4)]
+
+    cluster = qcluster()
+
+    for execution in fine:
+        wait_for(execution, Status.COMPLETED, seconds=40, why=cluster)
+    wait_for(dying, Status.LOST, why=cluster)
+    assert (dying.reason, dying.exit_code) == (reasons.WORKER_DIED, 1)
+    wait_for(endless, Status.TIMED_OUT, why=cluster)
+    assert endless.reason == reasons.DEAF
+    assert written().count() == 4
+
+
+@pytest.mark.postgresql
+def test_database_connections_cut_in_the_middle_of_a_run_fail_it_and_nothing_else(qcluster):
+    cluster = qcluster()
+    running = started("take_long", seconds=5)
+    wait_for(running, Status.RUNNING, why=cluster)
+
+    with connection.cursor() as cursor:
+        # It has written and sleeps.
+        wait_until(lambda: _is_in_a_transaction(cursor), why=cluster)
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    after = started("greet")
+
+    wait_for(running, Status.FAILED, why=cluster)
+    assert "OperationalError" in running.error_message
+    assert not written().filter(name="written before the long sleep").exists()
+    wait_for(after, Status.COMPLETED, seconds=60, why=cluster)
+    wait_until(lambda: not OrmQ.objects.exists(), seconds=30, why=cluster)
+
+
+def _is_in_a_transaction(cursor) -> bool:
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND state = 'idle in transaction' AND query ILIKE 'INSERT INTO \"auth_group\"%'"
+    )
+    return cursor.fetchone()[0] == 1
+
+
+def test_queued_run_process_waits_for_the_workers(qcluster, manage):
+    ProcessFactory(name="greet")
+    qcluster()
+
+    done = manage("run_process", "greet", "--queue", "--wait", "30", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert '"status": "completed"' in done.stdout

@@ -1,0 +1,298 @@
+import json
+import os
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_q.models import OrmQ, Schedule
+
+from automation.engine.claims import claim
+from automation.engine.launch import launch
+from automation.models import Execution, OverlapPolicy, Process, Status, Trigger
+from automation.tests.factories import ExecutionFactory, ProcessFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def call(capsys):
+    def run(*arguments) -> tuple[int, str]:
+        """Return the exit code, and what was printed."""
+        try:
+            call_command(*arguments)
+        except CommandError as error:
+            return error.returncode, str(error)
+        except SystemExit as end:
+            return int(end.code or 0), capsys.readouterr().out
+        return 0, capsys.readouterr().out
+
+    return run
+
+
+def test_run_process_runs_here_and_prints_the_result(call):
+    ProcessFactory(name="greet")
+
+    code, output = call("run_process", "greet", "--param", "name=Sara", "--param", "times=2")
+
+    assert code == 0
+    assert '"greeting": "Hello Sara! Hello Sara! "' in output
+    assert "completed after" in output
+    assert not OrmQ.objects.exists()
+    assert Execution.objects.get().requested_by_name.endswith("(terminal)")
+
+
+def test_run_process_json_is_one_object(call):
+    ProcessFactory(name="greet")
+
+    code, output = call("run_process", "greet", "--json")
+
+    assert code == 0
+    assert json.loads(output) == {
+        "execution": Execution.objects.get().pk,
+        "status": "completed",
+        "result": {"greeting": "Hello world! "},
+        "error": "",
+        "reason": "",
+    }
+
+
+def test_run_process_that_fails_exits_with_1(call):
+    ProcessFactory(name="fail", function="probes.write_then_raise")
+
+    code, output = call("run_process", "fail", "--json")
+
+    assert code == 1
+    assert json.loads(output)["status"] == "failed"
+    assert json.loads(output)["result"]["success"] is False
+
+
+def test_run_process_that_is_skipped_exits_with_1_and_says_why(call):
+    process = ProcessFactory(name="greet")
+    running = ExecutionFactory(process=process, running=True)
+
+    code, output = call("run_process", "greet")
+
+    assert code == 1
+    assert f"Execution {running.pk} had not ended yet" in output
+
+
+def test_run_process_of_an_unknown_name_exits_with_2_and_names_the_known(call):
+    ProcessFactory(name="greet")
+
+    code, output = call("run_process", "great")
+
+    assert code == 2
+    assert "There is no process 'great'. Did you mean greet? Known: greet, " in output
+
+
+def test_run_process_of_a_name_in_another_encoding_exits_with_2(call):
+    code, output = call("run_process", os.fsdecode(b"gr\xfcn"))
+
+    assert code == 2
+    assert r"There is no process 'gr\udcfcn'." in output
+
+
+@pytest.mark.parametrize("parameter", ["times=many", "times=2.0", "tims=2", "times"])
+def test_run_process_with_a_bad_parameter_exits_with_2(call, parameter):
+    ProcessFactory(name="greet")
+
+    code, _output = call("run_process", "greet", "--param", parameter)
+
+    assert code == 2
+    assert not Execution.objects.exists()
+
+
+def test_run_process_queue_hands_it_to_the_workers(call):
+    ProcessFactory(name="greet")
+
+    code, output = call("run_process", "greet", "--queue", "--json")
+
+    assert code == 0
+    assert json.loads(output)["status"] == "pending"
+    assert OrmQ.objects.count() == 1
+
+
+def test_run_process_queue_exits_with_3_when_the_wait_runs_out(call):
+    ProcessFactory(name="greet")
+
+    code, output = call("run_process", "greet", "--queue", "--wait", "0.1", "--json")
+
+    assert code == 3
+    assert json.loads(output)["status"] == "pending"
+
+
+def test_run_process_says_so_when_the_wait_runs_out(call):
+    ProcessFactory(name="greet")
+
+    _code, output = call("run_process", "greet", "--queue", "--wait", "0.1")
+
+    assert "is still pending; the history will tell." in output
+
+
+def test_run_process_of_a_function_without_a_process_says_what_is_missing(call):
+    code, output = call("run_process", "greet")
+
+    assert code == 2
+    assert "The function probes.greet is there, but no process 'greet' runs it." in output
+
+
+def test_run_process_takes_text_as_it_is_for_a_text_parameter(call):
+    ProcessFactory(name="greet")
+
+    output = call("run_process", "greet", "--param", "name=null", "--json")[1]
+
+    assert json.loads(output)["result"] == {"greeting": "Hello null! "}
+
+
+def test_run_process_takes_a_json_list_for_a_list(call):
+    ProcessFactory(name="tag", function="probes.tag")
+
+    output = call("run_process", "tag", "--param", 'tags=["a,b", "c"]', "--json")[1]
+
+    assert json.loads(output)["result"] == ["a,b", "c"]
+
+
+def test_run_process_wait_without_queue_is_refused(call):
+    ProcessFactory(name="greet")
+
+    assert call("run_process", "greet", "--wait", "1")[0] == 2
+
+
+def test_run_process_waits_for_a_slot_where_starts_wait(call, monkeypatch):
+    process = ProcessFactory(name="greet", overlap_policy=OverlapPolicy.WAIT)
+    held = claim(launch(process, trigger=Trigger.MANUAL).pk, node="elsewhere")
+
+    def end_the_first(_seconds):
+        Execution.objects.filter(pk=held.execution.pk).finish(Status.COMPLETED, token=held.token)
+
+    monkeypatch.setattr("automation.engine.foreground.time.sleep", end_the_first)
+
+    code, output = call("run_process", "greet")
+
+    assert code == 0
+    assert "waits until an earlier one has ended" in output
+    assert set(Execution.objects.values_list("status", flat=True)) == {Status.COMPLETED}
+
+
+def test_cancel_execution_stops_what_waits_and_says_who(call):
+    execution = launch(ProcessFactory(name="greet"), trigger=Trigger.MANUAL)
+
+    code, output = call("cancel_execution", str(execution.pk), "--json")
+
+    assert code == 0
+    assert json.loads(output)["status"] == "cancelled"
+    execution.refresh_from_db()
+    assert execution.cancel_requested_by_name.endswith("(terminal)")
+
+
+def test_cancel_execution_asks_what_runs_to_stop_and_can_wait_for_it(call):
+    number = str(ExecutionFactory(running=True).pk)
+
+    assert "was told to stop." in call("cancel_execution", number)[1]
+    assert call("cancel_execution", number, "--wait", "0.1")[0] == 3
+
+
+def test_cancel_execution_of_what_has_ended_or_is_not_there_exits_with_2(call):
+    code, output = call("cancel_execution", str(ExecutionFactory(completed=True).pk))
+
+    assert (code, "has ended already" in output) == (2, True)
+    assert call("cancel_execution", "99999") == (2, "There is no execution 99999.")
+
+
+def test_retry_execution_runs_it_again_here(call):
+    failed = ExecutionFactory(
+        process=ProcessFactory(name="greet"),
+        status=Status.FAILED,
+        completed_at=datetime(2026, 1, 1, tzinfo=UTC),
+        parameters={"name": "Sara"},
+    )
+
+    code, output = call("retry_execution", str(failed.pk), "--json")
+
+    assert code == 0
+    assert json.loads(output)["result"] == {"greeting": "Hello Sara! "}
+    assert Execution.objects.get(pk=json.loads(output)["execution"]).retry_of == failed
+
+
+def test_retry_execution_queues_it_and_refuses_what_cannot_be(call):
+    failed = ExecutionFactory(status=Status.LOST, completed_at=datetime(2026, 1, 1, tzinfo=UTC))
+    completed = ExecutionFactory(completed=True)
+
+    assert json.loads(call("retry_execution", str(failed.pk), "--queue", "--json")[1])[
+        "status"
+    ] == ("pending")
+    assert call("retry_execution", str(completed.pk))[0] == 2
+
+
+def test_list_processes_shows_rule_zone_next_run_and_last_status(call, time_machine):
+    time_machine.move_to(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+    Process.objects.all().delete()
+    process = ProcessFactory(name="greet", cron="30 7 * * *")
+    ExecutionFactory(process=process, completed=True)
+    ProcessFactory(name="on-demand")
+
+    table = call("list_processes")[1].splitlines()
+    rows = json.loads(call("list_processes", "--json")[1])
+
+    assert table[1].split("  ")[0] == "greet"
+    assert "At 07:30" in table[1]
+    assert table[1].endswith("completed")
+    assert rows[0]["next_run"] == "2026-11-22T07:30:00+03:30"
+    assert rows[0]["last_status"] == "completed"
+    assert (rows[1]["schedule"], rows[1]["next_run"]) == ("By hand", None)
+
+
+def test_list_processes_takes_two_queries_however_many_there_are(call, django_assert_num_queries):
+    for _ in range(5):
+        ExecutionFactory(process=ProcessFactory(cron="0 0 * * *"), completed=True)
+
+    with django_assert_num_queries(2):
+        call("list_processes")
+
+
+def test_list_processes_shows_a_process_whose_function_is_gone_as_broken(call):
+    process = ProcessFactory(cron="30 7 * * *")
+    Process.objects.filter(pk=process.pk).update(function="probes.removed")
+
+    assert "Broken: probes.removed is not in the code." in call("list_processes")[1]
+
+
+def test_preview_schedule_json_lists_what_comes_after_a_time(call):
+    code, output = call(
+        "preview_schedule",
+        *("--cron", "30 2 * * *", "--timezone", "America/New_York"),
+        *("--after", "2026-03-07T07:30:00+00:00", "--count", "2", "--json"),
+    )
+
+    assert code == 0
+    assert json.loads(output) == [
+        {"at": "2026-03-08T07:00:00+00:00", "local": "2026-03-08T03:00:00-04:00"},
+        {"at": "2026-03-09T06:30:00+00:00", "local": "2026-03-09T02:30:00-04:00"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--cron", "0 0 31 2 *"], "never comes due"),
+        (["--cron", "0 0 * * *", "--timezone", "Asia/Teheran"], "no time zone 'Asia/Teheran'"),
+        (["--cron", "0 0 * * *", "--after", "noon"], "--after is 'noon'"),
+        (["--cron", "0 0 * * *", "--after", "2026-02-30T00:00"], "--after is"),
+        (["--cron", "0 0 * * *", "--count", "0"], "--count is a number"),
+        (["--cron", "0 0 * * *", "--after", "9999-12-30T00:00"], "ends in the year 9999"),
+        (["--cron", "0 0 * * *", "--after", "0001-01-01T00:00"], "ends in the year 9999"),
+    ],
+)
+def test_preview_schedule_refuses_what_it_cannot_follow(call, arguments, says):
+    code, output = call("preview_schedule", *arguments)
+
+    assert code == 2
+    assert says in output
+
+
+def test_sync_schedules_says_what_it_repaired(call):
+    process = ProcessFactory(cron="30 7 * * *")
+    Schedule.objects.filter(name=f"process:{process.pk}").delete()
+
+    assert f"{process.name}: created, next run " in call("sync_schedules")[1]
+    assert call("sync_schedules")[1] == "Every schedule is as it should be.\n"

@@ -1,0 +1,214 @@
+"""Read settings from the environment; a wrong value stops with one sentence and no traceback."""
+
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+import environ
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+env = environ.Env()
+
+#: Every variable that was read, with its default as it would stand in `.env`.
+VARIABLES: dict[str, str] = {}
+
+_FLAGS = {"on": True, "true": True, "1": True, "yes": True}
+_FLAGS |= {"off": False, "false": False, "0": False, "no": False}
+_DATABASES = {"sqlite", "postgres", "postgresql"}
+#: Schemes of mail servers with their usual ports, and what stands in for one.
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+_MAIL_STAND_INS = {"consolemail", "filemail", "dummymail"}
+
+
+def load(path: Path) -> None:
+    """Take what `path` sets and the environment does not; a missing file is fine."""
+    if path.is_file():
+        env.read_env(path)
+
+
+def refuse(name: str, value: str, wanted: str) -> NoReturn:
+    """Stop the command: SystemExit prints its text on stderr and nothing else."""
+    raise SystemExit(f"The setting {name} is {value!r}; it must be {wanted}.")
+
+
+def text(name: str, default: str = "") -> str:
+    VARIABLES[name] = default
+    # Not env.str: it takes a value that begins with $ for the name of another variable.
+    return str(env.ENVIRON.get(name, default)).strip()
+
+
+def flag(name: str, default: str) -> bool:
+    value = text(name, default)
+    if value.lower() not in _FLAGS:
+        refuse(name, value, "on or off")
+    return _FLAGS[value.lower()]
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    value = text(name, str(default))
+    if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+        refuse(name, value, f"a whole number from {low} to {high}")
+    return int(value)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A list separated by commas."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value.upper() not in choices:
+        refuse(name, value, "one of " + ", ".join(choices))
+    return value.upper()
+
+
+def secret(name: str) -> str:
+    value = text(name)
+    if not value:
+        refuse(name, value, "a long random text; `make run` writes one into .env")
+    return value
+
+
+def zone(name: str, default: str) -> str:
+    value = text(name, default)
+    if value not in available_timezones():
+        refuse(name, value, "a time zone of the IANA list, such as Asia/Tehran or Europe/Berlin")
+    return ZoneInfo(value).key
+
+
+def address(name: str, default: str) -> str:
+    """An http(s) address without a trailing slash."""
+    value = text(name, default).rstrip("/")
+    if not _is_address(value):
+        refuse(name, value, "an address such as https://behflow.example.org")
+    return value
+
+
+def addresses(name: str) -> list[str]:
+    """A list of them, separated by commas."""
+    values = words(name)
+    if not all(map(_is_address, values)):
+        refuse(name, ",".join(values), "addresses such as https://example.org, by commas")
+    return values
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def optional_address(name: str) -> str:
+    """An http(s) address as it stands, or "" for none."""
+    value = text(name)
+    if value and not _is_address(value):
+        refuse(name, _without_password(value), "empty, or an address such as https://example.org/x")
+    return value
+
+
+def email_addresses(name: str) -> list[str]:
+    """A list of them, separated by commas."""
+    values = words(name)
+    if not all(map(_is_email_address, values)):
+        refuse(name, ",".join(values), "e-mail addresses such as sara@example.org, by commas")
+    return values
+
+
+def sender(name: str, default: str) -> str:
+    """An e-mail address, with a name before it or without."""
+    value = text(name, default)
+    if not _is_email_address(parseaddr(value)[1]):
+        wanted = "an e-mail address such as behflow@example.org or Behflow <behflow@example.org>"
+        refuse(name, value, wanted)
+    return value
+
+
+def _is_email_address(value: str) -> bool:
+    try:
+        validate_email(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def mail_server(name: str, default: str) -> dict[str, Any]:
+    """Django's settings of the mail server (EMAIL_…) from its URL."""
+    value = text(name, default)
+    wanted = (
+        "smtp+tls://USER:PASSWORD@HOST:PORT (STARTTLS), smtp+ssl://… (TLS), smtp://… (neither), "
+        "filemail:///FOLDER or consolemail://"
+    )
+    scheme, separator, _ = value.partition("://")
+    if not separator or scheme not in {*_MAIL_PORTS, *_MAIL_STAND_INS}:
+        refuse(name, _without_password(value), wanted)
+    try:
+        config: dict[str, Any] = env.email_url_config(value)
+    except Exception:  # The library raises whatever its parsing met.
+        refuse(name, _without_password(value), wanted)
+    is_lacking = scheme in _MAIL_PORTS and not config["EMAIL_HOST"]
+    if is_lacking or (scheme == "filemail" and not config["EMAIL_FILE_PATH"]):
+        refuse(name, _without_password(value), wanted)
+    config["EMAIL_PORT"] = config["EMAIL_PORT"] or _MAIL_PORTS.get(scheme, 25)
+    # Django asks for texts here, where the library gives None for what is not there.
+    kept = ("EMAIL_BACKEND", "EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
+    texts = ("EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_FILE_PATH")
+    return {
+        **{key: config[key] for key in kept if key in config},
+        **{key: config[key] or "" for key in texts},
+    }
+
+
+def database(name: str, default: str, base: Path) -> dict[str, Any]:
+    """A Django database from its URL; a relative SQLite path counts from `base`."""
+    value = text(name, default)
+    wanted = "sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
+    scheme = value.partition("://")[0]
+    if scheme not in _DATABASES or "://" not in value:
+        refuse(name, _without_password(value), wanted)
+    try:
+        config: dict[str, Any] = env.db_url_config(value)
+    except Exception:  # The library raises whatever its parsing met.
+        refuse(name, _without_password(value), wanted)
+    if not config.get("NAME") or config["NAME"] == ":memory:":  # no other process would see it
+        refuse(name, _without_password(value), wanted)
+    if scheme == "sqlite":
+        config["NAME"] = base / str(config["NAME"])
+    return config
+
+
+def revision(checkout: Path) -> str:
+    """The git revision of a checkout, read from its files; "" where there is none to be read."""
+    try:
+        folder = checkout / ".git"
+        if folder.is_file():  # A work tree of a repository elsewhere.
+            folder = checkout / folder.read_text().removeprefix("gitdir:").strip()
+        head = (folder / "HEAD").read_text().strip()
+        if not head.startswith("ref: "):
+            return head[:12]
+        return _revision_of(folder, head.removeprefix("ref: "))[:12]
+    except (OSError, ValueError):
+        return ""
+
+
+def _revision_of(folder: Path, ref: str) -> str:
+    shared = folder / "commondir"
+    home = folder / shared.read_text().strip() if shared.is_file() else folder
+    if (home / ref).is_file():
+        return (home / ref).read_text().strip()
+    lines = (home / "packed-refs").read_text().splitlines()
+    return next((line.split()[0] for line in lines if line.endswith(f" {ref}")), "")
+
+
+def _without_password(url: str) -> str:
+    """The URL as an error message may show it."""
+    head, at, tail = url.rpartition("@")
+    scheme, colon, credentials = head.partition("://")
+    if not at or ":" not in credentials:
+        return url
+    return f"{scheme}{colon}{credentials.partition(':')[0]}:***@{tail}"

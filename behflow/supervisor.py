@@ -1,0 +1,80 @@
+"""Run several commands as one: what ends one of them, or a signal to us, ends them all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+
+#: Seconds a child has to end by itself before its whole session is killed.
+GRACE = 9
+_LOOK = 0.1
+
+_STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Supervisor:
+    """Children in sessions of their own: a Ctrl-C in the terminal reaches us alone."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stop_asked = False
+
+    def listen(self) -> None:
+        """From now on a stopping signal is noted, and acted upon by `watch`."""
+        for number in _STOPPING_SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop_asked = True
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop_asked or self._dead() is not None
+
+    def start(self, commands: Mapping[str, Sequence[str]]) -> None:
+        for name, command in commands.items():
+            self._children[name] = subprocess.Popen(  # noqa: S603  # our own commands
+                [sys.executable, *command], start_new_session=True, stdin=subprocess.DEVNULL
+            )
+
+    def watch(self) -> int:
+        """Wait for a signal (return 0) or for a child's death (return 1), then end everything."""
+        while not self.is_stopping:
+            time.sleep(_LOOK)
+        dead = self._dead()
+        if dead:
+            self._say(f"{dead} ended with code {self._children[dead].returncode}.")
+        self.stop()
+        return 1 if dead else 0
+
+    def stop(self) -> None:
+        """Ask each child's main process to end; kill what of its session is left after the grace."""
+        self._say("Stopping …")
+        for child in self._children.values():
+            if child.poll() is None:
+                child.terminate()
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline and any(
+            c.poll() is None for c in self._children.values()
+        ):
+            time.sleep(_LOOK)
+        for child in self._children.values():
+            _kill_session(child)
+        self._say("Stopped.")
+
+    def _dead(self) -> str | None:
+        names = (name for name, child in self._children.items() if child.poll() is not None)
+        return next(names, None)
+
+
+def _kill_session(child: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the child's group, whether or not the child itself still lives."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    child.wait()

@@ -1,0 +1,288 @@
+"""Pages in a real browser: clicked, measured, and free of errors."""
+
+import re
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from playwright.sync_api import Page, Route, expect
+
+from automation.engine.cancelling import cancel
+from automation.models import ConcurrencyGroup, Execution, Process
+from automation.testing import preview, run, undo
+from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
+from behflow.tests.conftest import PHONE, violations
+from tasks.demo import load
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+MAIN_JOB = "reschedule_remaining_tasks"
+
+#: What Django's own templates do: the columns of an inline table that hold no input have no name.
+DJANGO_S_OWN = re.compile(r'empty-table-header: <th( class="original")?></th>')
+
+
+@pytest.fixture
+def boss() -> User:
+    return User.objects.create_superuser("boss", password="a very long secret")
+
+
+@pytest.fixture
+def demo(boss: User) -> Process:
+    """Something on every page."""
+    load()
+    run("probes.write_then_raise")
+    preview(MAIN_JOB)
+    undo(run(MAIN_JOB))
+    group = ConcurrencyGroup.objects.create(name="service", max_concurrency=2)
+    process = ProcessFactory(cron="0 0 * * *", concurrency_group=group, max_retries=3)
+    ExecutionFactory(process=process, running=True)
+    failed = {"status": "failed", "completed_at": timezone.now(), "exit_code": -9}
+    ExecutionFactory(process=process, retry_of=ExecutionFactory(process=process, **failed))
+    NodeFactory(functions=["probes.greet"], defaults={"probes.greet": "0 3 * * *"})
+    return Process.objects.get(name=MAIN_JOB)
+
+
+def member_of(group: str) -> User:
+    person = User.objects.create_user(group.split()[-1], is_staff=True)
+    person.groups.add(Group.objects.get(name=group))
+    return person
+
+
+def addresses() -> list[str]:
+    """Every page of the admin: lists, forms and what belongs to each row."""
+    found = [reverse("admin:index"), reverse("admin:app_list", args=["automation"])]
+    for model, its_pages in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        found.append(reverse(f"{name}_changelist"))
+        pages = ["change", "history", "run", "undo", "cancel"]
+        if type(its_pages).has_add_permission is admin.ModelAdmin.has_add_permission:
+            found.append(reverse(f"{name}_add"))
+            pages.append("delete")
+        row = model._default_manager.first()
+        found += [url for page in pages if row and (url := _address(f"{name}_{page}", row.pk))]
+    found += [
+        reverse("admin:automation_execution_change", args=[execution.pk])
+        for execution in Execution.objects.all()
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _address(name: str, number: int) -> str:
+    try:
+        return reverse(name, args=[number])
+    except NoReverseMatch:
+        return ""
+
+
+def is_ours(address: str) -> bool:
+    return "/automation/" in address or "/tasks/" in address
+
+
+def test_login_page_lets_somebody_in(visit, boss):
+    page = visit(None)
+    page.fill("#id_username", "boss")
+    page.fill("#id_password", "a very long secret")
+    page.click("[type=submit]")
+
+    expect(page.locator("#content")).to_contain_text("Tasks and processes")
+
+
+@pytest.mark.postgresql  # Once is enough: no page looks different on another database.
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_our_pages_can_be_used_by_everybody(visit, boss, demo, scheme):
+    # Axe writes styles of its own into the page.
+    page = visit(boss, color_scheme=scheme, bypass_csp=True)
+    faults = []
+    for address in filter(is_ours, addresses()):
+        page.goto(address)
+        found = [fault for fault in violations(page) if not DJANGO_S_OWN.match(fault)]
+        faults += [f"{address} {fault}" for fault in found]
+
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(("locale", "scheme"), [("en", "light"), ("fa", "dark")])
+def test_every_page_is_served_strictly_and_fits_a_phone(visit, boss, demo, locale, scheme):
+    page = visit(boss, viewport=PHONE, locale=locale, color_scheme=scheme)
+    wide = []
+    for address in addresses():
+        response = page.goto(address)
+        assert response.status == 200, address
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            wide.append(address)
+
+    assert not wide, "\n".join(wide)
+
+
+def test_process_is_created_with_a_schedule_shown_as_one_types(visit):
+    page = visit(member_of("Automation manager"), "/admin/automation/process/add/")
+    schedule = page.locator("#behflow-schedule")
+    page.fill("#id_name", "nightly")
+    page.select_option("#id_function", "probes.greet")
+    expect(page.locator("#behflow-what")).to_have_text("Greet somebody.")
+    page.fill("#id_cron", "99 7 * * *")
+    expect(schedule).to_contain_text("the minute is 0-59")
+    page.click("[name=_save]")
+    expect(page.locator(".errornote")).to_be_visible()
+    expect(page.locator(".field-cron .errorlist")).to_contain_text("the minute is 0-59")
+
+    page.fill("#id_cron", "۷:۳۰")
+    expect(schedule).to_contain_text("At 07:30")
+    expect(schedule.locator("tbody tr")).to_have_count(5)
+    page.fill("#id_parameters-name", "Sara")
+    page.click("[name=_save]")
+
+    expect(page.locator(".success")).to_contain_text("was added successfully")
+    process = Process.objects.get(name="nightly")
+    assert (process.cron, process.parameters) == ("30 7 * * *", {"name": "Sara"})
+
+
+def test_what_was_typed_for_a_function_is_there_when_it_is_chosen_again(visit):
+    process = ProcessFactory(name="hello", parameters={"name": "Sara"})
+    page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
+    page.fill("#id_parameters-times", "3")
+    page.select_option("#id_function", "probes.call_service")
+    expect(page.locator("#id_parameters-retries")).to_have_value("2")
+
+    page.select_option("#id_function", "probes.greet")
+
+    expect(page.locator("#id_parameters-name")).to_have_value("Sara")
+    expect(page.locator("#id_parameters-times")).to_have_value("3")
+    expect(page.locator("#behflow-what")).to_have_text("Greet somebody.")
+
+
+def test_slow_answer_about_a_function_does_not_replace_that_of_the_next(visit):
+    process = ProcessFactory(name="hello")
+    page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
+    held: list[Route] = []
+    slow = re.compile("/parameters/.*call_service")
+    page.route(slow, lambda route: held.append(route))
+    page.select_option("#id_function", "probes.call_service")
+    page.select_option("#id_function", "probes.report_on")
+    expect(page.locator("#id_parameters-first")).to_be_visible()
+
+    with page.expect_response(slow):
+        for route in held:
+            route.continue_()
+
+    expect(page.locator("#id_parameters-first")).to_be_visible()
+    expect(page.locator("#behflow-what")).to_have_text("Report on the days of a span.")
+
+
+def test_page_that_follows_leads_to_the_login_once_logged_out(visit, boss):
+    execution = ExecutionFactory(running=True)
+    page = visit(boss, reverse("admin:automation_execution_change", args=[execution.pk]))
+    expect(page.locator("#behflow-story")).to_contain_text("It is running.")
+
+    Session.objects.all().delete()
+
+    page.wait_for_url(re.compile(r"/login/\?next=/admin/automation/execution/"))
+    expect(page.locator("#id_username")).to_have_count(1)
+
+
+def test_operator_runs_with_parameters_and_the_page_follows_to_the_end(visit, qcluster):
+    process = ProcessFactory(name="hello")
+    page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")
+    page.fill("#id_parameters-times", "2")
+    page.fill("#id_note", "for the tour")
+    page.click("[name=run]")
+    story = page.locator("#behflow-story")
+    expect(story).to_contain_text("It waits for a worker.")
+
+    qcluster()
+
+    expect(story.locator(".behflow-status")).to_have_text("completed", timeout=15_000)
+    expect(story).to_contain_text("Hello world! Hello world!")
+    expect(story).to_contain_text("for the tour")
+
+
+def test_main_job_is_previewed_applied_and_undone(visit, qcluster):
+    load()
+    qcluster()
+    process = Process.objects.get(name=MAIN_JOB)
+    page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")
+    status = page.locator("#behflow-story .behflow-status").first
+
+    page.click("[name=preview]")
+    expect(status).to_have_text("completed", timeout=15_000)
+    expect(page.locator("#behflow-story")).to_contain_text(
+        re.compile(r"Would write: \d+ automatic")
+    )
+    page.click("text=Apply: run it for real")
+    expect(page.locator("#behflow-story")).to_contain_text("Applies the preview")
+    expect(status).to_have_text("completed", timeout=15_000)
+    page.click("text=Undo…")
+    page.fill("#id_note", "too early")
+    page.click("text=Undo it")
+    expect(status).to_have_text("completed", timeout=15_000)
+
+    expect(page.locator("#behflow-story")).to_contain_text("It undoes")
+    kinds = Execution.objects.order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["preview", "run", "undo"]
+
+
+def test_operator_cancels_a_run_and_tries_it_again(visit, qcluster):
+    fields = {"function": "probes.take_long_stone_deaf", "parameters": {"seconds": 60}}
+    process = ProcessFactory(name="long", **fields)
+    qcluster()
+    page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")
+    page.click("[name=run]")
+    story = page.locator("#behflow-story")
+    status = story.locator(".behflow-status").first
+    expect(status).to_have_text("running", timeout=15_000)
+
+    page.click("text=Cancel…")
+    page.click("text=Cancel it")
+    expect(story).to_contain_text("by operator")
+    expect(status).to_have_text("cancelled", timeout=15_000)
+    page.click("text=Try again")
+    expect(story).to_contain_text("Tried again by operator.")
+    expect(story).to_contain_text("Attempt 2")
+    cancel(Execution.objects.get(attempt=2))  # Else the qcluster would wait for it.
+    expect(status).to_have_text("cancelled", timeout=15_000)
+
+
+def test_retries_are_told_in_words_as_one_types(visit):
+    process = ProcessFactory(name="hello")
+    page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
+    told = page.locator("#behflow-retries")
+    expect(told).to_have_text("It is not tried again.")
+
+    page.fill("#id_max_retries", "3")
+
+    expect(told).to_have_text("3 retries: after about 1, 2 and 4 minutes.")
+
+
+def test_list_switches_and_runs_and_the_history_is_filtered(visit, boss):
+    ProcessFactory(name="hello", cron="0 7 * * *")
+    page = visit(boss, "/admin/automation/process/?q=hello")
+    page.click("role=switch")
+    expect(page.locator(".success")).to_contain_text("Disabled 1 process.")
+    page.goto("/admin/automation/process/?q=hello")
+    page.click("button:has-text('Run now')")
+    expect(page.locator("#behflow-story")).to_contain_text("Started by hand by boss.")
+
+    page.goto("/admin/automation/execution/?status__exact=pending")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.goto("/admin/automation/execution/?status__exact=failed")
+    expect(page.locator("#result_list tbody tr")).to_have_count(0)
+
+
+def test_viewer_sees_everything_and_can_change_nothing(visit, demo):
+    page: Page = visit(member_of("Automation viewer"), "/admin/automation/process/")
+    expect(page.locator("#result_list")).to_contain_text(MAIN_JOB)
+    assert page.locator("text=Run now").count() == 0
+    assert page.locator("role=switch").count() == 0
+
+    page.goto(f"/admin/automation/process/{demo.pk}/change/")
+    expect(page.locator("#behflow-schedule")).to_contain_text("At 07:30")
+    assert page.locator("[name=_save]").count() == 0
+    page.goto(reverse("admin:automation_execution_changelist"))
+    page.click("#result_list th a >> nth=0")
+    assert page.locator("text=Undo…").count() == 0
+    assert page.locator("text=Run again…").count() == 0

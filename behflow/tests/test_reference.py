@@ -1,0 +1,189 @@
+"""The reference leaves nothing out: whoever adds a name hears what page lacks it."""
+
+import dataclasses
+import inspect
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command, get_commands, load_command_class
+from django.core.management.base import BaseCommand
+
+import automation
+from automation import conf, registry
+from automation.engine import changes, context, launch, runner, text
+from automation.models import limits as most
+from automation.models.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT
+from automation.parameters import signature
+from automation.parameters.fields import FIELDS
+from automation.run import MAX_PROGRESS_MESSAGE, Run
+from behflow import environment
+from behflow.tests.documents import DOCS
+from conftest import ROOT
+
+COMMANDS = sorted(name for name, app in get_commands().items() if app in {"automation", "behflow"})
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def rows(name: str, heading: str = "") -> dict[str, list[str]]:
+    """The rows of a page's tables (below a heading) by what stands in code in their first cell."""
+    found = {}
+    text = page(name).partition(f"## {heading}")[2] if heading else page(name)
+    for line in text.partition("\n## ")[0].splitlines() if heading else text.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for key in re.findall(r"`([^`]+)`", cells[0]) if cells else []:
+            found[key] = cells[1:]
+    return found
+
+
+def section(name: str, command: str) -> str:
+    """The part of a page below the heading that begins with this word."""
+    (found,) = re.findall(rf"^## `{command}\b.*?(?=^## |\Z)", page(name), re.M | re.S)
+    return found
+
+
+def test_every_variable_of_the_environment_is_explained_with_its_default():
+    described = rows("reference/settings.md", "Of the Behflow site")
+
+    for name, default in environment.VARIABLES.items():
+        assert name in described, name
+        shown = described[name][0].strip("`")
+        expected = {"SECRET_KEY": "none: needed"}
+        assert shown == expected.get(name, default or "empty"), name
+
+
+def test_every_key_of_the_engine_s_setting_is_explained_with_its_default():
+    described = rows("reference/settings.md", "Of the engine")
+
+    for name, default in conf.DEFAULTS.items():
+        shown = "empty" if default == "" else f"`{default}`"
+        assert described[name][0] == shown, name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_explained_with_its_options(name):
+    described = section("reference/commands.md", name)
+    command = load_command_class(get_commands()[name], name)
+    usual = {action.dest for action in BaseCommand().create_parser("manage.py", "x")._actions}
+
+    for action in command.create_parser("manage.py", name)._actions:
+        if action.dest not in usual:
+            shown = action.option_strings[-1] if action.option_strings else action.dest.upper()
+            assert shown in described, f"{name} {shown}"
+    assert f"`{name}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("list_processes", []),
+        ("run_process", ["reschedule_remaining_tasks", "--preview"]),
+        ("preview_schedule", ["--cron", "7:30"]),
+    ],
+)
+def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):
+    out = StringIO()
+    call_command(name, *arguments, "--json", stdout=out)
+    printed = json.loads(out.getvalue())
+    keys = set(printed[0] if isinstance(printed, list) else printed)
+
+    table = re.findall(r"^\| `(\w+)` \|", section("reference/commands.md", name), re.M)
+    assert set(table or ["at", "local"]) == keys
+    assert all(f"`{key}`" in section("reference/commands.md", name) for key in keys)
+
+
+def test_every_system_check_is_explained():
+    raised = set(re.findall(r'id="(automation\.\w+)"', (ROOT / "automation/checks.py").read_text()))
+
+    assert raised
+    assert raised == {key for key in rows("reference/checks.md") if key.startswith("automation.")}
+
+
+@pytest.mark.django_db
+def test_every_permission_is_explained():
+    described = page("reference/permissions.md")
+    ours = Permission.objects.filter(content_type__app_label__in=["automation", "tasks"])
+
+    for permission in ours.exclude(content_type__model="historicalprocess"):
+        assert f"`{permission.content_type.app_label}.{permission.codename}`" in described
+
+
+@pytest.mark.django_db
+def test_every_group_is_explained_with_what_it_may():
+    described = page("reference/permissions.md")
+    lines = dict(re.findall(r"^\| (Automation \w+) \| (.*) \|$", described, re.M))
+    known: set[str] = set()
+
+    for name in ("Automation viewer", "Automation operator", "Automation manager"):
+        known |= set(re.findall(r"`(\w+)`", lines[name]))
+        stored = Group.objects.get(name=name).permissions.values_list("codename", flat=True)
+        assert known == set(stored), name
+    assert len(lines) == Group.objects.filter(name__startswith="Automation").count()
+
+
+def test_every_option_of_process_is_explained():
+    described = rows("reference/process.md")
+    options = {field.name for field in dataclasses.fields(registry.Options)}
+
+    assert options - {"declared_cron"} | {"default_cron"} <= set(described)
+    command = inspect.signature(automation.command_process).parameters.values()
+    for parameter in command:
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            assert f"`{parameter.name}`" in section("reference/process.md", "command_process")
+
+
+def test_every_type_of_a_parameter_is_explained():
+    described = page("reference/process.md")
+
+    for kind in FIELDS:
+        name = kind.__name__ if isinstance(kind, type) and kind is not list[str] else str(kind)
+        assert f"`{name}`" in described, name
+
+
+def test_everything_public_is_explained():
+    described = page("reference/process.md")
+
+    for name in automation.__all__:
+        assert f"`{name}`" in described, name
+    engine_s_own = {"on_progress", "is_interrupted"}
+    names = {name for name in dir(Run) if name[0] != "_"} | set(Run.__dataclass_fields__)
+    for name in names - engine_s_own:
+        assert f"`run.{name}" in described, name
+
+
+def test_stated_limits_are_those_of_the_code():
+    limits = dict(
+        re.findall(r"^\| ([a-z ]+) \| ([\d,]+.*?) \|", page("reference/process.md"), re.M)
+    )
+
+    assert limits == {
+        "result": f"{runner.MAX_RESULT:,} characters of JSON",
+        "parameters": f"{signature.MAX_LENGTH:,} characters of JSON",
+        "log": f"{context.MAX_LINES:,} lines of {context.MAX_LINE_LENGTH:,} characters",
+        "error and traceback": f"{text.MAX_TEXT:,} characters each",
+        "progress message": f"{MAX_PROGRESS_MESSAGE} characters",
+        "note": f"{launch.MAX_NOTE:,} characters",
+        "change rows shown": f"{changes.SHOWN}",
+        "time limit": f"{MAX_TIME_LIMIT // 86_400} days",
+        "runs at once": f"{MAX_CONCURRENCY:,}",
+        "retries": f"{most.MAX_RETRIES}",
+        "first and longest delay of retries": f"{most.MAX_RETRY_DELAY // 86_400} days",
+        "delay factor": f"{most.MAX_BACKOFF}",
+        "priority": f"{most.MAX_PRIORITY}, and at least -{most.MAX_PRIORITY}",
+    }
+
+
+def test_every_page_is_reached_and_every_link_leads_somewhere():
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    linked = set(re.findall(r"\]\(([^)#]+\.md)", page("index.md")))
+
+    assert pages - {"index.md"} == linked
+    for path in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"

@@ -1,0 +1,73 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from behflow import supervisor
+from behflow.supervisor import Supervisor
+from conftest import ROOT, Child, wait_until
+
+SLEEP = ["-c", "import time; time.sleep(60)"]
+DEAF = "import pathlib, signal, time; signal.signal(15, signal.SIG_IGN);"
+DEAF += "pathlib.Path({!r}).touch(); time.sleep(60)"
+PARENT = [
+    "-c",
+    "import os, subprocess, sys, time;"
+    "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+    "print(p.pid, flush=True); time.sleep(60)",
+]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_when_a_child_dies_the_others_are_stopped_and_the_result_is_1():
+    said: list[str] = []
+    family = Supervisor(said.append)
+    family.start({"sleeper": SLEEP, "short": ["-c", "raise SystemExit(3)"]})
+    sleeper = family._children["sleeper"]
+
+    assert family.watch() == 1
+
+    assert said[0] == "short ended with code 3."
+    assert sleeper.returncode == -signal.SIGTERM
+
+
+def test_child_that_does_not_end_is_killed_after_the_grace(monkeypatch, tmp_path):
+    monkeypatch.setattr(supervisor, "GRACE", 1)
+    is_deaf = tmp_path / "deaf"
+    family = Supervisor(lambda line: None)
+    family.start({"deaf": ["-c", DEAF.format(str(is_deaf))]})
+    deaf = family._children["deaf"]
+    wait_until(is_deaf.exists)
+    begun = time.monotonic()
+
+    family.stop()
+
+    assert deaf.returncode == -signal.SIGKILL
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_the_children_and_what_they_left_behind(number, tmp_path, environment):
+    code = (
+        "from behflow.supervisor import Supervisor; import sys;"
+        "s = Supervisor(lambda line: print(line, flush=True)); s.listen();"
+        f"s.start({{'parent': {PARENT!r}}}); sys.exit(s.watch())"
+    )
+    env = {**environment, "PYTHONPATH": str(ROOT)}
+    family = Child([sys.executable, "-c", code], env, tmp_path / "output")
+    wait_until(lambda: family.text.strip().isdigit())
+    grandchild = int(family.text)
+
+    code_of_exit = family.stop(number)
+
+    assert code_of_exit == 0, family.text
+    wait_until(lambda: not is_alive(grandchild), seconds=5)

@@ -1,0 +1,3 @@
+"""Nobody visits it."""
+
+urlpatterns: list[object] = []
