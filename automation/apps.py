@@ -19,6 +19,7 @@ class AutomationConfig(AppConfig):
         message = "django_q.OrmQ"
         post_save.connect(signals.process_saved, sender=process)
         post_delete.connect(signals.process_deleted, sender=process)
+        post_save.connect(signals.calendar_saved, sender=self.get_model("Calendar"))
         pre_save.connect(signals.schedule_about_to_be_saved, sender=schedule)
         post_save.connect(signals.schedule_saved, sender=schedule)
         post_delete.connect(signals.schedule_deleted, sender=schedule)

@@ -6,7 +6,7 @@ from typing import Any
 
 from automation.engine.defaults import create_default_processes
 from automation.engine.groups import create_groups
-from automation.models import Process
+from automation.models import Calendar, Process
 from automation.queue import notify, schedules
 
 
@@ -17,6 +17,11 @@ def process_saved(instance: Process, raw: bool, **_: Any) -> None:
 
 def process_deleted(instance: Process, **_: Any) -> None:
     schedules.remove(instance.pk, instance.name)
+
+
+def calendar_saved(instance: Calendar, raw: bool, **_: Any) -> None:
+    if not raw:
+        schedules.sync_calendar(instance)
 
 
 def schedule_about_to_be_saved(instance: Any, raw: bool, **_: Any) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection, transaction
@@ -21,6 +22,8 @@ from automation.models import (
     Slot,
     Status,
     Trigger,
+    held_now,
+    hold_now,
     reasons,
 )
 from automation.queue import messages
@@ -49,6 +52,14 @@ class Claim:
     @property
     def function(self) -> ProcessFunction:
         return registry.get(self.execution.function)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an execution that waited must not start any more: a reason and its data."""
+
+    reason: str
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list[Claim]:
@@ -90,8 +101,15 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
 def _waiting(passed_over: Collection[int]) -> ExecutionQuerySet:
     known = {key for f in registry.all_functions() for key in (f.key, *f.options.aliases)}
     due = Execution.objects.filter(status=Status.PENDING, available_at__lte=timezone.now())
-    rows = due.filter(function__in=known).order_by("-priority", "available_at", "id")
+    # A retry waits until its process is neither off nor paused.
+    rows = due.filter(function__in=known).exclude(trigger=Trigger.RETRY, process__in=held_now())
+    rows = rows.order_by("-priority", "available_at", "id")
     return rows.exclude(process__in=list(passed_over)) if passed_over else rows
+
+
+def _is_held(execution: Execution) -> bool:
+    is_retry = execution.trigger == Trigger.RETRY
+    return is_retry and held_now().filter(pk=execution.process_id or 0).exists()
 
 
 @dataclass
@@ -144,10 +162,10 @@ class _Taking:
         if execution.process_id is not None and process is None:
             return False  # Somebody else holds it just now.
         refusal = refusal_of(execution, process)
-        if refusal:
+        if refusal is not None:
             _skip(execution, refusal)
             self.skipped += 1
-        return not refusal
+        return refusal is None
 
     def _slot(self, execution: Execution, process: Process) -> Slot | None:
         if self._must_wait_for_the_only_writer(execution):
@@ -221,28 +239,48 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     execution = rows.first()
     if execution is None:
         return None
-    if process is None or registry.find(execution.function) is None:
-        _skip(execution, refusal_of(execution, process))
+    refusal = refusal_of(execution, process)
+    if process is None or refusal:
+        _skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
+        return None
+    if _is_held(execution):
+        _come_again(execution, process)
         return None
     taking = _Taking([execution])
     found = taking.claim(1, node, lease)
-    if not found and not taking.skipped:
+    if not found:
         _come_again(execution, process)
     return found[0] if found else None
 
 
-def refusal_of(execution: Execution, process: Process | None) -> str:
-    """The reason for which the execution must not start any more; "" for none."""
+def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
+    """Why the execution must not start any more; None where it may."""
     if process is None:
-        return reasons.PROCESS_DELETED
-    if not process.is_enabled and execution.trigger != Trigger.MANUAL:
-        return reasons.DISABLED
-    return "" if registry.find(execution.function) else reasons.FUNCTION_GONE
+        return Refusal(reasons.PROCESS_DELETED)
+    if registry.find(execution.function) is None:
+        return Refusal(reasons.FUNCTION_GONE, {"function": execution.function})
+    if execution.trigger == Trigger.SCHEDULE:
+        return _refusal_of_occurrence(execution, process)
+    return None
 
 
-def _skip(execution: Execution, reason: str) -> None:
+def _refusal_of_occurrence(execution: Execution, process: Process) -> Refusal | None:
+    if not process.is_enabled:
+        return Refusal(reasons.DISABLED)
+    hold = hold_now(process)
+    if hold is not None:
+        return Refusal(hold.reason, hold.data)
+    due = execution.scheduled_for
+    return (
+        Refusal(reasons.TOO_LATE, process.lateness(due))
+        if due and process.is_too_late(due)
+        else None
+    )
+
+
+def _skip(execution: Execution, refusal: Refusal) -> None:
     row = Execution.objects.filter(pk=execution.pk)
-    if row.skip(reason, function=execution.function):
+    if row.skip(refusal.reason, **refusal.data):
         messages.delete([execution.message])
 
 

@@ -1,6 +1,8 @@
 """tick: start what is due. One transaction for each process, so one that fails stops no other."""
 
 import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,9 +12,21 @@ from django.utils.dateparse import parse_datetime
 from automation.engine import recovery
 from automation.engine.launch import launch
 from automation.engine.patience import is_away, patiently
-from automation.models import CatchUp, Execution, Node, Process, Trigger, reasons
+from automation.models import (
+    CatchUp,
+    Cause,
+    Execution,
+    Hold,
+    Holds,
+    Node,
+    Process,
+    Status,
+    Trigger,
+    reasons,
+    record_unstarted,
+)
 from automation.queue import schedules
-from automation.schedule import CronRule
+from automation.schedule import Rule
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +88,7 @@ def account_for(
         schedules.move_on(process_id, None)
         return None
     if rule is not None and rule != str(current):
-        Execution.objects.miss(process, [since], reasons.RULE_CHANGED)
+        record_unstarted(process, [(since, Cause(Status.MISSED, reasons.RULE_CHANGED))])
         return None
     return _account(process, current, since)
 
@@ -84,15 +98,40 @@ def _others_know(process: Process) -> bool:
     return process.is_broken and bool(Node.objects.live().knowing(process.function))
 
 
-def _account(process: Process, rule: CronRule, since: datetime) -> Execution | None:
+def _account(process: Process, rule: Rule, since: datetime) -> Execution | None:
     now = timezone.now()
     schedules.move_on(process.pk, rule.next_after(now))
-    latest = max(rule.between(since - schedules.SECOND, now), default=None)
-    if latest is None:
-        return None
-    is_late = now - latest > timedelta(seconds=ON_TIME)
-    dropped = process.catch_up == CatchUp.NONE and is_late
-    end = latest if dropped else latest - schedules.SECOND
-    passed = rule.between(since - schedules.SECOND, end)
-    Execution.objects.miss(process, passed, reasons.NOTHING_RUNNING)
-    return None if dropped else launch(process, trigger=Trigger.SCHEDULE, scheduled_for=latest)
+    holds = Holds(process, since, now)
+    # Twice over what is due, which may be more than one wants to keep.
+    starting = _to_start(process, (at for at in _due(rule, since, now) if not holds.at(at)), now)
+    others = (at for at in _due(rule, since, now) if at not in starting)
+    missed = Cause(Status.MISSED, reasons.NOTHING_RUNNING, Node.objects.silence_before(now))
+    record_unstarted(process, ((at, _cause(process, holds.at(at), missed, at)) for at in others))
+    waits = process.catch_up == CatchUp.ALL
+    started = [
+        launch(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits) for at in starting
+    ]
+    return started[-1] if started else None
+
+
+def _due(rule: Rule, since: datetime, now: datetime) -> Iterator[datetime]:
+    return rule.between(since - schedules.SECOND, now)
+
+
+def _to_start(process: Process, due: Iterable[datetime], now: datetime) -> list[datetime]:
+    """The latest of what is due, as many as are to be caught up, unless it is too late for them."""
+    most = process.catch_up_limit if process.catch_up == CatchUp.ALL else 1
+    latest = deque(due, maxlen=most)
+    if process.catch_up == CatchUp.NONE:
+        on_time = timedelta(seconds=ON_TIME)
+        latest = deque(at for at in latest if now - process.start_of(at) <= on_time)
+    return [at for at in latest if not process.is_too_late(at)]
+
+
+def _cause(process: Process, hold: Hold | None, missed: Cause, at: datetime) -> Cause:
+    """Why an occurrence is not started."""
+    if hold is not None:
+        return Cause(Status.SKIPPED, hold.reason, hold.data)
+    if process.is_too_late(at):
+        return Cause(Status.SKIPPED, reasons.TOO_LATE, process.lateness(at))
+    return missed

@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from automation.engine import notices
+from automation.engine import notices, pausing
 from automation.models import Execution, Kind, Process, Status, Trigger, reasons
 from automation.models.retry_policy import delay_before
 from automation.queue import messages
 
 #: The ends after which a process's policy may try again.
-RETRIED = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
+RETRIED = pausing.FAILURES
 
 
 class ClaimLostError(Exception):
@@ -51,9 +51,10 @@ def lose(executions: Iterable[Execution], reason: str) -> int:
 def _follow_policy(execution: Execution, status: Status, reason: str) -> None:
     """Put it in line again where its process says so, or where only its node was stopped.
 
-    Where no further attempt comes, people are told.
+    Where no further attempt comes, people are told, and it may pause.
     """
     if execution.kind == Kind.RUN and not _try_again(execution, status, reason):
+        pausing.pause_after_failures(execution)
         notices.after_failure(execution, status)
 
 

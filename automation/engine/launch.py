@@ -12,7 +12,16 @@ from django.utils.translation import gettext
 from automation import registry
 from automation.engine import cancelling, recovery
 from automation.engine.text import storable
-from automation.models import Execution, Kind, OverlapPolicy, Process, Status, Trigger, reasons
+from automation.models import (
+    Execution,
+    Kind,
+    OverlapPolicy,
+    Process,
+    Status,
+    Trigger,
+    extend_newest,
+    reasons,
+)
 from automation.parameters import ParameterError
 from automation.queue import messages
 
@@ -37,18 +46,20 @@ def launch(
     kind: Kind = Kind.RUN,
     undo_of: Execution | None = None,
     queue: bool = True,
+    waits: bool = False,
 ) -> Execution:
     """Start a process: return its execution, `pending` and queued, or `skipped` with the reason.
 
     Record and message are one transaction. An occurrence that has a row already gets that one.
     `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
-    message out: the caller claims the execution in the same transaction.
+    message out: the caller claims the execution in the same transaction. `waits`: where as many run
+    as may at once it waits, whatever the policy of the process is.
 
     Raises ParameterError where a person gave parameters that do not fit (those that a schedule
     brings are recorded instead), PreviewError for a preview of a function that offers none.
     """
     process = Process.objects.lock().get(pk=process.pk)
-    if scheduled_for is not None:
+    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
         known = Execution.objects.of_occurrence(process, scheduled_for).first()
         if known:
             return known
@@ -65,7 +76,9 @@ def launch(
         undo_of=undo_of,
         priority=process.priority,
     )
-    if not _make_ready(execution, process, parameters or {}):
+    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
+        execution.available_at = max(execution.available_at, process.start_of(scheduled_for))
+    if not _make_ready(execution, process, parameters or {}, waits=waits):
         return _record_skip(execution)
     execution.save()
     if queue:
@@ -73,7 +86,9 @@ def launch(
     return execution
 
 
-def _make_ready(execution: Execution, process: Process, overrides: Mapping[str, Any]) -> bool:
+def _make_ready(
+    execution: Execution, process: Process, overrides: Mapping[str, Any], *, waits: bool
+) -> bool:
     """Give the execution its parameters; False, with the reason, where it cannot start."""
     function = registry.find(process.function)
     if function is None:
@@ -87,7 +102,7 @@ def _make_ready(execution: Execution, process: Process, overrides: Mapping[str, 
         if execution.trigger == Trigger.MANUAL and isinstance(error, ParameterError):
             raise
         return _skip(execution, reasons.PARAMETERS_REFUSED, {"error": str(error)})
-    return execution.is_preview or _find_room(execution, process)
+    return waits or execution.is_preview or _find_room(execution, process)
 
 
 def _find_room(execution: Execution, process: Process) -> bool:
@@ -112,20 +127,11 @@ def _skip(execution: Execution, reason: str, data: dict[str, Any]) -> bool:
 
 
 def _record_skip(execution: Execution) -> Execution:
-    """Save the skipped row, or let the process's last row account for it too."""
-    last = Execution.objects.filter(process=execution.process).order_by("-id").first()
-    if (
-        last is not None
-        and execution.scheduled_for is not None
-        and execution.reason in reasons.LASTING
-        and (last.status, last.reason, last.reason_data, last.trigger)
-        == (execution.status, execution.reason, execution.reason_data, execution.trigger)
-    ):
-        Execution.objects.filter(pk=last.pk).extend(execution.scheduled_for)
-        last.refresh_from_db()
-        return last
-    execution.save()
-    return execution
+    """Save the skipped row, or let the process's newest row account for it too."""
+    newest = extend_newest(execution)
+    if newest is None:
+        execution.save()
+    return newest or execution
 
 
 def _name_of(user: AbstractBaseUser | None) -> str:

@@ -1,6 +1,7 @@
 """The engine's rows, and the guarded changes they allow."""
 
 from automation.models.attempts import attempts_of
+from automation.models.calendar import Calendar
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.execution import (
     ENTERED_FROM,
@@ -16,43 +17,61 @@ from automation.models.execution import (
     with_last_status,
 )
 from automation.models.history import changes_between
+from automation.models.holds import (
+    Hold,
+    Holds,
+    MaintenanceWindow,
+    Pause,
+    held_now,
+    hold_now,
+)
 from automation.models.log import LogLine
 from automation.models.node import Known, Node
 from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
-from automation.models.process import (
-    CatchUp,
-    DefaultProcess,
-    OverlapPolicy,
-    Process,
-    ProcessQuerySet,
-    TriggerType,
-)
+from automation.models.process import DefaultProcess, OverlapPolicy, Process, ProcessQuerySet
+from automation.models.schedule_version import ScheduleVersion, Span
+from automation.models.timing import CatchUp, ScheduleKind, TriggerType, column_of
+from automation.models.unstarted import Cause, extend_newest, record_unstarted
 
 __all__ = [
     "ENTERED_FROM",
     "FINAL",
+    "Calendar",
     "CatchUp",
+    "Cause",
     "ConcurrencyGroup",
     "DefaultProcess",
     "Execution",
     "ExecutionQuerySet",
+    "Hold",
+    "Holds",
     "Kind",
     "Known",
     "LastRun",
     "LogLine",
+    "MaintenanceWindow",
     "Node",
     "Notice",
     "NoticeEvent",
     "NoticeQuerySet",
     "OverlapPolicy",
+    "Pause",
     "Process",
     "ProcessQuerySet",
+    "ScheduleKind",
+    "ScheduleVersion",
     "Slot",
+    "Span",
     "Status",
     "Trigger",
     "TriggerType",
     "attempts_of",
     "changes_between",
+    "column_of",
+    "extend_newest",
+    "held_now",
+    "hold_now",
     "last_runs",
+    "record_unstarted",
     "with_last_status",
 ]

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
@@ -36,6 +35,7 @@ class Trigger(models.TextChoices):
     SCHEDULE = "schedule", _("schedule")
     MANUAL = "manual", _("by hand")
     RETRY = "retry", _("retry")
+    BACKFILL = "backfill", _("backfill")
 
 
 class Kind(models.TextChoices):
@@ -192,36 +192,6 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             }
         sources = [source for source in ENTERED_FROM[status] if source]
         return self.filter(status__in=sources).update(status=status, **changes)
-
-    def miss(self, process: Process, passed: Iterable[datetime], reason: str) -> None:
-        """Record occurrences that nothing started: a row for each stretch of those without one.
-
-        In two statements, however many they are.
-        """
-        passed = iter(passed)
-        first = next(passed, None)
-        if first is None:
-            return
-        until = Coalesce("scheduled_until", "scheduled_for")
-        rows = self.filter(process=process, trigger=Trigger.SCHEDULE).annotate(until=until)
-        spans = rows.filter(until__gte=first).values_list("scheduled_for", "until")
-        known = [(since, end) for since, end in spans if since]
-        stretches: list[Execution] = []
-        open_ended = False
-        for scheduled_for in chain([first], passed):
-            if any(since <= scheduled_for <= end for since, end in known):
-                open_ended = False
-            elif open_ended:
-                stretches[-1].scheduled_until = scheduled_for
-                stretches[-1].occurrences += 1
-            else:
-                stretches.append(_missed(process, scheduled_for, reason))
-                open_ended = True
-        self.bulk_create(stretches)
-
-    def extend(self, scheduled_until: datetime) -> int:
-        """Let a row that accounts for several occurrences account for one more."""
-        return self.update(scheduled_until=scheduled_until, occurrences=models.F("occurrences") + 1)
 
 
 def _by_id(values: Mapping[int, Any], output_field: "models.Field[Any, Any]") -> models.Case:
@@ -448,19 +418,6 @@ class Execution(models.Model):
         if self.started_at and self.completed_at:
             return self.completed_at - self.started_at
         return None
-
-
-def _missed(process: Process, scheduled_for: datetime, reason: str) -> Execution:
-    return Execution(
-        process=process,
-        process_name=process.name,
-        function=process.function,
-        trigger=Trigger.SCHEDULE,
-        status=Status.MISSED,
-        reason=reason,
-        scheduled_for=scheduled_for,
-        completed_at=timezone.now(),
-    )
 
 
 def with_last_status(processes: ProcessQuerySet) -> ProcessQuerySet:

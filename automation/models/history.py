@@ -8,7 +8,10 @@ from django.utils.translation import gettext as _
 from automation import registry
 from automation.models.process import Process
 
-_NOT_SHOWN = {"id", "created_at", "updated_at"}
+_NOT_SHOWN = {
+    *("id", "created_at", "updated_at"),
+    *("former_rule", "rule_from", "history_begins_at"),
+}
 
 
 def changes_between(old: Any, new: Any) -> list[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """Node: one running qcluster, as it reports itself."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
@@ -48,6 +48,22 @@ class NodeQuerySet(models.QuerySet["Node"]):
     def knowing(self, function: str) -> "list[Node]":
         """Those of these nodes whose code has the function (its key, or an alias)."""
         return [node for node in self if function in node.functions]
+
+    def silence_before(self, at: datetime) -> dict[str, str]:
+        """Return from when until when no node was there, the last time before `at`, as ISO texts.
+
+        Nothing where one was there all along, or where none ever was.
+        """
+        started = self.filter(started_at__lte=at).order_by("started_at")
+        newest = started.last()
+        if newest is None:
+            return {}
+        seen = self.filter(started_at__lt=newest.started_at).aggregate(at=models.Max("seen_at"))[
+            "at"
+        ]
+        if seen is None or seen >= newest.started_at:
+            return {}
+        return {"since": seen.isoformat(), "until": newest.started_at.isoformat()}
 
     def report(self, pk: int, **columns: Any) -> int:
         """Say that a node lives; return 0 where its row is gone."""

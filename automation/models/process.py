@@ -12,26 +12,25 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from automation import registry
-from automation.conf import default_time_zone, setting
+from automation.conf import setting
 from automation.models import retry_policy
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.limits import (
     MAX_BACKOFF,
     MAX_CONCURRENCY,
+    MAX_FAILURES,
+    MAX_KEPT_DAYS,
+    MAX_KEPT_RUNS,
     MAX_PRIORITY,
     MAX_RETRIES,
     MAX_RETRY_DELAY,
     MAX_TIME_LIMIT,
 )
 from automation.models.node import Known
+from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction, ProcessNotRegisteredError
-from automation.schedule import CronRule, ScheduleError
-
-
-class TriggerType(models.TextChoices):
-    MANUAL = "manual", _("by hand")
-    TIME_BASED = "time_based", _("on time")
+from automation.schedule import Rule, ScheduleError
 
 
 class OverlapPolicy(models.TextChoices):
@@ -40,13 +39,6 @@ class OverlapPolicy(models.TextChoices):
     SKIP = "skip", _("skip the new one")
     WAIT = "wait", _("let the new one wait")
     CANCEL_RUNNING = "cancel_running", _("cancel the running one")
-
-
-class CatchUp(models.TextChoices):
-    """Which occurrences that passed while nothing ran are started afterwards."""
-
-    NONE = "none", _("none")
-    LATEST = "latest", _("the latest")
 
 
 class ProcessQuerySet(models.QuerySet["Process"]):
@@ -80,22 +72,10 @@ class ProcessQuerySet(models.QuerySet["Process"]):
         return self.select_for_update(no_key=True, skip_locked=skip)
 
 
-class Process(models.Model):
+class Process(Timing):
     name = models.SlugField(_("name"), max_length=100, unique=True)
     function = models.CharField(_("function"), max_length=200)
     description = models.TextField(_("description"), blank=True, max_length=2_000)
-    trigger_type = models.CharField(
-        _("trigger"), max_length=20, choices=TriggerType, default=TriggerType.TIME_BASED
-    )
-    cron = models.CharField(
-        _("cron rule"),
-        max_length=200,
-        blank=True,
-        help_text=_(
-            "Minute, hour, day of month, month, day of week. Empty: the default of the function."
-        ),
-    )
-    timezone = models.CharField(_("time zone"), max_length=64, default=default_time_zone)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     max_concurrency = models.PositiveSmallIntegerField(
@@ -158,12 +138,29 @@ class Process(models.Model):
         validators=[MaxValueValidator(100)],
         help_text=_("Percent by which a delay is longer at random, so that not all come at once."),
     )
-    catch_up = models.CharField(
-        _("catch up"),
-        max_length=20,
-        choices=CatchUp,
-        default=CatchUp.LATEST,
-        help_text=_("Which times that passed while nothing ran are started afterwards."),
+    pause_after_failures = models.PositiveSmallIntegerField(
+        _("pause after failures"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_FAILURES)],
+        help_text=_("It pauses by itself after so many failures in a row. Empty: never."),
+    )
+    keep_days = models.PositiveIntegerField(
+        _("keep history for"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_DAYS)],
+        help_text=_("Days. Empty: the default of the site."),
+    )
+    keep_runs = models.PositiveIntegerField(
+        _("keep at most"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_KEPT_RUNS)],
+        help_text=_("Executions. Empty: the default of the site."),
+    )
+    history_begins_at = models.DateTimeField(
+        null=True, editable=False, help_text="What was due before may have been pruned."
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -173,7 +170,15 @@ class Process(models.Model):
 
     objects = ProcessQuerySet.as_manager()
     #: Who changed what, when.
-    history = HistoricalRecords(excluded_fields=["created_at", "updated_at"])
+    history = HistoricalRecords(
+        excluded_fields=[
+            "created_at",
+            "updated_at",
+            "former_rule",
+            "rule_from",
+            "history_begins_at",
+        ]
+    )
 
     class Meta:
         verbose_name = _("process")
@@ -184,6 +189,10 @@ class Process(models.Model):
             ("pause_process", "Can pause process"),
         ]
         constraints = [
+            models.CheckConstraint(
+                name="process_schedule_kind_known",
+                condition=models.Q(schedule_kind__in=ScheduleKind.values),
+            ),
             models.CheckConstraint(
                 name="process_trigger_type_known",
                 condition=models.Q(trigger_type__in=TriggerType.values),
@@ -227,15 +236,8 @@ class Process(models.Model):
             errors["function"] = str(error)
         except ParameterError as error:
             errors["parameters"] = str(error)
-        try:
-            CronRule(self.effective_cron or "0 0 * * *", self.timezone)
-        except ScheduleError as error:
-            errors[error.field] = str(error)
-        else:
-            if self.trigger_type == TriggerType.TIME_BASED and not self.effective_cron:
-                errors["cron"] = gettext(
-                    "This function has no default rule: give a cron rule, or let it run by hand."
-                )
+        stored = Process.objects.filter(pk=self.pk).first()
+        errors |= self.errors_of_rule(stored)
         delays = self.retry_delay, self.retry_max_delay
         if None not in delays and self.retry_max_delay < self.retry_delay:
             errors["retry_max_delay"] = gettext("The longest delay is not below the first one.")
@@ -276,11 +278,6 @@ class Process(models.Model):
         return self.known.defaults.get(self.function, "") if self.known else ""
 
     @property
-    def effective_cron(self) -> str:
-        """The rule in force: its own, else the default of its function; "" for none."""
-        return self.cron or self.default_cron
-
-    @property
     def effective_time_limit(self) -> int:
         """Seconds."""
         return self.time_limit or int(setting("DEFAULT_TIME_LIMIT"))
@@ -290,11 +287,9 @@ class Process(models.Model):
         return retry_policy.in_words(self)
 
     @property
-    def rule(self) -> CronRule | None:
+    def rule(self) -> Rule | None:
         """What makes it due; None where nothing does. Raises ScheduleError."""
-        if not self.is_on_time:
-            return None
-        return CronRule(self.effective_cron, self.timezone) if self.effective_cron else None
+        return self.planned_rule if self.is_on_time else None
 
     @property
     def is_on_time(self) -> bool:
@@ -304,10 +299,10 @@ class Process(models.Model):
     @property
     def rule_is_gone(self) -> bool:
         """It follows the default of its function, and that is not in the code."""
-        return self.is_on_time and self.is_broken and not self.cron
+        return self.is_on_time and self.is_broken and self.follows_default
 
     @property
-    def usable_rule(self) -> CronRule | None:
+    def usable_rule(self) -> Rule | None:
         """The same, and None too where the rule cannot be followed any more."""
         try:
             return self.rule
@@ -324,16 +319,18 @@ class Process(models.Model):
         if self.trigger_type == TriggerType.MANUAL:
             return gettext("By hand")
         try:
-            words = CronRule(self.effective_cron, self.timezone).words
+            rule = self.planned_rule
         except ScheduleError as error:
             return gettext("Broken: %(error)s") % {"error": error}
+        words = rule.words if rule else gettext("Never: it has no rule")
         return words if self.is_enabled else gettext("%(words)s (switched off)") % {"words": words}
 
     @property
     def next_run(self) -> datetime | None:
         """The next occurrence in the zone of the process; None where nothing will run."""
         rule = None if self.is_broken else self.usable_rule
-        return rule.next_after(timezone.now()).astimezone(rule.zone) if rule else None
+        occurrence = rule.next_after(timezone.now()) if rule else None
+        return occurrence.astimezone(rule.zone) if rule and occurrence else None
 
 
 class DefaultProcess(models.Model):

@@ -1,8 +1,11 @@
 """Why an execution did not run, or ended as it did: a code with data is stored, words are shown."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 STILL_RUNNING: Final = "still_running"
@@ -19,9 +22,16 @@ WORKER_DIED: Final = "worker_died"
 NODE_STOPPED: Final = "node_stopped"
 NODE_DIED: Final = "node_died"
 DEAF: Final = "deaf"
+PAUSED: Final = "paused"
+ALL_PAUSED: Final = "all_paused"
+MAINTENANCE: Final = "maintenance"
+TOO_LATE: Final = "too_late"
 
 #: Reasons that hold on until somebody acts: their occurrences share a row.
-LASTING: Final = {STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED}
+LASTING: Final = {
+    *(STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED),
+    *(PAUSED, ALL_PAUSED, MAINTENANCE, TOO_LATE, NOTHING_RUNNING),
+}
 
 
 def in_words(code: str, data: Mapping[str, Any]) -> str:
@@ -37,7 +47,9 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         ),
         PARAMETERS_REFUSED: _("The stored parameters do not fit the function: %(error)s"),
         PROCESS_DELETED: _("The process was deleted before a worker was free."),
-        NOTHING_RUNNING: _("Nothing was there to start it in time."),
+        NOTHING_RUNNING: _("No worker was running from %(since)s to %(until)s.")
+        if "since" in data
+        else _("Nothing was there to start it in time."),
         RULE_CHANGED: _("The process was changed after this was due and before it was started."),
         LEASE_EXPIRED: _(
             "Its worker ended without a word. Nothing it wrote in the database was kept, unless "
@@ -49,10 +61,22 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         NODE_STOPPED: _("Its node was stopped while it ran, and could not wait for it any longer."),
         NODE_DIED: _("Its node died while it ran."),
         DEAF: _("It did not heed its time limit; its worker was killed."),
+        PAUSED: _("The process was paused by %(by)s: %(why)s"),
+        ALL_PAUSED: _("Everything was paused by %(by)s: %(why)s"),
+        MAINTENANCE: _("Maintenance: %(label)s"),
+        TOO_LATE: _("It could have started %(late)s s late; the latest start is %(limit)s s."),
     }
     if code not in sentences:
         return code
     try:
-        return sentences[code] % data
+        return sentences[code] % {name: _shown(name, value) for name, value in data.items()}
     except KeyError:  # written by another release
         return sentences[code]
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Instants are stored as ISO texts."""
+    if name not in {"since", "until"}:
+        return value
+    at = localtime(datetime.fromisoformat(value))
+    return f"{date_format(at, 'SHORT_DATE_FORMAT')} {date_format(at, 'H:i')}"

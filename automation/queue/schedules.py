@@ -15,9 +15,18 @@ from django.db.models import Min
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.models import Execution, Node, Process, reasons
+from automation.models import (
+    Calendar,
+    Cause,
+    Node,
+    Process,
+    ScheduleVersion,
+    Status,
+    reasons,
+    record_unstarted,
+)
 from automation.queue.notify import SCHEDULE, notify
-from automation.schedule import CronRule, ScheduleError
+from automation.schedule import Rule, ScheduleError
 
 # By name: the clock is above this floor.
 ENTRY = "automation.engine.clock.start_occurrence"
@@ -42,10 +51,11 @@ def sync(process: Process) -> Change | None:
     Where the rule was changed, it never will be, and is recorded as missed.
     """
     with transaction.atomic():
-        rule = rule_in_force(process)
+        rule, now = rule_in_force(process), timezone.now()
         rows = list(_rows(process.pk).select_for_update().order_by("pk"))
         if rows and (rule is None or _rule_of(rows[0]) != str(rule)):
-            _record_dropped(process, rows[0])
+            _record_dropped(process, rows[0], now)
+        ScheduleVersion.objects.record(process, rule, now)
         if rule is None:
             return remove(process.pk, process.name)
         change = _write(process, rule, rows)
@@ -54,7 +64,7 @@ def sync(process: Process) -> Change | None:
         return change
 
 
-def _write(process: Process, rule: CronRule, rows: list[Schedule]) -> Change | None:
+def _write(process: Process, rule: Rule, rows: list[Schedule]) -> Change | None:
     wanted = _columns(process.pk, rule)
     if not rows:
         next_run = rule.next_after(timezone.now())
@@ -73,15 +83,21 @@ def _write(process: Process, rule: CronRule, rows: list[Schedule]) -> Change | N
     return Change(process.name, "repaired" if same_rule else "moved to its rule", next_run)
 
 
-def _record_dropped(process: Process, row: Schedule) -> None:
+def _record_dropped(process: Process, row: Schedule, now: datetime) -> None:
     """What was due by the old rule and not started yet is not forgotten with it."""
-    old, now = _rule_of(row), timezone.now()
-    if old is None or row.next_run is None or row.next_run > now:
+    if row.next_run is None or row.next_run > now:
         return
-    rule = _parsed(old)
+    rule = _recorded_rule(process)
     # Where the zone is gone, say: at least the one that was written down.
     passed = rule.between(row.next_run - SECOND, now) if rule else iter([row.next_run])
-    Execution.objects.miss(process, passed, reasons.RULE_CHANGED)
+    cause = Cause(Status.MISSED, reasons.RULE_CHANGED)
+    record_unstarted(process, ((at, cause) for at in passed))
+
+
+def sync_calendar(calendar: Calendar) -> list[Change]:
+    """Let the Schedule rows of a calendar's processes follow its days."""
+    users = calendar.processes.order_by("pk").values_list("pk", flat=True)
+    return [change for pk in list(users) if (change := _sync(pk))]
 
 
 def remove(process_id: int, name: str) -> Change | None:
@@ -109,15 +125,14 @@ def _sync(process_id: int) -> Change | None:
     return sync(process) if process else None
 
 
-def rule_in_force(process: Process) -> CronRule | None:
+def rule_in_force(process: Process) -> Rule | None:
     """What makes the process due; None where nothing does.
 
     A default rule that is gone with its function goes on to be followed, so that the history says
     of each occurrence why nothing ran; and one about which live nodes disagree stays as it is.
     """
     if process.rule_is_gone or _nodes_disagree(process):
-        row = _rows(process.pk).order_by("pk").first()
-        stored = _parsed(_rule_of(row)) if row else None
+        stored = _recorded_rule(process)
         if stored is not None or process.rule_is_gone:
             return stored
     return process.usable_rule
@@ -125,7 +140,7 @@ def rule_in_force(process: Process) -> CronRule | None:
 
 def _nodes_disagree(process: Process) -> bool:
     """A live node of other code declares another default for a process that follows its default."""
-    if process.cron or not process.is_on_time:
+    if not (process.follows_default and process.is_on_time):
         return False
     try:
         default = process.default_cron
@@ -175,7 +190,7 @@ def correct(schedule: Schedule) -> None:
     schedule.next_run = rule.next_after(timezone.now()) if rule else None
 
 
-def _columns(process_id: int, rule: CronRule) -> dict[str, Any]:
+def _columns(process_id: int, rule: Rule) -> dict[str, Any]:
     """What a Schedule row says of its process, apart from when it is due."""
     options = {"rule": str(rule), "q_options": {"save": False}}
     return {
@@ -195,12 +210,10 @@ def _columns(process_id: int, rule: CronRule) -> dict[str, Any]:
     }
 
 
-def _is_right(next_run: datetime | None, rule: CronRule) -> bool:
+def _is_right(next_run: datetime | None, rule: Rule) -> bool:
     """Due already, or exactly the next occurrence."""
-    if next_run is None:
-        return False
     now = timezone.now()
-    return next_run <= now or next_run == rule.next_after(now)
+    return (next_run is not None and next_run <= now) or next_run == rule.next_after(now)
 
 
 def _rule_of(row: Schedule) -> str | None:
@@ -210,13 +223,10 @@ def _rule_of(row: Schedule) -> str | None:
         return None
 
 
-def _parsed(rule: str | None) -> CronRule | None:
-    """The rule that `str(rule)` wrote."""
-    expression, _, zone = (rule or "").rpartition(" ")
-    try:
-        return CronRule(expression, zone)
-    except ScheduleError:
-        return None
+def _recorded_rule(process: Process) -> Rule | None:
+    """The rule that was written down last for the process."""
+    newest = ScheduleVersion.objects.newest_of(process)
+    return newest.rule if newest else None
 
 
 def _rows(process_id: int) -> Any:

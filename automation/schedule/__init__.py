@@ -1,7 +1,8 @@
 """When a process is due: rules in a time zone, and limits to them.
 
 Pure: no models, no clock of its own. Every rule has the interface of `Rule`: `CronRule` (the clock
-on the wall), `IntervalRule` (every so often), `OnceRule`; `Schedule` limits one of them.
+on the wall), `IntervalRule` (every so often), `OnceRule`; `Schedule` limits one of them, and
+`Succession` lets one follow another.
 """
 
 from automation.schedule.compare import Difference, difference
@@ -15,6 +16,8 @@ from automation.schedule.once import OnceRule, once_from
 from automation.schedule.rule import Rule
 from automation.schedule.schedule import Schedule
 from automation.schedule.stored import schedule_from_json
+from automation.schedule.succession import Succession
+from automation.schedule.typed import plain
 from automation.schedule.zone_changes import ClockChange, clock_changes
 from automation.schedule.zones import zone_named, zone_names
 
@@ -30,6 +33,7 @@ __all__ = [
     "Rule",
     "Schedule",
     "ScheduleError",
+    "Succession",
     "affected",
     "clock_changes",
     "cron_from",
@@ -37,6 +41,7 @@ __all__ = [
     "interval_from",
     "jitter_of",
     "once_from",
+    "plain",
     "schedule_from_json",
     "zone_named",
     "zone_names",

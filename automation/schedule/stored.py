@@ -13,6 +13,7 @@ from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
 from automation.schedule.schedule import Schedule
+from automation.schedule.succession import Succession
 
 
 def schedule_from_json(data: Any) -> Rule:
@@ -58,6 +59,11 @@ def _schedule(data: dict[str, Any]) -> Rule:
     return Schedule(schedule_from_json(data["rule"]), starts, ends, excluded, data["limit"])
 
 
+def _succession(data: dict[str, Any]) -> Rule:
+    former, later = (schedule_from_json(data[name]) for name in ("former", "later"))
+    return Succession(former, later, datetime.fromisoformat(data["begin"]))
+
+
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -67,4 +73,5 @@ _READERS: dict[str, Callable[[dict[str, Any]], Rule]] = {
     "interval": _interval,
     "once": _once,
     "schedule": _schedule,
+    "succession": _succession,
 }

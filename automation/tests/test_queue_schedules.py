@@ -5,9 +5,10 @@ from django.db import connection
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
-from automation.models import Node, Process
+from automation.models import Node, Process, ScheduleVersion
 from automation.queue import schedules
 from automation.registry import ProcessFunction
+from automation.schedule import CronRule
 from automation.tests.factories import ProcessFactory
 from automation.tests.races import at_once
 
@@ -238,8 +239,10 @@ def test_sync_all_keeps_what_people_change_meanwhile():
 def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(monkeypatch):
     monkeypatch.setattr(ProcessFunction, "default_cron", "15 * * * *")
     process = ProcessFactory(cron="", trigger_type="time_based")
-    theirs, ours = f"0 6 * * * {process.timezone}", str(process.rule)
+    their_rule = CronRule("0 6 * * *", process.timezone)
+    theirs, ours = str(their_rule), str(process.rule)
     Schedule.objects.update(kwargs=repr({"rule": theirs}))
+    ScheduleVersion.objects.update(schedule=their_rule.as_json())
     old = Node.objects.create(
         name="old", host="old", pid=1, workers=1, defaults={"probes.greet": "0 6 * * *"}
     )

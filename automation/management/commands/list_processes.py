@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from automation.models import Known, Node, Process, with_last_status
+from automation.schedule import CronRule
 
 _COLUMNS = ("name", "trigger", "schedule", "timezone", "next_run", "last_status")
 
@@ -37,14 +38,14 @@ class Command(BaseCommand):
 
 def _row(process: Process, known: Known | None) -> dict[str, Any]:
     process.known = known
-    next_run = process.next_run
+    next_run, rule = process.next_run, process.usable_rule
     return {
         "name": process.name,
         "function": process.function,
         "is_broken": process.is_broken,
         "is_enabled": process.is_enabled,
         "trigger": process.trigger_type,
-        "cron": process.usable_rule.expression if process.usable_rule else process.cron,
+        "cron": rule.expression if isinstance(rule, CronRule) else process.cron,
         "schedule": process.schedule_in_words,
         "timezone": process.timezone,
         "next_run": next_run.isoformat() if next_run else None,

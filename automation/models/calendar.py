@@ -1,0 +1,81 @@
+"""Calendar: days on which nothing is due, shared by processes."""
+
+import re
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from automation.schedule import ExcludedDays, ScheduleError, plain
+
+#: A calendar holds holidays for decades; more is a mistake in what was pasted.
+MAX_LINES = 2_000
+
+_LINE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:\s*\.\.\s*(\d{4}-\d{1,2}-\d{1,2}))?\s*(.*)")
+
+
+class Calendar(models.Model):
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    days = models.TextField(
+        _("days"),
+        max_length=100_000,
+        help_text=_(
+            "One day or range a line, each with a label: 2026-12-25 Christmas, "
+            "2027-03-21..2027-03-24 Nowruz."
+        ),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("calendar")
+        verbose_name_plural = _("calendars")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        try:
+            self.days = "\n".join(plain(line) for line in self.days.splitlines() if line.strip())
+            days = self.excluded_days
+        except ScheduleError as error:
+            raise ValidationError({"days": str(error)}) from error
+        if not days:
+            raise ValidationError({"days": gettext("Give at least one day.")})
+        if len(days) > MAX_LINES:
+            told = gettext("There are %(count)s lines; a calendar has at most %(most)s.")
+            raise ValidationError({"days": told % {"count": len(days), "most": MAX_LINES}})
+
+    @property
+    def excluded_days(self) -> tuple[ExcludedDays, ...]:
+        """Raises ScheduleError for a line that cannot be read, naming it."""
+        lines = ((number, line) for number, line in enumerate(self.days.splitlines(), 1))
+        return tuple(_days_of(number, line) for number, line in lines if line.strip())
+
+
+def _days_of(number: int, line: str) -> ExcludedDays:
+    typed = _LINE.fullmatch(plain(line))
+    try:
+        if not typed:
+            raise ValueError
+        first, last = (_day(text) for text in (typed[1], typed[2] or typed[1]))
+    except ValueError:
+        told = gettext("%(text)r is no day. Write it as 2026-12-25 or 2027-03-21..2027-03-24.")
+        raise _at_line(number, told % {"text": line}) from None
+    try:
+        return ExcludedDays(first, last, typed[3])
+    except ScheduleError as error:
+        raise _at_line(number, str(error)) from error
+
+
+def _day(text: str) -> date:
+    year, month, day = (int(part) for part in text.split("-"))
+    return date(year, month, day)
+
+
+def _at_line(number: int, told: str) -> ScheduleError:
+    text = gettext("Line %(number)s: %(error)s") % {"number": number, "error": told}
+    return ScheduleError("excluded", text)

@@ -1,0 +1,198 @@
+"""Pauses and maintenance windows: what keeps processes from starting though they are due."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from automation.models import reasons
+from automation.models.process import Process
+
+#: Characters that are kept of a reason.
+MAX_REASON = 500
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What holds a process from `since` to `until` (None: for good), as a reason with data."""
+
+    reason: str
+    data: dict[str, Any]
+    since: datetime
+    until: datetime | None
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+    @property
+    def in_words(self) -> str:
+        return reasons.in_words(self.reason, self.data)
+
+
+class PauseQuerySet(models.QuerySet["Pause"]):
+    def of(self, process: Process) -> Self:
+        """Those that concern a process: its own, and those of everything."""
+        return self.filter(models.Q(process=process) | models.Q(process=None))
+
+    def in_force(self, at: datetime | None = None) -> Self:
+        at = at or timezone.now()
+        return self.filter(since__lte=at).filter(models.Q(until=None) | models.Q(until__gt=at))
+
+    def end(self, *, by: AbstractBaseUser | None = None, by_name: str = "") -> int:
+        """Let what is paused by these go on; return how many pauses ended."""
+        who = {"ended_by": by, "ended_by_name": by_name or (by.get_username() if by else "")}
+        return self.in_force().update(until=timezone.now(), **who)
+
+
+class Pause(models.Model):
+    """That a process, or everything, does not start by itself for a while; a row for each time."""
+
+    process = models.ForeignKey(
+        Process,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="pauses",
+        verbose_name=_("process"),
+        help_text=_("Empty: everything."),
+    )
+    why = models.CharField(_("reason"), max_length=MAX_REASON)
+    since = models.DateTimeField(_("since"), default=timezone.now)
+    until = models.DateTimeField(_("until"), null=True, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    by_name = models.CharField(_("by"), max_length=200, blank=True)
+    execution = models.ForeignKey(
+        "automation.Execution",
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("failure"),
+        help_text=_("The failure after which it paused by itself."),
+    )
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    ended_by_name = models.CharField(_("ended by"), max_length=200, blank=True)
+
+    objects = PauseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pause")
+        verbose_name_plural = _("pauses")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(
+                name="pause_ends_after_it_began",
+                condition=models.Q(until__isnull=True) | models.Q(until__gte=models.F("since")),
+            ),
+            models.UniqueConstraint(
+                name="pause_without_end_once",
+                fields=["process"],
+                condition=models.Q(until__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.process.name if self.process else gettext("everything")
+
+    @property
+    def hold(self) -> Hold:
+        reason = reasons.PAUSED if self.process_id else reasons.ALL_PAUSED
+        data = {"why": self.why, "by": self.by_name or gettext("itself"), "pause": self.pk}
+        return Hold(reason, data, self.since, self.until)
+
+
+class WindowQuerySet(models.QuerySet["MaintenanceWindow"]):
+    def of(self, process: Process) -> Self:
+        """Those that concern a process: that name it, or no process at all."""
+        return self.filter(models.Q(processes=process) | models.Q(processes=None)).distinct()
+
+
+class MaintenanceWindow(models.Model):
+    """A time, once, in which some processes, or all, do not start by themselves."""
+
+    label = models.CharField(_("label"), max_length=MAX_REASON)
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"))
+    processes = models.ManyToManyField(
+        Process,
+        blank=True,
+        related_name="windows",
+        verbose_name=_("processes"),
+        help_text=_("None chosen: all."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by_name = models.CharField(_("created by"), max_length=200, blank=True, editable=False)
+
+    objects = WindowQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("maintenance window")
+        verbose_name_plural = _("maintenance windows")
+        ordering = ["-starts_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="window_ends_after_it_began",
+                condition=models.Q(ends_at__gt=models.F("starts_at")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    def clean(self) -> None:
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValidationError({"ends_at": gettext("The end is not after the start.")})
+
+    @property
+    def hold(self) -> Hold:
+        data = {"label": self.label, "window": self.pk}
+        return Hold(reasons.MAINTENANCE, data, self.starts_at, self.ends_at)
+
+
+class Holds:
+    """All that holds a process at some time of a span."""
+
+    def __init__(self, process: Process, since: datetime, until: datetime) -> None:
+        ends_later = models.Q(until=None) | models.Q(until__gt=since)
+        pauses = Pause.objects.of(process).filter(ends_later, since__lte=until)
+        windows = MaintenanceWindow.objects.of(process).filter(
+            starts_at__lte=until, ends_at__gt=since
+        )
+        # Its own pause says most, then that of everything, then what was planned.
+        found = sorted(pauses, key=lambda pause: (pause.process_id is None, pause.pk))
+        self.all = [pause.hold for pause in found] + [w.hold for w in windows.order_by("pk")]
+
+    def at(self, instant: datetime) -> Hold | None:
+        """The first that holds it at an instant."""
+        return next((hold for hold in self.all if instant in hold), None)
+
+
+def hold_now(process: Process) -> Hold | None:
+    """What holds a process just now."""
+    now = timezone.now()
+    return Holds(process, now, now).at(now)
+
+
+def held_now() -> models.QuerySet[Process]:
+    """The processes that do not start by themselves just now: switched off, paused, or maintained."""
+    now = timezone.now()
+    of_it = models.Q(process=models.OuterRef("pk")) | models.Q(process=None)
+    pauses = Pause.objects.in_force(now).filter(of_it)
+    windows = MaintenanceWindow.objects.filter(
+        models.Q(processes=models.OuterRef("pk")) | models.Q(processes=None),
+        starts_at__lte=now,
+        ends_at__gt=now,
+    )
+    off = models.Q(is_enabled=False)
+    return Process.objects.filter(off | models.Exists(pauses) | models.Exists(windows))

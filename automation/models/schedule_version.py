@@ -1,0 +1,73 @@
+"""ScheduleVersion: which rule was in force for a process, from when on."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from automation.models.process import Process
+from automation.schedule import Rule, ScheduleError, schedule_from_json
+
+
+class Span(NamedTuple):
+    """What one version says of its time: after `since`, not after `until`."""
+
+    version: "ScheduleVersion"
+    since: datetime
+    until: datetime
+
+
+class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
+    def newest_of(self, process: Process) -> "ScheduleVersion | None":
+        return self.filter(process=process).order_by("-id").first()
+
+    def record(self, process: Process, rule: Rule | None, now: datetime) -> None:
+        """Write down the rule that is in force from now on, unless it was already."""
+        newest = self.newest_of(process)
+        schedule = rule.as_json() if rule else None
+        if (newest.schedule if newest else None) == schedule:
+            return
+        # A clock that was set back does not make the versions overlap.
+        since = max(now, newest.valid_from) if newest else now
+        user = getattr(process, "_history_user", None)
+        name = user.get_username() if user else ""
+        self.create(process=process, valid_from=since, schedule=schedule, changed_by_name=name)
+
+    def spans_of(self, process: Process, since: datetime, until: datetime) -> Iterator[Span]:
+        """Yield what was in force within a span of time, in order."""
+        versions = list(self.filter(process=process).order_by("id"))
+        ends = [version.valid_from for version in versions[1:]] + [until]
+        for version, end in zip(versions, ends, strict=False):
+            span = Span(version, max(version.valid_from, since), min(end, until))
+            if span.since < span.until:
+                yield span
+
+
+class ScheduleVersion(models.Model):
+    process = models.ForeignKey(Process, models.CASCADE, related_name="schedule_versions")
+    valid_from = models.DateTimeField(_("in force from"))
+    schedule = models.JSONField(
+        null=True, help_text="Rule, zone, limits and exclusions; null: nothing made it due."
+    )
+    changed_by_name = models.CharField(_("changed by"), max_length=200, blank=True)
+
+    objects = ScheduleVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("schedule version")
+        verbose_name_plural = _("schedule versions")
+        ordering = ["-id"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.process_id} {self.valid_from.isoformat()}"
+
+    @property
+    def rule(self) -> Rule | None:
+        """None too where the stored one cannot be read any more: its zone is gone, for one."""
+        try:
+            return schedule_from_json(self.schedule) if self.schedule else None
+        except ScheduleError:
+            return None

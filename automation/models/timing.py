@@ -1,0 +1,254 @@
+"""The columns of a process that say when it is due, and the rule that they make."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from automation.conf import default_time_zone
+from automation.models.calendar import Calendar
+from automation.models.limits import (
+    MAX_CATCH_UP,
+    MAX_EVERY,
+    MAX_JITTER,
+    MAX_OCCURRENCES,
+    MAX_START_DEADLINE,
+)
+from automation.schedule import (
+    CronRule,
+    IntervalRule,
+    OnceRule,
+    Rule,
+    Schedule,
+    ScheduleError,
+    Succession,
+    jitter_of,
+    schedule_from_json,
+)
+
+
+class TriggerType(models.TextChoices):
+    MANUAL = "manual", _("by hand")
+    TIME_BASED = "time_based", _("on time")
+
+
+class ScheduleKind(models.TextChoices):
+    CRON = "cron", _("at times of the clock (cron)")
+    INTERVAL = "interval", _("every so often")
+    ONCE = "once", _("once")
+
+
+class CatchUp(models.TextChoices):
+    """Which occurrences that passed while nothing ran are started afterwards."""
+
+    NONE = "none", _("none")
+    LATEST = "latest", _("the latest")
+    ALL = "all", _("all")
+
+
+#: What a ScheduleError calls its field, and the column that a person typed it into.
+_COLUMNS = {
+    "at": "run_at",
+    "starts": "starts_at",
+    "ends": "ends_at",
+    "limit": "max_occurrences",
+    "excluded": "calendar",
+    "schedule": "schedule_kind",
+}
+
+
+def column_of(error: ScheduleError) -> str:
+    """Return the column of a process that an error is about."""
+    return _COLUMNS.get(error.field, error.field)
+
+
+class Timing(models.Model):
+    trigger_type = models.CharField(
+        _("trigger"), max_length=20, choices=TriggerType, default=TriggerType.TIME_BASED
+    )
+    schedule_kind = models.CharField(
+        _("schedule"), max_length=20, choices=ScheduleKind, default=ScheduleKind.CRON
+    )
+    cron = models.CharField(
+        _("cron rule"),
+        max_length=2_000,
+        blank=True,
+        help_text=_(
+            "Minute, hour, day of month, month, day of week; several rules, one a line. "
+            "Empty: the default of the function."
+        ),
+    )
+    every = models.PositiveIntegerField(
+        _("every"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_EVERY)],
+        help_text=_("Such as 45 minutes, 2 hours or 1:30. Clock changes do not matter to it."),
+    )
+    anchor = models.DateTimeField(
+        _("counted from"),
+        null=True,
+        blank=True,
+        help_text=_("The first time; the others follow at the same distance."),
+    )
+    run_at = models.DateTimeField(_("at"), null=True, blank=True)
+    timezone = models.CharField(_("time zone"), max_length=64, default=default_time_zone)
+    starts_at = models.DateTimeField(
+        _("not before"), null=True, blank=True, help_text=_("The first instant that counts.")
+    )
+    ends_at = models.DateTimeField(
+        _("until"), null=True, blank=True, help_text=_("The first instant that counts no more.")
+    )
+    max_occurrences = models.PositiveSmallIntegerField(
+        _("how many times"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_OCCURRENCES)],
+        help_text=_("Counted from the start. Empty: without end."),
+    )
+    calendar = models.ForeignKey(
+        Calendar,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="processes",
+        verbose_name=_("calendar"),
+        help_text=_("On its days nothing is due."),
+    )
+    jitter = models.PositiveIntegerField(
+        _("jitter"),
+        default=0,
+        validators=[MaxValueValidator(MAX_JITTER)],
+        help_text=_(
+            "Seconds by which a start is later at most, so that not all start at once. "
+            "The same for each occurrence whenever one asks."
+        ),
+    )
+    start_deadline = models.PositiveIntegerField(
+        _("latest start"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_START_DEADLINE)],
+        help_text=_("Seconds after it was due. What is later is skipped. Empty: never too late."),
+    )
+    catch_up = models.CharField(
+        _("catch up"),
+        max_length=20,
+        choices=CatchUp,
+        default=CatchUp.LATEST,
+        help_text=_("Which times that passed while nothing ran are started afterwards."),
+    )
+    catch_up_limit = models.PositiveSmallIntegerField(
+        _("catch up at most"),
+        default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_CATCH_UP)],
+        help_text=_("How many of all that passed are started, the latest; the rest is missed."),
+    )
+    former_rule = models.JSONField(
+        null=True, blank=True, editable=False, help_text="What holds until `rule_from`."
+    )
+    rule_from = models.DateTimeField(_("in force from"), null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def default_cron(self) -> str:
+        """The cron rule that its function declares; "" for none."""
+        return ""
+
+    @property
+    def effective_cron(self) -> str:
+        """The cron rule in force: its own, else the default of its function; "" for none."""
+        return self.cron or self.default_cron
+
+    @property
+    def follows_default(self) -> bool:
+        """It is due when its function says, by default."""
+        return self.schedule_kind == ScheduleKind.CRON and not self.cron
+
+    @property
+    def planned_rule(self) -> Rule | None:
+        """What makes it due, whether it is enabled or not; None where nothing would.
+
+        Raises ScheduleError.
+        """
+        if self.trigger_type != TriggerType.TIME_BASED:
+            return None
+        rule = self._limited(self._bare_rule())
+        if rule is None or self.former_rule is None or self.rule_from is None:
+            return rule
+        return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
+
+    def _bare_rule(self) -> Rule | None:
+        if self.schedule_kind == ScheduleKind.INTERVAL:
+            if self.every is None:
+                raise ScheduleError("every", gettext("Say how often."))
+            if self.anchor is None:
+                raise ScheduleError("anchor", gettext("Say from when on it is counted."))
+            return IntervalRule(timedelta(minutes=self.every), self.anchor, self.timezone)
+        if self.schedule_kind == ScheduleKind.ONCE:
+            if self.run_at is None:
+                raise ScheduleError("at", gettext("Say when."))
+            return OnceRule(self.run_at, self.timezone)
+        # Without a rule, the zone at least.
+        rule = CronRule(self.effective_cron or "@daily", self.timezone)
+        return rule if self.effective_cron else None
+
+    def _limited(self, rule: Rule | None) -> Rule | None:
+        days = self.calendar.excluded_days if self.calendar else ()
+        limits = self.starts_at, self.ends_at, days, self.max_occurrences
+        return Schedule(rule, *limits) if rule and any(limits) else rule
+
+    def start_of(self, occurrence: datetime) -> datetime:
+        """When an occurrence is started: its jitter later."""
+        seed = str(getattr(self, "name", ""))
+        return occurrence + jitter_of(seed, occurrence, timedelta(seconds=self.jitter or 0))
+
+    def is_too_late(self, occurrence: datetime) -> bool:
+        """Whether an occurrence must not be started any more."""
+        if self.start_deadline is None:
+            return False
+        latest = self.start_of(occurrence) + timedelta(seconds=self.start_deadline)
+        return timezone.now() > latest
+
+    def lateness(self, occurrence: datetime) -> dict[str, int]:
+        """By how many seconds a start would be late, and may be at most."""
+        late = timezone.now() - self.start_of(occurrence)
+        return {"late": int(late.total_seconds()), "limit": self.start_deadline or 0}
+
+    def errors_of_rule(self, stored: "Timing | None") -> Mapping[str, str]:
+        """What is wrong with when it is due, by column; a rule that only is over may stay."""
+        try:
+            rule = self.planned_rule
+            if rule is None and self.trigger_type == TriggerType.TIME_BASED:
+                told = gettext(
+                    "This function has no default rule: give a cron rule, or let it run by hand."
+                )
+                return {"cron": told}
+            if rule is None or (stored is not None and _same_rule(stored, rule)):
+                return {}
+            if rule.next_after(timezone.now()) is None:
+                raise _silence_of(rule)
+        except ScheduleError as error:
+            return {column_of(error): str(error)}
+        return {}
+
+
+def _same_rule(stored: Timing, rule: Rule) -> bool:
+    try:
+        return stored.planned_rule == rule
+    except ScheduleError:
+        return False
+
+
+def _silence_of(rule: Rule) -> ScheduleError:
+    """Why nothing is due any more."""
+    newest = rule.later if isinstance(rule, Succession) else rule
+    why = newest.silence_after(timezone.now()) if isinstance(newest, Schedule) else None
+    told = gettext("Nothing is due any more: %(rule)s.") % {"rule": rule.words}
+    return why or ScheduleError("at" if isinstance(newest, OnceRule) else "schedule", told)
