@@ -34,8 +34,12 @@ class Run:
 
     @property
     def scheduled_for(self) -> datetime | None:
-        """The instant this run was due; None where no schedule asked for it."""
-        return self.execution.scheduled_for
+        """The instant this run was due, or is made up for, in the time zone of its process.
+
+        None where it is for no time of the schedule.
+        """
+        due = self.execution.scheduled_for
+        return due.astimezone(self.now.tzinfo) if due else None
 
     @property
     def preview(self) -> bool:

@@ -93,7 +93,7 @@ def again(
         trigger=Trigger.RETRY,
         retry_of=execution,
         attempt=attempt,
-        priority=process.priority,
+        priority=min(process.priority, execution.priority),  # A backfill goes on giving way.
         scheduled_for=execution.scheduled_for,
         available_at=timezone.now() + delay,
         parameters=execution.parameters,

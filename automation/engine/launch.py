@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -14,6 +15,7 @@ from automation.engine import cancelling, recovery
 from automation.engine.text import storable
 from automation.models import (
     Execution,
+    ExecutionQuerySet,
     Kind,
     OverlapPolicy,
     Process,
@@ -63,15 +65,13 @@ def launch(
         known = Execution.objects.of_occurrence(process, scheduled_for).first()
         if known:
             return known
-    execution = Execution(
-        process=process,
-        process_name=process.name,
-        function=process.function,
+    execution = record_of(
+        process,
+        requested_by=requested_by,
+        requested_by_name=requested_by_name,
+        note=note,
         trigger=trigger,
         scheduled_for=scheduled_for,
-        requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
-        requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
-        note=storable(note, MAX_NOTE),
         kind=kind,
         undo_of=undo_of,
         priority=process.priority,
@@ -84,6 +84,26 @@ def launch(
     if queue:
         messages.push(execution, time_limit=process.effective_time_limit)
     return execution
+
+
+def record_of(
+    process: Process,
+    *,
+    requested_by: AbstractBaseUser | None,
+    requested_by_name: str,
+    note: str,
+    **columns: Any,
+) -> Execution:
+    """An execution of the process, not saved, that says who asked for it and why."""
+    return Execution(
+        process=process,
+        process_name=process.name,
+        function=process.function,
+        requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
+        requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
+        note=storable(note, MAX_NOTE),
+        **columns,
+    )
 
 
 def _make_ready(
@@ -109,7 +129,7 @@ def _find_room(execution: Execution, process: Process) -> bool:
     """Let its process's policy decide where as many run, or are about to, as may at once."""
     if process.overlap_policy == OverlapPolicy.WAIT:
         return True
-    ahead = Execution.objects.filter(process=process).open().order_by("id")
+    ahead = _ahead(process)
     if ahead.count() >= process.max_concurrency:
         recovery.mark_lost(process)
     too_many = ahead.count() - process.max_concurrency + 1
@@ -118,6 +138,12 @@ def _find_room(execution: Execution, process: Process) -> bool:
     for older in ahead[: max(too_many, 0)]:
         cancelling.cancel(older, by_name=process.name)
     return True
+
+
+def _ahead(process: Process) -> ExecutionQuerySet:
+    """What a start has to reckon with: not backfills, and retries of them, which give way to it."""
+    yielding = Q(trigger=Trigger.BACKFILL) | Q(trigger=Trigger.RETRY, priority__lt=process.priority)
+    return Execution.objects.filter(process=process).open().exclude(yielding).order_by("id")
 
 
 def _skip(execution: Execution, reason: str, data: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from automation.schedule.excluded import ExcludedDays
 from automation.schedule.interval import IntervalRule, interval_from
 from automation.schedule.jitter import jitter_of
 from automation.schedule.once import OnceRule, once_from
+from automation.schedule.ranges import range_from
 from automation.schedule.rule import Rule
 from automation.schedule.schedule import Schedule
 from automation.schedule.stored import schedule_from_json
@@ -42,6 +43,7 @@ __all__ = [
     "jitter_of",
     "once_from",
     "plain",
+    "range_from",
     "schedule_from_json",
     "zone_named",
     "zone_names",

@@ -153,6 +153,11 @@ def give_back_a_path() -> str:
     return r"C:\u0000 path"
 
 
+@process
+def name_its_day(run: Run) -> str:
+    return run.scheduled_for.isoformat() if run.scheduled_for else ""
+
+
 class SpanForm(forms.Form):
     first = forms.DateField()
     last = forms.DateField()

@@ -1,0 +1,130 @@
+"""`manage.py backfill`: start times of the past, each once and in order."""
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
+from automation.management.execution_command import NOT_POSSIBLE, process_named, who
+from automation.schedule import ScheduleError, range_from
+
+#: Lines of the table; JSON has them all.
+SHOWN = 200
+
+
+class Command(BaseCommand):
+    help = (
+        "Start the times of the past at which a process was due, or would have been by the rule it "
+        "has now: each once, in order, in the workers. Those that succeeded, wait or run are left "
+        "alone. Exit code: 0 done, 1 not confirmed, 2 not possible."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="The name of the process.")
+        told = "Without an offset it is of the zone of the process."
+        parser.add_argument("--from", required=True, help=f"ISO time or day. {told}")
+        parser.add_argument(
+            "--to", required=True, help="ISO time or day; both ends, and a day, count as a whole."
+        )
+        parser.add_argument(
+            "--again", action="store_true", help="Those that succeeded already as well."
+        )
+        parser.add_argument("--note", default="", help="Why; the history keeps it.")
+        parser.add_argument("--dry-run", action="store_true", help="Start nothing, show it all.")
+        parser.add_argument(
+            "--yes", action="store_true", help=f"Do not ask where there are more than {MOST:,}."
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        process = process_named(options["name"])
+        try:
+            begin, end = range_from(options["from"], options["to"], process.timezone)
+            found = plan(process, begin, end, again=options["again"])
+            if not options["json"]:
+                self._write_table(found)
+            started = None if options["dry_run"] else self._start(found, options)
+        except (ScheduleError, BackfillError) as error:
+            raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(found, started), indent=2))
+        else:
+            self.stdout.write(_told(found, started))
+
+    def _start(self, found: Plan, options: dict[str, Any]) -> int:
+        if len(found.offered) > MOST and not options["yes"]:
+            self._ask(len(found.offered))
+        asked = {"by_name": who(), "note": options["note"]}
+        return backfill(found.process, found.offered, again=found.again, **asked)
+
+    def _ask(self, count: int) -> None:
+        if not sys.stdin.isatty():
+            told = f"These are {count:,} executions, more than {MOST:,}: confirm them with --yes."
+            raise CommandError(told, returncode=1)
+        if input(f"Start {count:,} executions? [y/N] ").strip().lower() not in {"y", "yes"}:
+            raise CommandError("Nothing was started.", returncode=1)
+
+    def _write_table(self, found: Plan) -> None:
+        self.stdout.write(f"{found.rule.words} ({found.rule.zone.key})")
+        for line in _remarks(found):
+            self.stdout.write(line)
+        for each in found.occurrences[:SHOWN]:
+            local = f"{each.at.astimezone(found.rule.zone):%a %Y-%m-%d %H:%M %z}"
+            before = f"{each.status or 'no record':<10}"
+            self.stdout.write(f"{local}  {before}  {_action(each, found).replace('_', ' ')}")
+        left_out = len(found.occurrences) - SHOWN
+        if left_out > 0:
+            self.stdout.write(f"… and {left_out:,} more.")
+
+
+def _remarks(found: Plan) -> list[str]:
+    remarks = []
+    if found.rule_since:
+        since = found.rule_since.astimezone(found.rule.zone)
+        remarks.append(f"The rule was another one before {since:%Y-%m-%d %H:%M}: this one is used.")
+    if found.pruned_before:
+        begin = found.pruned_before.astimezone(found.rule.zone)
+        remarks.append(f"The history before {begin:%Y-%m-%d %H:%M} is gone: who knows what ran.")
+    return remarks
+
+
+def _action(each: Occurrence, found: Plan) -> str:
+    """What a backfill does with it; public, in the JSON."""
+    if each.is_open:
+        return "open"
+    if each.is_due:
+        return "left_to_the_schedule"
+    return "start" if each.may_start(again=found.again) else "succeeded"
+
+
+def _told(found: Plan, started: int | None) -> str:
+    total = f"of {len(found.occurrences):,} times"
+    if started is None:
+        return f"{len(found.offered):,} {total} would be started. Nothing was."
+    return f"{started:,} {total} queued for the workers."
+
+
+def _as_json(found: Plan, started: int | None) -> dict[str, Any]:
+    return {
+        "process": found.process.name,
+        "from": found.since.isoformat(),
+        "to": found.until.isoformat(),
+        "rule": str(found.rule),
+        "rule_since": found.rule_since.isoformat() if found.rule_since else None,
+        "pruned_before": found.pruned_before.isoformat() if found.pruned_before else None,
+        "offered": len(found.offered),
+        "started": started,
+        "occurrences": [_row(each, found) for each in found.occurrences],
+    }
+
+
+def _row(each: Occurrence, found: Plan) -> dict[str, Any]:
+    return {
+        "at": each.at.isoformat(),
+        "local": each.at.astimezone(found.rule.zone).isoformat(),
+        "status": each.status or None,
+        "execution": each.execution,
+        "action": _action(each, found),
+    }
