@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation import registry
 from automation.admin.addresses import number_in
+from automation.admin.backfill import ProcessBackfill
 from automation.admin.parameters import ParametersField
 from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList
-from automation.admin.process_run import ProcessRun
 from automation.admin.schedule_preview import schedule_preview
 from automation.engine import advice
 from automation.models import Process, changes_between
@@ -31,7 +31,7 @@ VERSIONS = 50
 
 
 @admin.register(Process)
-class ProcessAdmin(ProcessList, ProcessRun):
+class ProcessAdmin(ProcessList, ProcessBackfill):
     form = ProcessForm
     actions = ("run_now", "enable", "disable")
     readonly_fields = (
@@ -120,6 +120,7 @@ class ProcessAdmin(ProcessList, ProcessRun):
     ) -> HttpResponse:
         context["has_run_permission"] = self.has_run_permission(request)
         process = context.get("original")
+        context["gap"] = self.gap_shown(request, process)
         if process is not None and request.user.has_perm("automation.view_execution"):
             context["executions_url"] = self.executions_url(process)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -135,6 +136,7 @@ class ProcessAdmin(ProcessList, ProcessRun):
             page("retries/", self.retries_view, "retries"),
             page("parameters/", self.parameters_view, "parameters"),
             page("<path:object_id>/run/", self.run_view, "run"),
+            page("<path:object_id>/backfill/", self.backfill_view, "backfill"),
             page("<path:object_id>/switch/<str:state>/", self.switch_view, "switch"),
             *super().get_urls(),
         ]

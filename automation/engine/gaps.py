@@ -41,7 +41,7 @@ def begin_of_gap(process: Process) -> datetime:
     earliest = max(process.created_at, timezone.now() - LONGEST)
     last = _of(process).filter(_on_time(process), scheduled_for__gt=earliest).order_by("-pk")
     ran = last.values_list("scheduled_for", flat=True).first()
-    return ran + timedelta(microseconds=1) if ran else earliest
+    return ran + timedelta(minutes=1) if ran else earliest  # Rules know no seconds.
 
 
 def gap_of(process: Process) -> Gap | None:

@@ -1,6 +1,7 @@
 """Pages in a real browser: clicked, measured, and free of errors."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib import admin
@@ -15,6 +16,7 @@ from automation.models import ConcurrencyGroup, Execution, Process
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from behflow.tests.conftest import PHONE, violations
+from conftest import wait_until
 from tasks.demo import load
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -58,7 +60,7 @@ def addresses() -> list[str]:
     for model, its_pages in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
-        pages = ["change", "history", "run", "undo", "cancel"]
+        pages = ["change", "history", "run", "backfill", "undo", "cancel"]
         if type(its_pages).has_add_permission is admin.ModelAdmin.has_add_permission:
             found.append(reverse(f"{name}_add"))
             pages.append("delete")
@@ -286,3 +288,38 @@ def test_viewer_sees_everything_and_can_change_nothing(visit, demo):
     page.click("#result_list th a >> nth=0")
     assert page.locator("text=Undo…").count() == 0
     assert page.locator("text=Run again…").count() == 0
+
+
+def test_operator_sees_what_was_missed_and_chooses_what_becomes_of_it(visit, qcluster):
+    process = ProcessFactory(name="hello", cron="0 7 * * *", is_enabled=False)
+    since = timezone.now() - timedelta(days=5)
+    Process.objects.filter(pk=process.pk).update(is_enabled=True, created_at=since)
+    due = list(process.planned_rule.between(since, timezone.now()))
+    missed = {"trigger": "schedule", "status": "missed", "completed_at": timezone.now()}
+    ExecutionFactory(process=process, scheduled_for=due[0], **missed)
+    ExecutionFactory(
+        process=process, scheduled_for=due[1], scheduled_until=due[-1], occurrences=4, **missed
+    )
+    page = visit(
+        member_of("Automation operator"), f"/admin/automation/process/{process.pk}/change/"
+    )
+    expect(page.locator(".behflow-hint")).to_contain_text("5 times were missed since")
+
+    page.click("text=Choose what becomes of them")
+    expect(page.locator(".behflow-times .behflow-status-missed")).to_have_count(5)
+    page.click("text=Start them")
+    expect(page.locator(".errornote")).to_have_text("Choose which of them are started.")
+    page.locator(".behflow-times label").nth(0).click()
+    page.locator(".behflow-times label").nth(3).click()
+    page.fill("[name=note]", "after the repairs")
+    page.click("text=Start them")
+
+    expect(page.locator(".success")).to_have_text("2 of 2 times are queued.")
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    started = Execution.objects.filter(trigger="backfill").order_by("pk")
+    assert [row.scheduled_for for row in started] == [due[1], due[4]]
+    qcluster()
+    wait_until(lambda: started.filter(status="completed").count() == 2)
+    page.goto(f"/admin/automation/process/{process.pk}/backfill/")
+    expect(page.locator(".behflow-times .behflow-status-completed")).to_have_count(2)
+    expect(page.locator("[name=pick]")).to_have_count(3)

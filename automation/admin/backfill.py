@@ -1,0 +1,219 @@
+"""Missed times: what became of each time of a range, and which of them are started now."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from automation.admin.addresses import number_in
+from automation.admin.process_list import status_badge
+from automation.admin.process_run import ProcessRun, may_see_executions
+from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
+from automation.engine.gaps import begin_of_gap, gap_of
+from automation.models import Execution, Process, Trigger
+from automation.schedule import ScheduleError, range_from, zone_named
+
+#: Times that the page lists, the newest; a form of the browser has a limit too.
+SHOWN = 200
+
+
+class ChoiceError(ValueError):
+    """What was chosen starts nothing yet; the text says why."""
+
+
+class Row(NamedTuple):
+    at: str  # as the form sends it
+    local: str
+    badge: SafeString
+    #: Why it ended so, or why it cannot be chosen.
+    why: str
+    address: str
+    may_start: bool
+
+
+class ProcessBackfill(ProcessRun):
+    """What lets a person start times of the past."""
+
+    def gap_shown(self, request: HttpRequest, process: Process | None) -> SafeString:
+        """That times were missed, and where to choose; nothing for who may not."""
+        asks = request.method == "GET" and self.has_run_permission(request)
+        gap = gap_of(process) if process and asks else None
+        if process is None or gap is None:
+            return SafeString("")
+        told = ngettext(
+            "%(count)s time was missed, on %(since)s.",
+            "%(count)s times were missed since %(since)s.",
+            gap.times,
+        )
+        told %= {"count": number_format(gap.times), "since": _moment(gap.since, process)}
+        return format_html(
+            '<p class="behflow-hint" role="status">{} <a href="{}">{}</a></p>',
+            told,
+            reverse("admin:automation_process_backfill", args=[process.pk]),
+            _("Choose what becomes of them"),
+        )
+
+    def backfill_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the times of a range, or start those that were chosen."""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        process = self.get_object(request, object_id)
+        if process is None:
+            raise Http404(_("This process does not exist any more."))
+        asked = request.POST if request.method == "POST" else request.GET
+        found = None
+        try:
+            found = plan(process, *_range_of(asked, process), again="again" in asked)
+            if request.method == "POST":
+                return self._backfill(request, found)
+        except (ScheduleError, BackfillError, ChoiceError) as error:
+            return self._backfill_page(request, process, asked, found, str(error))
+        return self._backfill_page(request, process, asked, found)
+
+    def _backfill(self, request: HttpRequest, found: Plan) -> HttpResponse:
+        chosen = _chosen(request.POST, found)
+        user: Any = request.user
+        note = request.POST.get("note", "")
+        started = backfill(found.process, chosen, again=found.again, by=user, note=note)
+        told = ngettext(
+            "%(started)s of %(count)s time is queued.",
+            "%(started)s of %(count)s times are queued.",
+            len(chosen),
+        )
+        told %= {"started": number_format(started), "count": number_format(len(chosen))}
+        if not chosen:
+            told = _("Nothing was started: what was missed stays as it is.")
+        level = messages.SUCCESS if started or not chosen else messages.WARNING
+        self.message_user(request, told, level)
+        return self._after_backfill(request, found.process, started)
+
+    def _after_backfill(self, request: HttpRequest, process: Process, started: int) -> HttpResponse:
+        if started and may_see_executions(request):
+            history = reverse("admin:automation_execution_changelist")
+            of_it = f"process__id__exact={process.pk}&trigger__exact={Trigger.BACKFILL}"
+            return redirect(f"{history}?{of_it}")
+        if self.has_view_permission(request, process):
+            return redirect("admin:automation_process_change", process.pk)
+        return redirect("admin:index")
+
+    def _backfill_page(
+        self,
+        request: HttpRequest,
+        process: Process,
+        asked: QueryDict,
+        found: Plan | None,
+        error: str = "",
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Missed times of %(process)s") % {"process": process},
+            "opts": self.opts,
+            "media": self.media,
+            "process": process,
+            "may_see_process": self.has_view_permission(request, process),
+            "asked": asked,
+            "since": asked.get("since", ""),
+            "until": asked.get("until", ""),
+            "picked": asked.getlist("pick"),
+            "error": error,
+            "plan": found,
+            **(_described(found, linked=may_see_executions(request)) if found else {}),
+        }
+        return TemplateResponse(request, "admin/automation/process/backfill.html", context)
+
+
+def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:
+    """What was asked for, else from when it last ran on time until now."""
+    if "since" not in asked and "until" not in asked:
+        return begin_of_gap(process), timezone.now()
+    return range_from(asked.get("since", ""), asked.get("until", ""), process.timezone)
+
+
+def _chosen(asked: QueryDict, found: Plan) -> list[datetime]:
+    """Which of the times that are offered are to be started. Raises ChoiceError."""
+    offered, picks = found.offered, set(asked.getlist("pick"))
+    choices = {
+        "none": [],
+        "latest": offered[-1:],
+        "all": offered,
+        "picks": [at for at in offered if at.isoformat() in picks],
+    }
+    choice = asked.get("choice") or ("picks" if picks else "")
+    if choice not in choices:
+        raise ChoiceError(_("Choose which of them are started."))
+    chosen = choices[choice]
+    if not chosen and choice != "none":
+        raise ChoiceError(_("None of those that can be started is chosen."))
+    if len(chosen) > MOST and number_in(asked.get("confirmed", "")) < len(chosen):
+        told = _("These are %(count)s executions: confirm that you mean so many.")
+        raise ChoiceError(told % {"count": number_format(len(chosen), force_grouping=True)})
+    return chosen
+
+
+def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
+    """What the page says of a plan."""
+    process, offered = found.process, found.offered
+    shown = found.occurrences[: -SHOWN - 1 : -1]
+    executions = Execution.objects.only("status", "reason", "reason_data", "process_name").in_bulk(
+        [each.execution for each in shown if each.execution]
+    )
+    edges = found.rule_since, found.pruned_before
+    rule_since, pruned_before = (_moment(at, process) if at else "" for at in edges)
+    return {
+        "rows": [_row(each, found, executions, linked=linked) for each in shown],
+        "since": _typed(found.since, found),
+        "until": _typed(found.until, found),
+        "total": len(found.occurrences),
+        "left_out": len(found.occurrences) - len(shown),
+        "offered": len(offered),
+        "latest": _moment(offered[-1], process) if offered else "",
+        "must_confirm": len(offered) > MOST,
+        "rule_since": rule_since,
+        "pruned_before": pruned_before,
+    }
+
+
+def _row(each: Occurrence, found: Plan, executions: dict[int, Execution], *, linked: bool) -> Row:
+    execution = executions.get(each.execution or 0)
+    none = format_html('<span class="behflow-status">{}</span>', _("no record"))
+    change = "admin:automation_execution_change"
+    return Row(
+        at=each.at.isoformat(),
+        local=_moment(each.at, found.process),
+        badge=status_badge(execution.status) if execution else none,
+        why=_why(each, execution),
+        address=reverse(change, args=[execution.pk]) if execution and linked else "",
+        may_start=each.may_start(again=found.again),
+    )
+
+
+def _why(each: Occurrence, execution: Execution | None) -> str:
+    if each.is_due:
+        return _("It is due: the process will catch it up, or not, as its settings say.")
+    if each.succeeded and execution and execution.status != "completed":
+        return _("It succeeded before.")
+    return execution.reason_in_words if execution else ""
+
+
+def _moment(at: datetime, process: Process) -> str:
+    """Day and time in the zone of the process."""
+    # Without its zone: the format would turn it into the site's.
+    local = at.astimezone(zone_named(process.timezone)).replace(tzinfo=None)
+    day = date_format(local, "D"), date_format(local, "SHORT_DATE_FORMAT")
+    return f"{day[0]} {day[1]} {date_format(local, 'H:i')}"
+
+
+def _typed(at: datetime, found: Plan) -> str:
+    """As an input for a day and time has it."""
+    return f"{at.astimezone(found.rule.zone):%Y-%m-%dT%H:%M}"
