@@ -46,7 +46,7 @@ def sent(client, process, **fields):
 
 def started() -> list[datetime]:
     rows = Execution.objects.filter(trigger=Trigger.BACKFILL).order_by("pk")
-    return list(rows.values_list("scheduled_for", flat=True))
+    return [row.scheduled_for for row in rows if row.scheduled_for]
 
 
 def test_page_offers_what_was_missed_since_the_process_last_ran_on_time(operator, hourly):

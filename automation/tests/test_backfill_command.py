@@ -152,9 +152,14 @@ def test_very_many_are_refused_with_the_number_unless_confirmed(daily, call, few
 def test_a_person_at_a_terminal_is_asked_with_the_number(
     daily, call, few_are_many, monkeypatch, answer, count
 ):
-    questions = []
+    questions: list[str] = []
+
+    def reply(question: str) -> str:
+        questions.append(question)
+        return answer
+
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda asked: questions.append(asked) or answer)
+    monkeypatch.setattr("builtins.input", reply)
 
     code, _ = call("daily", *few_are_many)
 

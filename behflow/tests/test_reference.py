@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 
 import automation
 from automation import conf, registry
-from automation.engine import changes, context, launch, runner, text
+from automation.engine import backfill, changes, context, launch, runner, text
 from automation.models import limits as most
 from automation.models.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT
 from automation.parameters import signature
@@ -85,6 +85,10 @@ def test_every_command_is_explained_with_its_options(name):
         ("list_processes", []),
         ("run_process", ["reschedule_remaining_tasks", "--preview"]),
         ("preview_schedule", ["--cron", "7:30"]),
+        (
+            "backfill",
+            ["reschedule_remaining_tasks", "--from", "2026-01-01", "--to", "2026-01-02"],
+        ),
     ],
 )
 def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):
@@ -93,7 +97,8 @@ def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):
     printed = json.loads(out.getvalue())
     keys = set(printed[0] if isinstance(printed, list) else printed)
 
-    table = re.findall(r"^\| `(\w+)` \|", section("reference/commands.md", name), re.M)
+    first = re.findall(r"^\| (`\w+`.*?) \|", section("reference/commands.md", name), re.M)
+    table = re.findall(r"`(\w+)`", " ".join(first))
     assert set(table or ["at", "local"]) == keys
     assert all(f"`{key}`" in section("reference/commands.md", name) for key in keys)
 
@@ -177,6 +182,13 @@ def test_stated_limits_are_those_of_the_code():
         "delay factor": f"{most.MAX_BACKOFF}",
         "priority": f"{most.MAX_PRIORITY}, and at least -{most.MAX_PRIORITY}",
     }
+
+
+def test_stated_limits_of_a_backfill_are_those_of_the_code():
+    described = section("reference/commands.md", "backfill")
+
+    assert f"more than {backfill.MOST:,};" in described
+    assert f"more than {backfill.LIMIT:,} times" in described
 
 
 def test_every_page_is_reached_and_every_link_leads_somewhere():
