@@ -3,8 +3,11 @@
 The same table holds what a project queues itself by django-q2's `async_task`: ordinary work.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import get_ident
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -12,7 +15,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django_q.brokers.orm import ORM
-from django_q.conf import Conf
+from django_q.conf import Conf, logger
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
@@ -52,14 +55,15 @@ def push_all(
 ) -> None:
     """Queue pending executions, as `push` does one, in as many statements as for one."""
     outbox = _Outbox()
-    for execution in executions:
-        options: dict[str, Any] = {
-            "broker": outbox,
-            "group": execution.process_name,
-            "save": False,  # The execution is the record.
-            "timeout": time_limit + GRACE,
-        }
-        async_task(ENTRY, execution.pk, q_options=options)
+    with _one_line_for(len(executions)):
+        for execution in executions:
+            options: dict[str, Any] = {
+                "broker": outbox,
+                "group": execution.process_name,
+                "save": False,  # The execution is the record.
+                "timeout": time_limit + GRACE,
+            }
+            async_task(ENTRY, execution.pk, q_options=options)
     sent = zip(executions, outbox.packages, strict=True)
     rows = [
         OrmQ(key=outbox.list_key, payload=package, lock=not_before or execution.available_at)
@@ -70,6 +74,22 @@ def push_all(
         execution.message = row.pk
     Execution.objects.bulk_update(executions, ["message"])
     notify(RUN)
+
+
+@contextmanager
+def _one_line_for(count: int) -> Iterator[None]:
+    """Log once, with the number of messages, what django-q2 logs of each."""
+    here = get_ident()
+
+    def is_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(is_elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_elsewhere)
+    logger.info("Enqueued [%s] %s", default_queue(), count)
 
 
 def delete(messages: Iterable[int | None]) -> None:

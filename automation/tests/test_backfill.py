@@ -1,3 +1,4 @@
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -260,6 +261,17 @@ def test_a_batch_takes_a_constant_number_of_statements(
     with django_assert_max_num_queries(10):
         assert backfill(hourly, minutes) == BATCH
     assert not without_message().exists()
+
+
+def test_a_batch_is_one_line_in_the_log(hourly, caplog, monkeypatch):
+    passed(hourly)
+    monkeypatch.setattr(logging.getLogger("django-q"), "propagate", True)
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO):
+        backfill(hourly, [at(1), at(2), at(3)])
+
+    assert [text for text in caplog.messages if "Enqueued" in text] == ["Enqueued [behflow] 3"]
 
 
 def test_more_than_a_batch_is_started_in_order(hourly, monkeypatch):
