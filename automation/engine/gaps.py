@@ -77,10 +77,6 @@ def _on_time(process: Process) -> Q:
 
 
 def _spans_without_rule(process: Process, since: datetime) -> Iterator[Span]:
-    """When nothing made it due, once something had: it was switched off."""
-    had_rule = False
-    earliest = min(since, process.created_at)
-    for span in ScheduleVersion.objects.spans_of(process, earliest, timezone.now()):
-        had_rule |= span.version.schedule is not None
-        if had_rule and span.version.schedule is None and span.until > since:
-            yield Span(span.version, max(span.since, since), span.until)
+    """When nothing made it due: it was switched off. Versions begin with its first rule."""
+    spans = ScheduleVersion.objects.spans_of(process, since, timezone.now())
+    return (span for span in spans if span.version.schedule is None)

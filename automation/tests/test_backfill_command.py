@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from automation.engine import clock
 from automation.models import Execution, Process, Status, Trigger
+from automation.queue import messages
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +167,26 @@ def test_a_person_at_a_terminal_is_asked_with_the_number(
 
     assert questions == ["Start 3 executions? [y/N] "]
     assert (code, len(started())) == (0 if count else 1, count)
+
+
+def test_database_that_goes_away_half_way_is_said_and_the_same_goes_on_later(
+    daily, call, monkeypatch
+):
+    days = ("--from", "2026-11-19", "--to", "2026-11-21")
+    monkeypatch.setattr("automation.engine.backfill.BATCH", 1)
+    pushed = messages.push_all
+
+    def push_one(executions, **options):
+        if started()[1:]:
+            raise OperationalError("server closed the connection")
+        pushed(executions, **options)
+
+    monkeypatch.setattr(messages, "push_all", push_one)
+    code, output = call("daily", *days)
+    assert code == 1
+    assert "server closed the connection" in output
+    assert started() == [at(19)]
+
+    monkeypatch.setattr(messages, "push_all", pushed)
+    assert "2 of 3 times queued" in call("daily", *days)[1]
+    assert started() == [at(19), at(20), at(21)]

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     help = (
         "Start the times of the past at which a process was due, or would have been by the rule it "
         "has now: each once, in order, in the workers. Those that succeeded, wait or run are left "
-        "alone. Exit code: 0 done, 1 not confirmed, 2 not possible."
+        "alone. Exit code: 0 done, 1 not confirmed or no database, 2 not possible."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,6 +49,11 @@ class Command(BaseCommand):
             started = None if options["dry_run"] else self._start(found, options)
         except (ScheduleError, BackfillError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
+        except OperationalError as error:
+            raise CommandError(
+                f"The database is busy or away ({str(error).strip()}). Some may be queued: say the "
+                "same again, and the rest is."
+            ) from error
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(found, started), indent=2))
         else:
