@@ -22,7 +22,7 @@ from automation.cluster.crew import Run, Worker
 from automation.cluster.postman import Postman
 from automation.cluster.shown import Shown
 from automation.engine import recovery
-from automation.engine.claims import Claim, claim_next
+from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, Status, reasons
 from automation.queue import messages, notify
@@ -359,7 +359,7 @@ class Dispatcher:
         if self.ready and (
             self.kill_all_at is not None or lease.now() - self.claimed_at > 2 * AHEAD_SECONDS
         ):
-            Execution.objects.all().release([claim.token for claim in self.ready])
+            give_back(self.ready)
             self.ready, self.pace = [], None
 
     def _note_next_available(self) -> None:

@@ -1,7 +1,7 @@
 """claim: take pending executions for this node, so that nobody else runs them."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -251,6 +251,14 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     if not found:
         _come_again(execution, process)
     return found[0] if found else None
+
+
+@transaction.atomic
+def give_back(claims: Iterable[Claim]) -> None:
+    """Let anybody claim again what was claimed here and has not begun."""
+    for held in claims:
+        if Execution.objects.all().release([held.token]):
+            messages.push(held.execution, time_limit=held.time_limit)
 
 
 def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
