@@ -328,10 +328,11 @@ class Dispatcher:
         if messages.serves_executions():
             self.ready = claim_next(wanted, node=self.order.node, lease=self.lease)
             self.claimed_at = lease.now()
-        if len(self.ready) < wanted:
+        is_all = len(self.ready) < wanted
+        self._hand([])  # Before anything else is asked.
+        if is_all:
             self.words.discard(notify.RUN)
             self._note_next_available()
-        self._hand([])
 
     def _take_ordinary(self) -> None:
         idle = len(self._idle)
