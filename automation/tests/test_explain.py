@@ -38,7 +38,7 @@ def node():
     return NodeFactory(functions=["probes.greet", "probes.take_long", "probes.commit_then_raise"])
 
 
-def nightly(**fields) -> Process:
+def nightly(**fields):
     fields = {"name": "nightly", "timezone": "Europe/Berlin", "cron": "0 8 * * *", **fields}
     return ProcessFactory(**fields)
 
@@ -338,12 +338,22 @@ def test_retry_is_held_by_a_pause(node):
 
 def test_what_came_due_and_was_not_started_yet_starts_at_once(node, time_machine):
     process = nightly()
-    time_machine.move_to(NOW + timedelta(minutes=31), tick=False)
+    time_machine.move_to(NOW + timedelta(minutes=30, seconds=20), tick=False)
 
     code, text = verdict(process)
 
     assert code == "starting"
     assert "due since 2026-11-22 08:00" in text
+
+
+def test_what_is_long_overdue_though_nodes_work_leads_to_their_log(node, time_machine):
+    process = nightly()
+    time_machine.move_to(NOW + timedelta(hours=3), tick=False)
+
+    found = explain(process).verdict
+
+    assert found.code == "overdue"
+    assert "log" in found.remedy
 
 
 def test_number_of_queries_does_not_grow(

@@ -1,12 +1,13 @@
 """Why a process does not run just now."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation.engine.clock import ON_TIME
 from automation.engine.explain import conditions
 from automation.engine.explain.conditions import Plan, plan_at
 from automation.engine.explain.scene import Scene
@@ -132,11 +133,19 @@ def _verdict_on_next(scene: Scene, rule: Rule | None) -> Verdict:
     at = rule.next_after(scene.now) if rule else None
     row = scene.next_run if rule else None
     if row is not None and row <= scene.now:
-        told = _("It is due since %(at)s; the clock of a node starts it within seconds.")
-        return Verdict("starting", told % {"at": clock(scene.zone, row)})
+        return _verdict_on_overdue(scene, row)
     if at is not None:
         return Verdict("due_next", _due_next(scene.zone, at))
     if rule is not None:
         return Verdict("over", _("Nothing is due any more."))
     told = _("It waits for nothing: it has no schedule, and nobody started it.")
     return Verdict("by_hand", told, _("Start it by hand."))
+
+
+def _verdict_on_overdue(scene: Scene, row: datetime) -> Verdict:
+    at = {"at": clock(scene.zone, row)}
+    if scene.now - row <= timedelta(seconds=ON_TIME):
+        told = _("It is due since %(at)s; the clock of a node starts it within seconds.")
+        return Verdict("starting", told % at)
+    told = _("It is due since %(at)s, and the clock of no node has started it.")
+    return Verdict("overdue", told % at, _("Look into the log of qcluster for its error."))
