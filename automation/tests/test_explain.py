@@ -122,7 +122,7 @@ def test_process_that_is_off_is_so_since_when_by_whom(node, time_machine):
 
     assert verdict(process) == (
         "enabled",
-        "It is switched off since 2026-11-22 07:35, by sara.",
+        "Switched off since 2026-11-22 07:35, by sara.",
     )
 
 
@@ -138,7 +138,7 @@ def test_pause_of_it_says_by_whom_why_and_until_when(node):
     code, text = verdict(process)
 
     assert code == "paused"
-    assert text == "It is paused by sara since 2026-11-22 07:30, until 2026-11-22 09:30: flood"
+    assert text == "Paused by sara since 2026-11-22 07:30, until 2026-11-22 09:30: flood"
 
 
 def test_pause_of_everything_is_ended_elsewhere(node):
@@ -148,7 +148,7 @@ def test_pause_of_everything_is_ended_elsewhere(node):
     found = explain(process).verdict
 
     assert found.code == "paused"
-    assert "Everything is paused by itself" in found.text
+    assert "Everything paused by itself" in found.text
     assert "without an end" in found.text
     assert found.remedy.startswith("Resume everything")
 

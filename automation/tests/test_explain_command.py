@@ -47,7 +47,7 @@ def test_verdict_comes_first_then_the_steps_then_the_executions(call):
         f"It did not run: execution #{execution.pk}, skipped. The process was paused by sara: flood"
     )
     assert lines[1].startswith("  -> Start it by hand")
-    assert "ok      Not paused: Neither it nor everything is paused." in lines
+    assert "ok      Not paused: No pause holds it, and none holds everything." in lines
     assert any(line.startswith("BLOCKS  Workers are running: ") for line in lines)
     assert lines[-2] == "Executions:"
     assert lines[-1].split()[:2] == [f"#{execution.pk}", "skipped"]
@@ -67,7 +67,7 @@ def test_json_is_one_object_with_the_same(call):
     assert printed["steps"][1] == {
         "code": "enabled",
         "state": "ok",
-        "text": "It is switched on.",
+        "text": "Switched on.",
         "remedy": "",
     }
     assert printed["executions"] == []

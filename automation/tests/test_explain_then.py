@@ -99,11 +99,13 @@ def test_every_attempt_is_told_and_the_last_decides(nightly, a_node):
     assert found.executions == [first, second]
 
 
-def test_failure_is_told_with_the_first_line_of_its_error(nightly, a_node):
+def test_failure_is_told_without_its_error_which_is_for_who_may_see_the_execution(nightly, a_node):
     process = nightly()
-    recorded(process, status=Status.FAILED, error_message="Boom\nmore", completed_at=LATER)
+    row = recorded(process, status=Status.FAILED, error_message="Boom", completed_at=LATER)
 
-    assert asked(process, "2026-11-21 02:30").verdict.text.endswith("failed. Boom")
+    found = asked(process, "2026-11-21 02:30").verdict
+
+    assert found.text == f"It ran and did not succeed: execution #{row.pk}, failed."
 
 
 def test_row_of_several_occurrences_accounts_for_each(nightly, a_node):
@@ -218,6 +220,7 @@ def test_process_that_ran_by_hand_then_was_not_due(nightly, a_node):
 def test_process_that_was_not_there_yet(nightly, a_node):
     found = asked(nightly(), "2025-11-21 02:30")
 
+    assert state_of(found, "enabled") == State.UNKNOWN
     assert found.verdict.text == (
         "The process did not exist then: it was created at 2026-01-01 13:00."
     )

@@ -127,7 +127,7 @@ def test_somebody_asks_why_a_process_does_not_run_then_and_now(visit, boss):
     page = visit(member_of("Automation viewer"), address)
     page.click("text=Why?")
     verdict = page.locator("#content [role=status]")
-    expect(verdict).to_contain_text("It is paused by boss")
+    expect(verdict).to_contain_text("Paused by boss")
     expect(page.locator(".behflow-step-blocks").first).to_have_text("blocks")
 
     page.fill("#at", "at dawn")

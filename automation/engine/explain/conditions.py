@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from automation.engine.explain.steps import Step, blocks, clock, ok
+from automation.engine.explain.steps import Step, blocks, clock, ok, unknown
 from automation.models import Hold, Holds, Process, ScheduleVersion, reasons
 from automation.schedule import Rule, Schedule, Succession
 
@@ -56,17 +56,19 @@ def origin(version: ScheduleVersion | None, zone: ZoneInfo) -> str:
     return told % {"since": clock(zone, version.valid_from), "who": who}
 
 
-def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool) -> Step:
+def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) -> Step:
+    if on is None:
+        return unknown("enabled", _("Whether it was switched on is not on record."))
     if on:
-        return ok("enabled", _("It is switched on."))
+        return ok("enabled", _("Switched on."))
     remedy = _("Switch it on.")
     rows = process.history.filter(history_date__lte=at)
     last_on = rows.filter(is_enabled=True).first()
     since = last_on.history_id if last_on else 0
     change = rows.filter(history_id__gt=since).select_related("history_user").last()
     if change is None:  # Switched off past every door.
-        return blocks("enabled", _("It is switched off."), remedy)
-    told = _("It is switched off since %(since)s, by %(who)s.")
+        return blocks("enabled", _("Switched off."), remedy)
+    told = _("Switched off since %(since)s, by %(who)s.")
     who = change.history_user or _("the system")
     text = told % {"since": clock(zone, change.history_date), "who": who}
     return blocks("enabled", text, remedy)
@@ -80,11 +82,11 @@ def held(holds: Holds, at: datetime, zone: ZoneInfo) -> list[Step]:
 def _paused(holds: Holds, at: datetime, zone: ZoneInfo) -> Step:
     hold = _first(holds.all, at, {reasons.PAUSED, reasons.ALL_PAUSED})
     if hold is None:
-        return ok("paused", _("Neither it nor everything is paused."))
-    told = _("It is paused by %(who)s since %(since)s, %(until)s: %(why)s")
+        return ok("paused", _("No pause holds it, and none holds everything."))
+    told = _("Paused by %(who)s since %(since)s, %(until)s: %(why)s")
     remedy = _("Resume it, or start it by hand: that runs all the same.")
     if hold.reason == reasons.ALL_PAUSED:
-        told = _("Everything is paused by %(who)s since %(since)s, %(until)s: %(why)s")
+        told = _("Everything paused by %(who)s since %(since)s, %(until)s: %(why)s")
         remedy = _("Resume everything, or start it by hand: that runs all the same.")
     until = _("without an end")
     if hold.until is not None:

@@ -76,7 +76,8 @@ class _Scene:
     version: ScheduleVersion | None
     plan: Plan | None
     error: str
-    was_on: bool
+    #: None: not on record.
+    was_on: bool | None
     was_by_hand: bool
     #: What a clock change does to this local time.
     effect: Effect | None
@@ -101,6 +102,7 @@ def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) ->
     if plan and effect is None and _exists(at, zone):
         due = list(plan.bare.between(minute - _INSTANT, minute + _MINUTE - _INSTANT))
     of_then: Any = past or process
+    is_known = past is not None or known_at != at
     return _Scene(
         process=process,
         at=at,
@@ -108,7 +110,7 @@ def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) ->
         version=version,
         plan=plan,
         error=error,
-        was_on=of_then.is_enabled,
+        was_on=of_then.is_enabled if is_known else None,
         was_by_hand=of_then.trigger_type == TriggerType.MANUAL,
         effect=effect,
         instants=due or [minute],
@@ -233,7 +235,11 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
         return None
     last = rows[-1]
     again = _("Start it by hand where its work is still wanted.")
-    values = {"execution": last.pk, "status": last.get_status_display(), "why": _why(last)}
+    values = {
+        "execution": last.pk,
+        "status": last.get_status_display(),
+        "why": last.reason_in_words,
+    }
     if last.status == Status.COMPLETED and last.completed_at:
         told = _("It ran: execution #%(execution)s completed at %(at)s.")
         return Verdict("ran", told % {**values, "at": clock(zone, last.completed_at)})
@@ -247,10 +253,6 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
         return Verdict("waiting", told % values, _("Ask why it does not run now."))
     told = _("It ran and did not succeed: execution #%(execution)s, %(status)s. %(why)s")
     return Verdict(last.status, (told % values).strip(), _("Look into it, then try it again."))
-
-
-def _why(execution: Execution) -> str:
-    return execution.reason_in_words or execution.error_message.partition("\n")[0][:200]
 
 
 def _cause(scene: _Scene, steps: Iterable[Step]) -> Verdict:
