@@ -286,6 +286,13 @@ def test_without_nodes_it_is_told_since_when():
     assert step(process, "function").state == State.UNKNOWN
 
 
+def test_execution_that_waits_without_nodes_waits_for_one_not_for_its_turn():
+    process = ProcessFactory()
+    by_hand(process)
+
+    assert verdict(process)[0] == "nodes"
+
+
 def test_without_any_node_ever_a_command_is_named():
     found = explain(nightly()).verdict
 

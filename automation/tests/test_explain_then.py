@@ -188,6 +188,10 @@ def test_time_that_does_not_exist_and_was_not_due_says_so(nightly, a_node):
     assert "02:40 does not exist on this day" in found.verdict.text
 
 
+def test_time_that_does_not_exist_is_not_taken_for_the_one_an_hour_later(nightly, a_node):
+    assert asked(nightly(cron="30 3 * * *"), "2026-03-29 02:30").verdict.code == "due"
+
+
 def test_time_that_came_twice_ran_at_the_first(nightly, a_node):
     process = nightly()
     recorded(process, completed=True, scheduled_for=datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
@@ -344,6 +348,7 @@ def test_process_that_is_off_will_not_run(nightly):
     found = asked(nightly(is_enabled=False), "2026-12-25 02:30")
 
     assert (found.verdict.code, found.verdict.remedy) == ("enabled", "Switch it on.")
+    assert state_of(found, "due") == State.OK
 
 
 def test_number_of_queries_does_not_grow_with_the_history(

@@ -74,13 +74,14 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
     return blocks("enabled", text, remedy)
 
 
-def held(holds: Holds, at: datetime, zone: ZoneInfo) -> list[Step]:
+def held(process: Process, at: datetime, zone: ZoneInfo) -> list[Step]:
     """Whether it is paused, and whether there is maintenance."""
-    return [_paused(holds, at, zone), _maintained(holds, at, zone)]
+    found = Holds(process, at, at).all
+    return [_paused(found, zone), _maintained(found, zone)]
 
 
-def _paused(holds: Holds, at: datetime, zone: ZoneInfo) -> Step:
-    hold = _first(holds.all, at, {reasons.PAUSED, reasons.ALL_PAUSED})
+def _paused(holds: list[Hold], zone: ZoneInfo) -> Step:
+    hold = _first(holds, {reasons.PAUSED, reasons.ALL_PAUSED})
     if hold is None:
         return ok("paused", _("No pause holds it, and none holds everything."))
     told = _("Paused by %(who)s since %(since)s, %(until)s: %(why)s")
@@ -96,8 +97,8 @@ def _paused(holds: Holds, at: datetime, zone: ZoneInfo) -> Step:
     return blocks("paused", text, remedy)
 
 
-def _maintained(holds: Holds, at: datetime, zone: ZoneInfo) -> Step:
-    hold = _first(holds.all, at, {reasons.MAINTENANCE})
+def _maintained(holds: list[Hold], zone: ZoneInfo) -> Step:
+    hold = _first(holds, {reasons.MAINTENANCE})
     if hold is None:
         return ok("maintenance", _("No maintenance window holds it."))
     told = _("Maintenance from %(since)s until %(until)s: %(label)s")
@@ -107,8 +108,8 @@ def _maintained(holds: Holds, at: datetime, zone: ZoneInfo) -> Step:
     return blocks("maintenance", told % values, remedy)
 
 
-def _first(holds: Iterable[Hold], at: datetime, wanted: Container[Any]) -> Hold | None:
-    return next((hold for hold in holds if hold.reason in wanted and at in hold), None)
+def _first(holds: Iterable[Hold], wanted: Container[Any]) -> Hold | None:
+    return next((hold for hold in holds if hold.reason in wanted), None)
 
 
 def excluded(plan: Plan | None, since: datetime, until: datetime, zone: ZoneInfo) -> Step:

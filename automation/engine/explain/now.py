@@ -26,7 +26,6 @@ from automation.engine.explain.steps import (
 from automation.models import (
     FINAL,
     Execution,
-    Holds,
     Process,
     ScheduleVersion,
     Trigger,
@@ -60,7 +59,7 @@ def _before_its_start(scene: Scene, plan: Plan | None, error: str) -> list[Step]
     return [
         _due(scene, plan, error),
         conditions.enabled(process, zone, now, on=process.is_enabled),
-        *conditions.held(Holds(process, now, now), now, zone),
+        *conditions.held(process, now, zone),
         conditions.excluded(plan, morning, now, zone),
         conditions.limited(plan, now, zone),
     ]

@@ -26,7 +26,6 @@ from automation.engine.explain.steps import (
 )
 from automation.models import (
     Execution,
-    Holds,
     Node,
     Process,
     ScheduleVersion,
@@ -52,7 +51,7 @@ def explain_then(process: Process, at: datetime) -> Explanation:
     steps = [
         _due(scene),
         conditions.enabled(process, zone, min(instant, now), on=scene.was_on),
-        *conditions.held(Holds(process, instant, instant), instant, zone),
+        *conditions.held(process, instant, zone),
         conditions.excluded(scene.plan, instant, instant + _MINUTE - _INSTANT, zone),
         conditions.limited(scene.plan, instant, zone),
     ]
