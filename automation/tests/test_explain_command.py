@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from automation.models import Status, Trigger
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
@@ -82,6 +83,11 @@ def test_instant_without_an_offset_is_one_of_the_process_s_zone(call):
     assert printed["executions"] == [
         {"id": execution.pk, "status": "skipped", "reason": "paused", "attempt": 1}
     ]
+
+
+def test_terminal_speaks_english_whatever_the_site_speaks(call):
+    with translation.override("fa"):
+        assert "When that many run: skip the new one." in call("nightly")
 
 
 @pytest.mark.parametrize(

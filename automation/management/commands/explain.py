@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
 from automation.engine.explain import Explanation, State, explain
 from automation.engine.explain.steps import clock, zone_of
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         process = process_named(options["name"])
         explanation = explain(process, _instant(process, options["at"]))
