@@ -1,5 +1,6 @@
 """What the commands share that start an execution: here or in the workers, and its report."""
 
+import difflib
 import getpass
 import json
 from collections.abc import Callable
@@ -8,12 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
+from automation import registry
 from automation.engine import changes, foreground
 from automation.engine.cancelling import RetryError
 from automation.engine.changes import UndoError
 from automation.engine.claims import Claim
 from automation.engine.launch import PreviewError
-from automation.models import Execution, Status
+from automation.engine.text import storable
+from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 
 NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING = 1, 2, 3
@@ -125,6 +128,26 @@ def execution_numbered(number: int) -> Execution:
     if execution is None:
         raise CommandError(f"There is no execution {number}.", returncode=NOT_POSSIBLE)
     return execution
+
+
+def process_named(name: str) -> Process:
+    process = Process.objects.filter(name=storable(name, len(name))).first()
+    if process is not None:
+        return process
+    for function in registry.all_functions():
+        if name in {function.name, function.key}:
+            raise CommandError(
+                f"The function {function.key} is there, but no process {name!r} runs it. Create one "
+                "in the admin, or by `migrate` if it declares a default rule.",
+                returncode=NOT_POSSIBLE,
+            )
+    known = list(Process.objects.values_list("name", flat=True))
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    listed = ", ".join(known) or "none yet; create one in the admin"
+    raise CommandError(
+        f"There is no process {name!r}.{hint} Known: {listed}.", returncode=NOT_POSSIBLE
+    )
 
 
 def who() -> str:

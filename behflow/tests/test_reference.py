@@ -85,6 +85,7 @@ def test_every_command_is_explained_with_its_options(name):
         ("list_processes", []),
         ("run_process", ["reschedule_remaining_tasks", "--preview"]),
         ("preview_schedule", ["--cron", "7:30"]),
+        ("explain", ["reschedule_remaining_tasks"]),
     ],
 )
 def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):

@@ -1,16 +1,13 @@
 """`manage.py run_process`: run a process in this terminal, or hand it to the workers."""
 
-import difflib
 from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from automation import registry
 from automation.engine import foreground
 from automation.engine.launch import launch
-from automation.engine.text import storable
-from automation.management.execution_command import NOT_POSSIBLE, ExecutionCommand
+from automation.management.execution_command import NOT_POSSIBLE, ExecutionCommand, process_named
 from automation.models import Kind, Process, Trigger
 
 
@@ -38,7 +35,7 @@ class Command(ExecutionCommand):
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        process = _process_named(options["name"])
+        process = process_named(options["name"])
         self.carry_out(
             options,
             here=partial(foreground.start_here, process),
@@ -47,26 +44,6 @@ class Command(ExecutionCommand):
             kind=Kind.PREVIEW if options["preview"] else Kind.RUN,
             note=options["note"],
         )
-
-
-def _process_named(name: str) -> Process:
-    process = Process.objects.filter(name=storable(name, len(name))).first()
-    if process is not None:
-        return process
-    for function in registry.all_functions():
-        if name in {function.name, function.key}:
-            raise CommandError(
-                f"The function {function.key} is there, but no process {name!r} runs it. Create one "
-                "in the admin, or by `migrate` if it declares a default rule.",
-                returncode=NOT_POSSIBLE,
-            )
-    known = list(Process.objects.values_list("name", flat=True))
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    listed = ", ".join(known) or "none yet; create one in the admin"
-    raise CommandError(
-        f"There is no process {name!r}.{hint} Known: {listed}.", returncode=NOT_POSSIBLE
-    )
 
 
 def _parameters(process: Process, pairs: list[str]) -> dict[str, Any]:
