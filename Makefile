@@ -9,7 +9,7 @@ python := .venv/bin/python
 # How often `make faults` does to Behflow all that it has to survive.
 FAULTS ?= 3
 
-.PHONY: run test faults lint messages
+.PHONY: run test faults bench lint messages
 
 run: .venv/run .env
 	@exec $(python) manage.py up --demo --port $(PORT)
@@ -25,6 +25,12 @@ faults: .venv/dev .env
 		DATABASE_URL=sqlite:///test.sqlite3 $(python) -m pytest -q automation/tests/faults && \
 		$(python) .ci/with_postgresql.py $(python) -m pytest -q automation/tests/faults || exit 1; \
 	done
+
+# Beside django-q2 and Celery (with Redis, where redis-server is at hand), in one run.
+BENCH ?= --rounds 3
+
+bench: .venv/bench .env
+	$(python) .ci/with_postgresql.py $(python) benchmarks/engine.py $(BENCH)
 
 lint: .venv/dev .env
 	$(python) -m ruff check .
@@ -53,6 +59,10 @@ messages: .venv/dev .env
 .venv/dev: requirements.txt requirements-dev.txt | .venv/bin/python
 	$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ .venv/run
+
+.venv/bench: requirements.txt requirements-dev.txt benchmarks/requirements.txt | .venv/bin/python
+	$(python) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@ .venv/dev .venv/run
 
 .env: | .venv/bin/python
 	@umask 077 && key=$$($(python) -c 'import secrets; print(secrets.token_urlsafe(50))') && \

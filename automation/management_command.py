@@ -8,11 +8,14 @@ from typing import Any
 
 from django.core.management import call_command
 
-from automation.registry import process
+from automation.registry import ProcessFunction, process
 from automation.run import Run
 
 #: Lines of output that the result keeps, from the end; the log has more of them.
 LINES_KEPT = 100
+
+#: What each function made here runs.
+_command_lines: dict[Callable[..., Any], tuple[str, ...]] = {}
 
 
 class _Output(io.TextIOBase):
@@ -70,4 +73,11 @@ def command_process(
     caller = inspect.stack()[1].frame.f_globals["__name__"]
     function.__module__, function.__name__, function.__qualname__ = caller, command, command
     function.__doc__ = description or f"Run `manage.py {' '.join([command, *arguments])}`."
+    given = (f"{name}={value!r}" for name, value in options.items())
+    _command_lines[function] = (command, *arguments, *given)
     return process(default_cron=default_cron, atomic=atomic)(function)
+
+
+def command_line_of(function: ProcessFunction) -> tuple[str, ...] | None:
+    """Return the command, its arguments and its options (`name=value`); None of another function."""
+    return _command_lines.get(function.function)

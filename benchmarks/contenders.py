@@ -59,7 +59,8 @@ from datetime import timedelta
 from django.utils import timezone
 from django_q.models import Schedule
 at = timezone.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
-Schedule.objects.create(func="work.job.job", schedule_type="I", minutes=1, next_run=at)
+for _ in range(SCHEDULES):
+    Schedule.objects.create(func="work.job.job", schedule_type="I", minutes=1, next_run=at)
 """,
 }
 
@@ -82,9 +83,10 @@ for start in range(0, N, 500):
 """,
     done="print(Execution.objects.filter(status='completed').count())",
     each_minute="""
-Process.objects.create(
-    name="each-minute", function="work.job", trigger_type="time_based", cron="* * * * *",
-    timezone="UTC")
+for number in range(SCHEDULES):
+    Process.objects.create(
+        name=f"each-minute-{number}", function="work.job", trigger_type="time_based",
+        cron="* * * * *", timezone="UTC")
 """,
 )
 STOCK = Contender(name="django-q2", **_Q2)  # type: ignore[arg-type]

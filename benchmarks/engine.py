@@ -52,14 +52,34 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3000, help="for the throughput")
-    parser.add_argument("--starts", type=int, default=50, help="for the latency")
-    parser.add_argument("--minutes", type=int, default=2, help="idle, with a schedule each minute")
+    parser.add_argument("--backlog", type=int, default=0, help="the same with so many more waiting")
+    parser.add_argument("--starts", type=int, default=100, help="for the latency")
+    parser.add_argument("--minutes", type=int, default=2, help="idle, with schedules each minute")
+    parser.add_argument("--schedules", type=int, default=5, help="that fire each minute")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="names of contenders")
     return parser.parse_args()
 
 
 def _measure(contender: Contender, options: argparse.Namespace, redis: str) -> Row:
+    with _started(contender, options.runs, redis) as (seen, env, pid):
+        row = {
+            "name": contender.name,
+            **_throughput(contender, options.runs, seen, env),
+            **_latency(contender, options.starts, seen, env),
+            **_idle(contender, options, seen, env, pid),
+        }
+    if options.backlog:
+        with _started(contender, options.runs + options.backlog, redis) as (seen, env, _pid):
+            row["backlog/s"] = _throughput(contender, options.runs, seen, env)["runs/s"]
+    return row
+
+
+@contextmanager
+def _started(
+    contender: Contender, waiting: int, redis: str
+) -> Iterator[tuple[Path, dict[str, str], int]]:
+    """Its workers on a database of their own, with so much waiting: what they saw, and the pid."""
     with _database() as url, tempfile.TemporaryDirectory() as folder:
         seen = Path(folder) / "seen"
         env = {**os.environ, "DATABASE_URL": url, "SEEN": str(seen), "REDIS_URL": redis}
@@ -67,15 +87,10 @@ def _measure(contender: Contender, options: argparse.Namespace, redis: str) -> R
         env["PYTHONPATH"] = f"{PROJECT}{os.pathsep}{PROJECT.parent.parent}"
         migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
         subprocess.run(migrate, env=env, cwd=PROJECT, check=True)  # noqa: S603
-        contender.run(f"N = {options.runs}\n{contender.enqueue_many}", env)
+        contender.run(f"N = {waiting}\n{contender.enqueue_many}", env)
         worker = contender.start(env)
         try:
-            return {
-                "name": contender.name,
-                **_throughput(contender, options.runs, seen, env),
-                **_latency(contender, options.starts, seen, env),
-                **_idle(contender, options.minutes, seen, env, worker.pid),
-            }
+            yield seen, env, worker.pid
         finally:
             os.killpg(worker.pid, signal.SIGTERM)
             try:
@@ -117,20 +132,24 @@ for _ in range({starts}):
     return {"start p50 ms": median(late), "start p99 ms": late[int(len(late) * 0.99) - 1]}
 
 
-def _idle(contender: Contender, minutes: int, seen: Path, env: dict[str, str], pid: int) -> Row:
-    """What it costs to wait, and how late what is due each minute starts."""
+def _idle(
+    contender: Contender, options: argparse.Namespace, seen: Path, env: dict[str, str], pid: int
+) -> Row:
+    """What it costs to wait; then how late what is due each minute starts."""
     family = _family(pid)
     memory = sum(map(_memory, family)) / 2**20
-    if not minutes:
+    if not options.minutes:
         return {"MiB": memory}
-    if contender.each_minute:
-        contender.run(contender.each_minute, env)
-    before, known = sum(map(_cpu, family)), len(_times(seen))
-    time.sleep(60 * minutes)
-    used = sum(map(_cpu, family)) - before
-    row: Row = {"idle %": 100 * used / (60 * minutes), "MiB": memory}
-    late = [(at % 60) * 1000 for at in _times(seen)[known:]]
-    return row | ({"late max ms": max(late)} if late else {})
+    before = sum(map(_cpu, family))
+    time.sleep(60)
+    row: Row = {"idle %": 100 * (sum(map(_cpu, family)) - before) / 60, "MiB": memory}
+    if not contender.each_minute:
+        return row
+    known = len(_times(seen))
+    contender.run(f"SCHEDULES = {options.schedules}\n{contender.each_minute}", env)
+    time.sleep(60 * options.minutes + 30)
+    late = sorted((at % 60) * 1000 for at in _times(seen)[known:])
+    return row | {"firings": len(late), "late p50 ms": median(late), "late max ms": late[-1]}
 
 
 def _bare_loop(runs: int) -> Row:
@@ -229,7 +248,8 @@ def _cpu(pid: int) -> float:
 
 
 def _print(rows: list[Row]) -> None:
-    columns = ["runs/s", "start p50 ms", "start p99 ms", "late max ms", "idle %", "MiB"]
+    columns = ["runs/s", "backlog/s", "start p50 ms", "start p99 ms", "firings"]
+    columns += ["late p50 ms", "late max ms", "idle %", "MiB"]
     best = {row["name"]: row["runs/s"] for row in rows}
     print(f"{'':28}" + "".join(f"{column:>14}" for column in columns))
     for row in rows:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from automation.admin import story
 from automation.admin.addresses import number_in
 from automation.admin.execution_list import ExecutionList
+from automation.admin.explain import why_url
 from automation.admin.process_run import tell
 from automation.engine import cancelling, changes
 from automation.engine.cancelling import CancelError, RetryError
@@ -117,6 +118,7 @@ class ExecutionAdmin(ExecutionList):
             "may_undo": may_run and not changes.why_not_undo(execution),
             "may_retry": may_run and not cancelling.why_not_retry(execution),
             "may_cancel": self.has_cancel_permission(request) and not execution.is_final,
+            "why_url": why_url(execution),
             "may_see_process": request.user.has_perm("automation.view_process"),
         }
 

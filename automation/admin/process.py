@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from automation import registry
 from automation.admin.addresses import number_in
 from automation.admin.backfill import ProcessBackfill
+from automation.admin.explain import ProcessExplain
 from automation.admin.parameters import ParametersField
 from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList
@@ -31,7 +32,7 @@ VERSIONS = 50
 
 
 @admin.register(Process)
-class ProcessAdmin(ProcessList, ProcessBackfill):
+class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain):
     form = ProcessForm
     actions = ("run_now", "enable", "disable")
     readonly_fields = (
@@ -137,6 +138,7 @@ class ProcessAdmin(ProcessList, ProcessBackfill):
             page("parameters/", self.parameters_view, "parameters"),
             page("<path:object_id>/run/", self.run_view, "run"),
             page("<path:object_id>/backfill/", self.backfill_view, "backfill"),
+            page("<path:object_id>/explain/", self.explain_view, "explain"),
             page("<path:object_id>/switch/<str:state>/", self.switch_view, "switch"),
             *super().get_urls(),
         ]

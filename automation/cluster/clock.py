@@ -40,17 +40,14 @@ class Clock:
         """Run until the parent says otherwise."""
         while not self.is_stopping:
             try:
-                pause = self._turn()
+                self._sleep(self._turn())
             except Error as error:
-                pause = self._get_over(error)
-            self._wait(pause)
+                self._sleep(self._get_over(error))
 
     def _turn(self) -> float:
         """Start what is due; return for how many seconds nothing is."""
         if self.listener is None and notify.can_listen():
             self.listener = notify.Listener()
-        if self.listener is not None:
-            self.listener.heard()
         is_all = clock.start_due() if serves_executions() else True
         project_schedules.start_due()
         if serves_executions() and lease.now() - self.kept_house_at >= HOUSEKEEPING:
@@ -76,15 +73,24 @@ class Clock:
         dues = [at for at in (of_processes, project_schedules.next_due()) if at]
         return min([longest, *(_seconds_until(at) for at in dues)])
 
-    def _wait(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
+        """Until something is due, somebody says that a schedule has changed, or it is to stop."""
+        end = lease.now() + seconds
+        while not self._wait(max(0.0, end - lease.now())) and lease.now() < end:
+            pass
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait for whatever comes first; return whether that is a reason to look at schedules."""
         waited_for: list[Any] = [self.wakeup.fileno(), self.pipe]
         if self.listener is not None:
             waited_for.append(self.listener.fileno())
-        wait(waited_for, max(seconds, 0.0))
+        wait(waited_for, seconds)
         self.wakeup.signals()  # The parent has them too, and says what to do.
         while self.pipe.poll():
             self.pipe.recv()
             self.is_stopping = True
+        words = self.listener.heard() if self.listener is not None else set()
+        return self.is_stopping or notify.SCHEDULE in words
 
     def _get_over(self, error: Exception) -> float:
         """Go on in a moment; return in how many seconds."""

@@ -22,7 +22,7 @@ from automation.cluster.crew import Run, Worker
 from automation.cluster.postman import Postman
 from automation.cluster.shown import Shown
 from automation.engine import recovery
-from automation.engine.claims import Claim, claim_next
+from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, Status, reasons
 from automation.queue import messages, notify
@@ -328,10 +328,11 @@ class Dispatcher:
         if messages.serves_executions():
             self.ready = claim_next(wanted, node=self.order.node, lease=self.lease)
             self.claimed_at = lease.now()
-        if len(self.ready) < wanted:
+        is_all = len(self.ready) < wanted
+        self._hand([])  # Before anything else is asked.
+        if is_all:
             self.words.discard(notify.RUN)
             self._note_next_available()
-        self._hand([])
 
     def _take_ordinary(self) -> None:
         idle = len(self._idle)
@@ -359,7 +360,7 @@ class Dispatcher:
         if self.ready and (
             self.kill_all_at is not None or lease.now() - self.claimed_at > 2 * AHEAD_SECONDS
         ):
-            Execution.objects.all().release([claim.token for claim in self.ready])
+            give_back(self.ready)
             self.ready, self.pace = [], None
 
     def _note_next_available(self) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from automation.cluster import lease, results
 from automation.cluster.crew import Run
 from automation.engine import ending
-from automation.engine.claims import Claim
+from automation.engine.claims import Claim, give_back
 from automation.engine.context import save_lines
 from automation.models import Execution, Process, Status, reasons
 from automation.queue import messages
@@ -53,7 +53,7 @@ def record(death: Death) -> messages.Ordinary | None:
 
 def _record_execution(death: Death, claim: Claim) -> None:
     if death.run.begun_at is None:
-        Execution.objects.all().release([claim.token])
+        give_back([claim])
         return
     status, columns = _how_it_ended(death)
     columns["exit_code"] = death.exit_code

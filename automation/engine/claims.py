@@ -1,7 +1,7 @@
 """claim: take pending executions for this node, so that nobody else runs them."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -253,6 +253,14 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     return found[0] if found else None
 
 
+@transaction.atomic
+def give_back(claims: Iterable[Claim]) -> None:
+    """Let anybody claim again what was claimed here and has not begun."""
+    for held in claims:
+        if Execution.objects.all().release([held.token]):
+            messages.push(held.execution, time_limit=held.time_limit)
+
+
 def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
     """Why the execution must not start any more; None where it may."""
     if process is None:
@@ -292,8 +300,13 @@ def _lowest_free(taken: set[int | None], limit: int) -> int | None:
 
 def _an_atomic_run_goes_on() -> bool:
     running = Execution.objects.filter(status=Status.RUNNING).values_list("function", flat=True)
-    functions = [registry.find(key) for key in Counter(running)]
-    return any(function is None or function.options.atomic for function in functions)
+    return any(is_taken_for_atomic(key) for key in Counter(running))
+
+
+def is_taken_for_atomic(function: str) -> bool:
+    """A function that is not in this code may be atomic."""
+    found = registry.find(function)
+    return found is None or found.options.atomic
 
 
 def _come_again(execution: Execution, process: Process) -> None:

@@ -16,7 +16,6 @@ from automation.models import (
     CatchUp,
     Cause,
     Execution,
-    Hold,
     Holds,
     Node,
     Process,
@@ -105,8 +104,8 @@ def _account(process: Process, rule: Rule, since: datetime) -> Execution | None:
     # Twice over what is due, which may be more than one wants to keep.
     starting = _to_start(process, (at for at in _due(rule, since, now) if not holds.at(at)), now)
     others = (at for at in _due(rule, since, now) if at not in starting)
-    missed = Cause(Status.MISSED, reasons.NOTHING_RUNNING, Node.objects.silence_before(now))
-    record_unstarted(process, ((at, _cause(process, holds.at(at), missed, at)) for at in others))
+    causes = _Causes(process, holds, since, now)
+    record_unstarted(process, ((at, causes.of(at)) for at in others))
     waits = process.catch_up == CatchUp.ALL
     started = [
         launch(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits) for at in starting
@@ -128,10 +127,18 @@ def _to_start(process: Process, due: Iterable[datetime], now: datetime) -> list[
     return [at for at in latest if not process.is_too_late(at)]
 
 
-def _cause(process: Process, hold: Hold | None, missed: Cause, at: datetime) -> Cause:
-    """Why an occurrence is not started."""
-    if hold is not None:
-        return Cause(Status.SKIPPED, hold.reason, hold.data)
-    if process.is_too_late(at):
-        return Cause(Status.SKIPPED, reasons.TOO_LATE, process.lateness(at))
-    return missed
+class _Causes:
+    """Why occurrences are not started. Those of one cause share it, and so a row."""
+
+    def __init__(self, process: Process, holds: Holds, since: datetime, now: datetime) -> None:
+        self.process, self.holds = process, holds
+        self.missed = Cause(
+            Status.MISSED, reasons.NOTHING_RUNNING, Node.objects.silence_before(now)
+        )
+        self.too_late = Cause(Status.SKIPPED, reasons.TOO_LATE, process.lateness(since))
+
+    def of(self, at: datetime) -> Cause:
+        hold = self.holds.at(at)
+        if hold is not None:
+            return Cause(Status.SKIPPED, hold.reason, hold.data)
+        return self.too_late if self.process.is_too_late(at) else self.missed

@@ -64,7 +64,10 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         PAUSED: _("The process was paused by %(by)s: %(why)s"),
         ALL_PAUSED: _("Everything was paused by %(by)s: %(why)s"),
         MAINTENANCE: _("Maintenance: %(label)s"),
-        TOO_LATE: _("It could have started %(late)s s late; the latest start is %(limit)s s."),
+        TOO_LATE: _(
+            "It could only have started %(late)s s after it was due; the latest start is after "
+            "%(limit)s s."
+        ),
     }
     if code not in sentences:
         return code

@@ -23,6 +23,10 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
     def newest_of(self, process: Process) -> "ScheduleVersion | None":
         return self.filter(process=process).order_by("-id").first()
 
+    def in_force_at(self, process: Process, at: datetime) -> "ScheduleVersion | None":
+        """What says whether an instant was due: a version holds after its `valid_from`."""
+        return self.filter(process=process, valid_from__lt=at).order_by("-id").first()
+
     def record(self, process: Process, rule: Rule | None, now: datetime) -> None:
         """Write down the rule that is in force from now on, unless it was already."""
         newest = self.newest_of(process)

@@ -232,11 +232,10 @@ class Timing(models.Model):
                 return {"cron": told}
             if rule is None or (stored is not None and _same_rule(stored, rule)):
                 return {}
-            if rule.next_after(timezone.now()) is None:
-                raise _silence_of(rule)
+            silence = _silence_of(rule)
         except ScheduleError as error:
-            return {column_of(error): str(error)}
-        return {}
+            silence = error
+        return {column_of(silence): str(silence)} if silence else {}
 
 
 def _same_rule(stored: Timing, rule: Rule) -> bool:
@@ -246,9 +245,12 @@ def _same_rule(stored: Timing, rule: Rule) -> bool:
         return False
 
 
-def _silence_of(rule: Rule) -> ScheduleError:
-    """Why nothing is due any more."""
+def _silence_of(rule: Rule) -> ScheduleError | None:
+    """Why nothing is due any more; None where something is."""
     newest = rule.later if isinstance(rule, Succession) else rule
-    why = newest.silence_after(timezone.now()) if isinstance(newest, Schedule) else None
-    told = gettext("Nothing is due any more: %(rule)s.") % {"rule": rule.words}
-    return why or ScheduleError("at" if isinstance(newest, OnceRule) else "schedule", told)
+    if isinstance(newest, Schedule):
+        return newest.silence_after(timezone.now())
+    if newest.next_after(timezone.now()):
+        return None
+    told = gettext("Nothing is due any more: %(rule)s.") % {"rule": newest.words}
+    return ScheduleError("at" if isinstance(newest, OnceRule) else "schedule", told)

@@ -18,7 +18,7 @@ from automation.schedule.rule import Rule
 from automation.schedule.schedule import Schedule
 from automation.schedule.stored import schedule_from_json
 from automation.schedule.succession import Succession
-from automation.schedule.typed import plain
+from automation.schedule.typed import instant_from, plain
 from automation.schedule.zone_changes import ClockChange, clock_changes
 from automation.schedule.zones import zone_named, zone_names
 
@@ -39,6 +39,7 @@ __all__ = [
     "clock_changes",
     "cron_from",
     "difference",
+    "instant_from",
     "interval_from",
     "jitter_of",
     "once_from",

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from automation.engine import claims
-from automation.engine.claims import LEASE_GRACE, claim, claim_next
+from automation.engine.claims import LEASE_GRACE, claim, claim_next, give_back
 from automation.engine.launch import launch
 from automation.models import (
     ConcurrencyGroup,
@@ -267,10 +267,11 @@ def test_claim_that_was_given_back_is_as_it_was_and_can_be_had_again():
     launch(ProcessFactory(), trigger=Trigger.MANUAL)
     (held,) = claim_next(1, node="here", lease=LEASE)
 
-    assert Execution.objects.all().release([held.token]) == 1
+    give_back([held])
 
     execution = Execution.objects.get()
     assert (execution.status, execution.slot, execution.token) == (Status.PENDING, None, None)
+    assert execution.message == OrmQ.objects.get().pk
     assert len(claim_next(1, node="there", lease=LEASE)) == 1
 
 

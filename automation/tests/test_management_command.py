@@ -1,6 +1,7 @@
 import pytest
 
-from automation import registry
+from automation import command_process, registry
+from automation.management_command import command_line_of
 from automation.testing import run
 
 pytestmark = pytest.mark.django_db
@@ -29,3 +30,12 @@ def test_command_belongs_to_the_app_that_registers_it_and_commits_as_it_goes():
     assert (
         registry.get("probes.loaddata").description == "Run `manage.py loaddata no-such-fixture`."
     )
+
+
+def test_command_line_names_arguments_and_options():
+    command_process("migrate", "auth", verbosity=0)
+    line = command_line_of(registry.get("automation.migrate"))
+    registry.unregister("automation.migrate")
+
+    assert line == ("migrate", "auth", "verbosity=0")
+    assert command_line_of(registry.get("probes.greet")) is None

@@ -12,6 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from automation.engine.cancelling import cancel
+from automation.engine.pausing import pause
 from automation.models import ConcurrencyGroup, Execution, Process
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
@@ -60,7 +61,7 @@ def addresses() -> list[str]:
     for model, its_pages in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
-        pages = ["change", "history", "run", "backfill", "undo", "cancel"]
+        pages = ["change", "history", "run", "backfill", "explain", "undo", "cancel"]
         if type(its_pages).has_add_permission is admin.ModelAdmin.has_add_permission:
             found.append(reverse(f"{name}_add"))
             pages.append("delete")
@@ -119,6 +120,26 @@ def test_every_page_is_served_strictly_and_fits_a_phone(visit, boss, demo, local
             wide.append(address)
 
     assert not wide, "\n".join(wide)
+
+
+def test_somebody_asks_why_a_process_does_not_run_then_and_now(visit, boss):
+    process = ProcessFactory(name="nightly", cron="30 2 * * *", timezone="Europe/Berlin")
+    pause([process], why="flood", by=boss)
+    address = reverse("admin:automation_process_change", args=[process.pk])
+    page = visit(member_of("Automation viewer"), address)
+    page.click("text=Why?")
+    verdict = page.locator("#content [role=status]")
+    expect(verdict).to_contain_text("Paused by boss")
+    expect(page.locator(".behflow-step-blocks").first).to_have_text("blocks")
+
+    page.fill("#at", "at dawn")
+    page.press("#at", "Enter")
+    expect(page.locator("[role=alert]")).to_contain_text("is not a date and time")
+    page.fill("#at", "2020-01-01 02:30")
+    page.press("#at", "Enter")
+    expect(verdict).to_contain_text("The process did not exist then")
+    page.click("text=Now")
+    expect(verdict).to_contain_text("flood")
 
 
 def test_process_is_created_with_a_schedule_shown_as_one_types(visit):

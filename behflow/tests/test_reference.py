@@ -85,6 +85,7 @@ def test_every_command_is_explained_with_its_options(name):
         ("list_processes", []),
         ("run_process", ["reschedule_remaining_tasks", "--preview"]),
         ("preview_schedule", ["--cron", "7:30"]),
+        ("explain", ["reschedule_remaining_tasks"]),
         (
             "backfill",
             ["reschedule_remaining_tasks", "--from", "2026-01-01", "--to", "2026-01-02"],
@@ -101,6 +102,20 @@ def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):
     table = re.findall(r"`(\w+)`", " ".join(first))
     assert set(table or ["at", "local"]) == keys
     assert all(f"`{key}`" in section("reference/commands.md", name) for key in keys)
+
+
+def test_json_of_adopt_has_the_keys_that_are_explained(tmp_path):
+    (tmp_path / "crontab").write_text("A=b\n30 2 * * * true\n")
+    out = StringIO()
+    options = {"timezone": "Europe/Berlin", "json": True}
+    with pytest.raises(SystemExit):
+        call_command("adopt", "crontab", str(tmp_path / "crontab"), **options, stdout=out)
+    printed = json.loads(out.getvalue())
+    described = section("reference/commands.md", "adopt")
+
+    assert set(printed["found"][0]) == set(re.findall(r"^\| `(\w+)` \|", described, re.M))
+    for part in (printed, printed["skipped"][0], printed["found"][0]["clock_changes"][0]):
+        assert all(f"`{key}`" in described for key in part)
 
 
 def test_every_system_check_is_explained():

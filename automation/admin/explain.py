@@ -1,0 +1,65 @@
+"""The page that says why a process does not run now, or did not at another instant."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from automation.admin.addresses import number_in
+from automation.engine.explain import explain
+from automation.engine.explain.steps import zone_of
+from automation.models import Execution, Process, Status
+from automation.schedule import ScheduleError, instant_from
+
+#: Characters of an instant that are read.
+MAX_TYPED = 60
+
+
+class ProcessExplain(admin.ModelAdmin):
+    def explain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chosen = Process.objects.select_related("calendar", "concurrency_group")
+        process = chosen.filter(pk=number_in(object_id)).first()
+        if process is None:
+            raise Http404(_("This process does not exist any more."))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Why? %(process)s") % {"process": process},
+            "opts": self.opts,
+            "media": self.media,
+            "process": process,
+            "may_see_executions": request.user.has_perm("automation.view_execution"),
+            **_explained(process, request.GET.get("at", "").strip()[:MAX_TYPED]),
+        }
+        return TemplateResponse(request, "admin/automation/process/explain.html", context)
+
+
+def _explained(process: Process, typed: str) -> dict[str, Any]:
+    try:
+        at = instant_from(typed, zone_of(process)) if typed else None
+    except ScheduleError as error:
+        return {"typed": typed, "error": str(error)}
+    shown = f"{at:%Y-%m-%d %H:%M}" if at else ""
+    return {"typed": shown, "explanation": explain(process, at)}
+
+
+def why_url(execution: Execution) -> str:
+    """Where the page explains why an occurrence did not run; "" where there is nothing to."""
+    is_unstarted = execution.status in {Status.SKIPPED, Status.MISSED}
+    if not (is_unstarted and execution.process_id and execution.scheduled_for):
+        return ""
+    return explain_url(execution.process_id, execution.scheduled_for)
+
+
+def explain_url(process_id: int, at: datetime) -> str:
+    address = reverse("admin:automation_process_explain", args=[process_id])
+    return f"{address}?{urlencode({'at': at.isoformat()})}"

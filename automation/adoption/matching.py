@@ -1,0 +1,60 @@
+"""Which registered function does what the old scheduler runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from automation import registry
+from automation.adoption.found import NotAdoptableError, Work
+from automation.management_command import command_line_of
+from automation.parameters import ParameterError
+from automation.registry import ProcessFunction
+
+
+def by_command(words: Sequence[str]) -> Work:
+    """Find the function that runs `manage.py` with these words. Raises NotAdoptableError."""
+    registered = {function.key: command_line_of(function) for function in registry.all_functions()}
+    for key, line in registered.items():
+        if line == tuple(words):
+            return Work(key, {})
+    for key, line in registered.items():
+        if line and line[0] == words[0]:
+            raise NotAdoptableError(
+                f"{key} is registered with other arguments, as `manage.py {' '.join(line)}`: "
+                "make the two the same."
+            )
+    arguments = ", ".join(f'"{word}"' for word in words)
+    raise NotAdoptableError(
+        f"No process function runs `manage.py {' '.join(words)}`. Register it first: "
+        f"command_process({arguments}) in the processes.py of an app."
+    )
+
+
+def by_path(path: str, parameters: Mapping[str, Any]) -> Work:
+    """Find the function of this dotted path, or of which it is a key. Raises NotAdoptableError."""
+    function = registry.find(path) or _function_at(path)
+    if function is None:
+        raise NotAdoptableError(
+            f"No process function is registered for {path}. Register it first: "
+            f'@process(aliases={{"{path}"}}) in the processes.py of its app.'
+        )
+    try:
+        stored = function.parameters.clean(parameters)
+    except ParameterError as error:
+        raise NotAdoptableError(f"{function.key} does not take its arguments: {error}") from error
+    # What is not given stays away: the process follows the default.
+    return Work(function.key, {name: stored[name] for name in parameters})
+
+
+def _function_at(path: str) -> ProcessFunction | None:
+    for entry in registry.all_functions():
+        if f"{entry.function.__module__}.{entry.function.__name__}" == path:
+            return entry
+    return None
+
+
+def refuse_positional(arguments: Sequence[Any]) -> None:
+    if arguments:
+        raise NotAdoptableError(
+            "It gives arguments by position; a process function takes parameters by keyword: give "
+            "them names there first."
+        )

@@ -1,0 +1,61 @@
+"""What goes on around a process just now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from automation.models import Execution, Known, Node, Process, Status
+from automation.queue import schedules
+
+
+@dataclass
+class Scene:
+    """What goes on just now, each read once."""
+
+    process: Process
+    now: datetime
+    zone: ZoneInfo
+
+    @cached_property
+    def running(self) -> list[Execution]:
+        """Everybody's: there are as many as workers."""
+        columns = ("process", "process_name", "function", "status", "kind", "concurrency_group")
+        times = ("started_at", "available_at", "completed_at", "scheduled_for", "slot", "node")
+        reason = ("reason", "reason_data", "trigger", "attempt")
+        rows = Execution.objects.filter(status=Status.RUNNING).order_by("id")
+        return list(rows.only(*columns, *times, *reason))
+
+    @property
+    def own_running(self) -> list[Execution]:
+        return [
+            one for one in self.running if one.process_id == self.process.pk and not one.is_preview
+        ]
+
+    @cached_property
+    def waiting(self) -> Execution | None:
+        """Of its own, the one that may start first."""
+        rows = self.process.executions.real().filter(status=Status.PENDING)
+        return rows.order_by("available_at", "id").first()
+
+    @property
+    def is_ready(self) -> bool:
+        """Something of its own is due, and waits for nothing but what holds everybody."""
+        return self.waiting is not None and self.waiting.available_at <= self.now
+
+    @cached_property
+    def next_run(self) -> datetime | None:
+        """When its Schedule row is due, or has been due since."""
+        at: datetime | None = schedules.next_run_of(self.process.pk)
+        return at
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        return list(Node.objects.live().order_by("pk"))
+
+    @property
+    def known(self) -> Known | None:
+        if not self.nodes:
+            return None
+        defaults = {key: rule for node in self.nodes for key, rule in node.defaults.items()}
+        return Known(frozenset(key for node in self.nodes for key in node.functions), defaults)

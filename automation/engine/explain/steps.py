@@ -1,0 +1,113 @@
+"""What an explanation is made of."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from automation.models import Execution, Process
+from automation.schedule import ScheduleError, zone_named
+
+
+class State(StrEnum):
+    OK = "ok"
+    BLOCKS = "blocks"
+    UNKNOWN = "unknown"
+
+    @property
+    def label(self) -> str:
+        words = {
+            State.OK: pgettext("step", "fine"),
+            State.BLOCKS: pgettext("step", "blocks"),
+            State.UNKNOWN: pgettext("step", "not known"),
+        }
+        return words[self]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One condition: whether it holds, in a sentence, and what to do where it does not."""
+
+    code: str
+    state: State
+    text: str
+    remedy: str = ""
+
+    @property
+    def title(self) -> str:
+        return _titles()[self.code]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer: the code of the step that blocks, or one that says what happens or happened."""
+
+    code: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    process: Process
+    #: None: it is about now.
+    at: datetime | None
+    verdict: Verdict
+    steps: list[Step]
+    #: Those that the answer is about, oldest first.
+    executions: list[Execution] = field(default_factory=list)
+
+
+def ok(code: str, text: str) -> Step:
+    return Step(code, State.OK, text)
+
+
+def blocks(code: str, text: str, remedy: str = "") -> Step:
+    return Step(code, State.BLOCKS, text, remedy)
+
+
+def unknown(code: str, text: str, remedy: str = "") -> Step:
+    return Step(code, State.UNKNOWN, text, remedy)
+
+
+def first_block(steps: Iterable[Step]) -> Verdict | None:
+    """The verdict of the first step that blocks, if one does."""
+    found = next((step for step in steps if step.state == State.BLOCKS), None)
+    return Verdict(found.code, found.text, found.remedy) if found else None
+
+
+def zone_of(process: Process) -> ZoneInfo:
+    """That of the process; UTC where it has none that is known."""
+    try:
+        return zone_named(process.timezone)
+    except ScheduleError:
+        return ZoneInfo("UTC")
+
+
+def clock(zone: ZoneInfo, at: datetime) -> str:
+    """An instant as the clocks of the zone show it."""
+    # By way of UTC: a local time that does not exist is shown as the one that does.
+    return f"{at.astimezone(UTC).astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _titles() -> dict[str, str]:
+    return {
+        "due": _("Due by its rule"),
+        "enabled": _("Enabled"),
+        "paused": _("Not paused"),
+        "maintenance": _("No maintenance"),
+        "excluded": _("No excluded day"),
+        "limits": _("Within its limits"),
+        "record": _("On record"),
+        "overlap": _("Room beside its own runs"),
+        "group": _("Room in its concurrency group"),
+        "queue": _("Its turn in the queue"),
+        "nodes": _("Workers are running"),
+        "function": _("Its function is known to them"),
+        "parameters": _("Its parameters fit"),
+        "writer": _("Free to write"),
+    }

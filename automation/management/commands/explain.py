@@ -1,0 +1,81 @@
+"""`manage.py explain`: why a process does not run now, or did not at another instant."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
+
+from automation.engine.explain import Explanation, State, explain
+from automation.engine.explain.steps import clock, zone_of
+from automation.management.execution_command import NOT_POSSIBLE, process_named
+from automation.models import Execution, Process
+from automation.schedule import ScheduleError, instant_from
+
+_MARKS = {State.OK: "ok", State.BLOCKS: "BLOCKS", State.UNKNOWN: "unknown"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Say why a process does not run now, or did not run (or will not) at another instant. Exit "
+        "code: 0 explained, 2 unknown process or no such time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="The name of the process.")
+        parser.add_argument(
+            "--at",
+            help='The instant, such as "2026-11-21 02:30"; now by default. Without an offset it is '
+            "a local time of the process's zone.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
+
+    @no_translations
+    def handle(self, *args: Any, **options: Any) -> None:
+        process = process_named(options["name"])
+        explanation = explain(process, _instant(process, options["at"]))
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write("\n".join(_lines(explanation)))
+
+
+def _instant(process: Process, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else instant_from(text, zone_of(process))
+    except ScheduleError as error:
+        raise CommandError(f"--at: {error}", returncode=NOT_POSSIBLE) from error
+
+
+def _lines(explanation: Explanation) -> list[str]:
+    verdict = explanation.verdict
+    lines = [verdict.text, *([f"  -> {verdict.remedy}"] if verdict.remedy else []), ""]
+    for step in explanation.steps:
+        lines.append(f"{_MARKS[step.state]:8}{step.title}: {step.text}")
+        lines += [f"{'':8}-> {step.remedy}"] if step.remedy else []
+    zone = zone_of(explanation.process)
+    shown = [_told(execution, zone) for execution in explanation.executions]
+    return lines + (["", "Executions:", *shown] if shown else [])
+
+
+def _told(execution: Execution, zone: Any) -> str:
+    at = execution.completed_at or execution.started_at or execution.available_at
+    words = f"#{execution.pk}  {execution.status}  {clock(zone, at)}  {execution.reason_in_words}"
+    return f"        {words.rstrip()}"
+
+
+def _as_json(explanation: Explanation) -> dict[str, Any]:
+    verdict = explanation.verdict
+    return {
+        "process": explanation.process.name,
+        "at": explanation.at.isoformat() if explanation.at else None,
+        "verdict": {"code": verdict.code, "text": verdict.text, "remedy": verdict.remedy},
+        "steps": [
+            {"code": step.code, "state": step.state, "text": step.text, "remedy": step.remedy}
+            for step in explanation.steps
+        ],
+        "executions": [
+            {"id": one.pk, "status": one.status, "reason": one.reason, "attempt": one.attempt}
+            for one in explanation.executions
+        ],
+    }
