@@ -72,14 +72,18 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
     """
     claims: list[Claim] = []
     passed_over: set[int] = set()
+    held: set[int] = set()
     skipped = 0
     look_ahead = count
     while len(claims) < count and skipped < MOST_SKIPPED:
         # Read first: on SQLite a transaction keeps everybody else from writing.
         try:
-            waiting = list(_waiting(passed_over)[:look_ahead])
+            waiting = list(_waiting(passed_over, held)[:look_ahead])
             if not waiting:
                 break
+            if found_held := _held_of(waiting):
+                held |= found_held
+                continue
             with transaction.atomic():
                 taking = _Taking(waiting)
                 found = taking.claim(count - len(claims), node, lease)
@@ -98,18 +102,20 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
     return claims
 
 
-def _waiting(passed_over: Collection[int]) -> ExecutionQuerySet:
+def _waiting(passed_over: Collection[int], held: Collection[int]) -> ExecutionQuerySet:
+    """What is due, but for executions of processes passed over, and retries of those held."""
     known = {key for f in registry.all_functions() for key in (f.key, *f.options.aliases)}
     due = Execution.objects.filter(status=Status.PENDING, available_at__lte=timezone.now())
-    # A retry waits until its process is neither off nor paused.
-    rows = due.filter(function__in=known).exclude(trigger=Trigger.RETRY, process__in=held_now())
-    rows = rows.order_by("-priority", "available_at", "id")
+    rows = due.filter(function__in=known).order_by("-priority", "available_at", "id")
+    if held:
+        rows = rows.exclude(trigger=Trigger.RETRY, process__in=list(held))
     return rows.exclude(process__in=list(passed_over)) if passed_over else rows
 
 
-def _is_held(execution: Execution) -> bool:
-    is_retry = execution.trigger == Trigger.RETRY
-    return is_retry and held_now().filter(pk=execution.process_id or 0).exists()
+def _held_of(waiting: Iterable[Execution]) -> set[int]:
+    """The processes that are off or paused, of those whose retries are among what waits."""
+    found = {row.process_id or 0 for row in waiting if row.trigger == Trigger.RETRY}
+    return set(held_now().filter(pk__in=found).values_list("pk", flat=True)) if found else set()
 
 
 @dataclass
@@ -243,7 +249,7 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     if process is None or refusal:
         _skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
         return None
-    if _is_held(execution):
+    if _held_of([execution]):
         _come_again(execution, process)
         return None
     taking = _Taking([execution])

@@ -293,11 +293,11 @@ def test_claims_are_kept_where_the_database_fails_before_the_next(monkeypatch):
     launch(process, trigger=Trigger.MANUAL)
     calls = []
 
-    def waiting(passed_over):
+    def waiting(passed_over, held):
         calls.append(passed_over)
         if passed_over:
             raise OperationalError("database is locked")
-        return original(passed_over)
+        return original(passed_over, held)
 
     original = claims._waiting
     monkeypatch.setattr(claims, "_waiting", waiting)
