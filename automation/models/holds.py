@@ -114,6 +114,10 @@ class Pause(models.Model):
         return self.process.name if self.process else gettext("everything")
 
     @property
+    def is_on(self) -> bool:
+        return timezone.now() in self.hold
+
+    @property
     def hold(self) -> Hold:
         reason = reasons.PAUSED if self.process_id else reasons.ALL_PAUSED
         data = {"why": self.why, "by": self.by_name or gettext("itself"), "pause": self.pk}
@@ -179,6 +183,10 @@ class MaintenanceWindow(models.Model):
             raise ValidationError({"ends_at": gettext("The end is not after the start.")})
         if self._state.adding and self.ends_at and self.ends_at <= timezone.now():
             raise ValidationError({"ends_at": gettext("This end has passed.")})
+
+    @property
+    def is_on(self) -> bool:
+        return timezone.now() in self.hold
 
     @property
     def hold(self) -> Hold:

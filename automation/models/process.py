@@ -172,9 +172,6 @@ class Process(Timing):
     known: Known | None = None
     #: What holds it just now, where somebody has looked.
     hold: "Hold | None" = None
-    #: Its state, and the execution that it follows from, of rows that `with_state` read.
-    state: str
-    newest_end: int | None
 
     objects = ProcessQuerySet.as_manager()
     #: Who changed what, when.

@@ -1,6 +1,7 @@
 """The state of a process, as monitors have it. Here, for what is due stands in django-q2's table."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, Value, When
@@ -12,6 +13,7 @@ from django_q.models import Schedule
 from automation.models import (
     Execution,
     Kind,
+    Process,
     ProcessQuerySet,
     Status,
     Trigger,
@@ -37,28 +39,34 @@ class State(models.TextChoices):
     OFF = "off", _("off")
 
 
-def with_state(processes: ProcessQuerySet) -> ProcessQuerySet:
+def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
     """Give each process its `state`, and the execution (or None) that it follows from: `newest_end`.
 
     That is its last run that ended and is not tried again, or the occurrence that was missed since.
     Its status is `newest_status`.
     """
     ends = _ends().order_by("-pk")
-    annotated = processes.annotate(
+    state = Case(
+        When(is_enabled=False, then=Value(State.OFF)),
+        When(is_held(), then=Value(State.PAUSED)),
+        When(newest_status__in=_WENT_WRONG, then=Value(State.DOWN)),
+        When(Exists(_waiting()) | Exists(_due()), then=Value(State.LATE)),
+        When(newest_status=None, then=Value(State.NEW)),
+        default=Value(State.UP),
+        output_field=models.CharField(),
+    )
+    annotated: models.QuerySet[Any] = processes.annotate(
         newest_end=Subquery(ends.values("pk")[:1]),
         newest_status=Subquery(ends.values("status")[:1]),
+        state=state,
     )
-    return annotated.annotate(
-        state=Case(
-            When(is_enabled=False, then=Value(State.OFF)),
-            When(is_held(), then=Value(State.PAUSED)),
-            When(newest_status__in=_WENT_WRONG, then=Value(State.DOWN)),
-            When(Exists(_waiting()) | Exists(_due()), then=Value(State.LATE)),
-            When(newest_status=None, then=Value(State.NEW)),
-            default=Value(State.UP),
-            output_field=models.CharField(),
-        )
-    )
+    return annotated
+
+
+def state_of(process: Process) -> State | None:
+    """None of one that is deleted."""
+    states = with_state(Process.objects.filter(pk=process.pk)).values_list("state", flat=True)
+    return next((State(state) for state in states), None)
 
 
 def _ends() -> models.QuerySet[Execution]:
@@ -75,7 +83,7 @@ def _waiting() -> models.QuerySet[Execution]:
     return rows.filter(status=Status.PENDING, available_at__lte=timezone.now() - GRACE)
 
 
-def _due() -> models.QuerySet[Schedule]:
+def _due() -> Any:
     """Schedule rows whose occurrence nobody queued."""
     seconds = Cast(OuterRef("jitter"), models.IntegerField())
     jitter = models.ExpressionWrapper(
