@@ -71,7 +71,9 @@ def state_of(process: Process) -> State | None:
 
 def _ends() -> models.QuerySet[Execution]:
     ended = Q(status__in=[*_WENT_WRONG[:-1], Status.COMPLETED])
-    missed = Q(status=Status.MISSED, reason=reasons.NOTHING_RUNNING)
+    later = Execution.objects.filter(process=OuterRef("process"), pk__gt=OuterRef("pk"))
+    is_newest = ~Exists(later.filter(trigger=Trigger.SCHEDULE))
+    missed = Q(status=Status.MISSED, reason=reasons.NOTHING_RUNNING) & Q(is_newest)
     retries = Execution.objects.filter(retry_of=OuterRef("pk"))
     rows = Execution.objects.filter(process=OuterRef("pk"), kind=Kind.RUN)
     return rows.filter(ended | missed).exclude(Exists(retries))

@@ -82,8 +82,22 @@ def test_process_is_down_where_its_newest_occurrence_was_missed(process, time_ma
     ended(process, Status.COMPLETED)
     time_machine.move_to(NOW + timedelta(hours=2), tick=False)
     clock.start_due()
-
     assert state() == State.DOWN
+
+    time_machine.move_to(NOW + timedelta(hours=2, minutes=1), tick=False)
+    clock.start_due()
+
+    assert Execution.objects.first().status == Status.PENDING
+    assert state() == State.UP
+
+
+def test_process_is_not_down_while_what_it_missed_is_caught_up(process, time_machine):
+    ended(process, Status.COMPLETED)
+    time_machine.move_to(NOW + timedelta(hours=2), tick=False)
+    clock.start_due()
+
+    assert Execution.objects.filter(status=Status.MISSED).exists()
+    assert state() == State.UP
 
 
 def test_occurrence_that_its_rule_dropped_does_not_make_it_down(process):
