@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,11 +18,13 @@ from django.utils.translation import gettext_lazy
 from automation.admin.addresses import ForgivingChangeList
 from automation.models import MaintenanceWindow, Pause
 
+#: As browsers want it.
+_ISO = "%Y-%m-%dT%H:%M"
+
 
 @admin.register(Pause)
 class PauseAdmin(admin.ModelAdmin):
     list_display = ("__str__", "why", "since", "until", "who", "resumed", "page_of_the_failure")
-    list_filter = ("since",)
     search_fields = ("process__name", "why")
     list_select_related = ("process",)
     sortable_by = ()
@@ -66,13 +70,21 @@ class PauseAdmin(admin.ModelAdmin):
         return format_html('<a dir="ltr" href="{}">#{}</a>', address, pause.execution_id)
 
 
+class _LocalTime(forms.DateTimeInput):
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({"type": "datetime-local", "dir": "ltr", **(attrs or {})}, _ISO)
+
+
 @admin.register(MaintenanceWindow)
 class MaintenanceWindowAdmin(admin.ModelAdmin):
     list_display = ("label", "starts_at", "ends_at", "held", "created_by_name")
     list_filter = ("starts_at",)
     search_fields = ("label", "processes__name")
     show_facets = admin.ShowFacets.NEVER
-    filter_horizontal = ("processes",)
+    formfield_overrides = {
+        models.DateTimeField: {"form_class": forms.DateTimeField, "widget": _LocalTime},
+        models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},
+    }
     readonly_fields = ("created_by_name", "created_at")
     list_per_page = 50
 

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -194,7 +195,9 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
     may_see_windows = request.user.has_perm("automation.view_maintenancewindow")
     return {
         "zone": zone,
-        "pauses": list(Pause.objects.of(process).in_force().order_by("process", "pk")),
+        "pauses": list(
+            Pause.objects.of(process).in_force().order_by(F("process").asc(nulls_first=True))
+        ),
         "windows": [(window, window.is_on) for window in windows[:COMING]],
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),

@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from automation.admin.addresses import ForgivingChangeList
 from automation.admin.pause import holds_shown, local_time
 from automation.models import (
-    Hold,
     LastRun,
     Node,
     Process,
@@ -67,7 +66,6 @@ class _WithLastRuns(ForgivingChangeList):
 
 
 class ProcessList(admin.ModelAdmin):
-    list_display = ("name", "schedule", "next_run_at")
     list_filter = (StateFilter, "is_enabled", "trigger_type", "function")
     search_fields = ("name", "function", "description")
     list_per_page = 25
@@ -85,12 +83,11 @@ class ProcessList(admin.ModelAdmin):
 
         @admin.display(description=_("state"))
         def state(process: Process) -> SafeString:
-            told = (
-                _hold(process, process.hold, linked=may_see_runs)
-                if process.hold
-                else SafeString("")
-            )
-            return state_badge(getattr(process, "state", State.NEW)) + told
+            return state_badge(getattr(process, "state", State.NEW))
+
+        @admin.display(description=_("next run"))
+        def next_run_at(process: Process) -> SafeString:
+            return _next_run(process) + _hold(process, linked=may_see_runs)
 
         @admin.display(description=_("last runs"))
         def last_runs(process: Process) -> SafeString:
@@ -103,7 +100,7 @@ class ProcessList(admin.ModelAdmin):
                 shown += _resume_button(process)
             return shown + (_run_button(process) if may_run else SafeString(""))
 
-        return ["name", state, last_runs, *self.list_display[1:], controls]
+        return ["name", state, last_runs, "schedule", next_run_at, controls]
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule(self, process: Process) -> str | SafeString:
@@ -111,22 +108,6 @@ class ProcessList(admin.ModelAdmin):
             return process.schedule_in_words
         zone = format_html('<span class="behflow-quiet" dir="ltr">{}</span>', process.timezone)
         return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
-
-    @admin.display(description=gettext_lazy("next run"))
-    def next_run_at(self, process: Process) -> str | SafeString:
-        next_run = process.next_run
-        if next_run is None:
-            return ""
-        # Translators: a date format, as of the template filter `date`.
-        exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
-        return format_html(
-            '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
-            next_run.isoformat(),
-            exact,
-            process.timezone,
-            _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
-            exact,
-        )
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
@@ -157,8 +138,30 @@ def state_badge(state: str) -> SafeString:
     return format_html('<span class="behflow-status behflow-state-{}">{}</span>', state, label)
 
 
-def _hold(process: Process, hold: Hold, *, linked: bool) -> SafeString:
-    """Why it does not start, since when and until when; and the failure that paused it."""
+def _next_run(process: Process) -> SafeString:
+    next_run = process.next_run
+    if next_run is None:
+        return SafeString("")
+    # Translators: a date format, as of the template filter `date`.
+    exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
+    return format_html(
+        '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
+        next_run.isoformat(),
+        exact,
+        process.timezone,
+        _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
+        exact,
+    )
+
+
+def _hold(process: Process, *, linked: bool) -> SafeString:
+    """Why it does not start, since when and until when; and the failure that paused it.
+
+    That everything is paused the page says once.
+    """
+    hold = process.hold
+    if hold is None or hold.reason == reasons.ALL_PAUSED:
+        return SafeString("")
     told = _("since %(time)s") % {"time": local_time(hold.since, process)}
     if hold.until is not None:
         until = _("until %(time)s") % {"time": local_time(hold.until, process)}
