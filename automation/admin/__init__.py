@@ -3,8 +3,17 @@
 from automation.admin import queue  # noqa: F401  # replaces pages
 from automation.admin.execution import ExecutionAdmin
 from automation.admin.group import ConcurrencyGroupAdmin
+from automation.admin.holds import MaintenanceWindowAdmin, PauseAdmin
 from automation.admin.node import NodeAdmin
 from automation.admin.notice import NoticeAdmin
 from automation.admin.process import ProcessAdmin
 
-__all__ = ["ConcurrencyGroupAdmin", "ExecutionAdmin", "NodeAdmin", "NoticeAdmin", "ProcessAdmin"]
+__all__ = [
+    "ConcurrencyGroupAdmin",
+    "ExecutionAdmin",
+    "MaintenanceWindowAdmin",
+    "NodeAdmin",
+    "NoticeAdmin",
+    "PauseAdmin",
+    "ProcessAdmin",
+]

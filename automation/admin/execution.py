@@ -24,7 +24,7 @@ from automation.engine import cancelling, changes
 from automation.engine.cancelling import CancelError, RetryError
 from automation.engine.changes import UndoError
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
-from automation.models import Execution, Process, Trigger
+from automation.models import Execution, Pause, Process, Trigger
 from automation.parameters import ParameterError
 
 #: What a page sends that only wants the story again, to see whether it went on.
@@ -110,6 +110,7 @@ class ExecutionAdmin(ExecutionList):
             "changes": changes.of(execution),
             "log": story.log_of(execution, request.GET.get("level", "")),
             "notice": execution.notices.first(),
+            "pause": Pause.objects.filter(execution=execution).first(),
             "undone_by": execution.undone_by.order_by("-pk").only("pk", "status", "process_name"),
             "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
             "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),

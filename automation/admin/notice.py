@@ -58,7 +58,9 @@ class NoticeAdmin(admin.ModelAdmin):
         return notice.in_words
 
     @admin.display(description=gettext_lazy("execution"))
-    def page_of_the_execution(self, notice: Notice) -> SafeString:
+    def page_of_the_execution(self, notice: Notice) -> str | SafeString:
+        if notice.execution_id is None:
+            return "–"
         if not Execution.objects.filter(pk=notice.execution_id).exists():
             return format_html("#{} ({})", notice.execution_id, gettext_lazy("deleted since"))
         address = reverse("admin:automation_execution_change", args=[notice.execution_id])

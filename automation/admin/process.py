@@ -21,20 +21,22 @@ from automation.admin.addresses import number_in
 from automation.admin.backfill import ProcessBackfill
 from automation.admin.explain import ProcessExplain
 from automation.admin.parameters import ParametersField
+from automation.admin.pause import ProcessPause, holds_shown
 from automation.admin.process_form import ProcessForm, RetriesForm
-from automation.admin.process_list import ProcessList
+from automation.admin.process_list import ProcessList, state_badge
 from automation.admin.schedule_preview import schedule_preview
 from automation.engine import advice
 from automation.models import Process, changes_between
+from automation.queue.states import state_of
 
 #: Versions that a history page shows, newest first.
 VERSIONS = 50
 
 
 @admin.register(Process)
-class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain):
+class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
     form = ProcessForm
-    actions = ("run_now", "enable", "disable")
+    actions = ("run_now", "pause", "resume", "enable", "disable")
     readonly_fields = (
         *("what_it_does", "schedule_shown", "parameters_shown", "limit_in_force"),
         "retries_shown",
@@ -120,8 +122,13 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         context["has_run_permission"] = self.has_run_permission(request)
+        context["has_pause_permission"] = self.has_pause_permission(request)
         process = context.get("original")
         context["gap"] = self.gap_shown(request, process)
+        if process is not None:
+            context["holds"] = holds_shown(request, process)
+            state = state_of(process)
+            context["state"] = state_badge(state) if state else ""
         if process is not None and request.user.has_perm("automation.view_execution"):
             context["executions_url"] = self.executions_url(process)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -136,6 +143,7 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain):
             page("schedule/", self.schedule_view, "schedule"),
             page("retries/", self.retries_view, "retries"),
             page("parameters/", self.parameters_view, "parameters"),
+            *self.pause_urls(),
             page("<path:object_id>/run/", self.run_view, "run"),
             page("<path:object_id>/backfill/", self.backfill_view, "backfill"),
             page("<path:object_id>/explain/", self.explain_view, "explain"),
@@ -203,6 +211,7 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain):
             "media": self.media,
             "changes": changes[:VERSIONS],
             "object_id": object_id,
+            "holds": holds_shown(request, Process.objects.filter(pk=number_in(object_id)).first()),
             "is_there": versions[0].history_type != "-",
         }
         return TemplateResponse(request, "admin/automation/process/history.html", context)

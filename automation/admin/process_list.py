@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import ForgivingChangeList
+from automation.admin.pause import holds_shown, local_time
 from automation.models import (
     LastRun,
     Node,
@@ -22,12 +24,29 @@ from automation.models import (
     ProcessQuerySet,
     Status,
     TriggerType,
+    holds_now,
     last_runs,
+    reasons,
 )
+from automation.queue.states import State, with_state
 
 #: Runs that the bars of a process show.
 BARS = 12
 BAR_WIDTH = 8  # pixels, the gap included
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state.value, str(state.label)) for state in State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in State.values:
+            return queryset
+        in_it = with_state(Process.objects.all()).filter(state=self.value())
+        return queryset.filter(pk__in=in_it.values("pk"))
 
 
 class _WithLastRuns(ForgivingChangeList):
@@ -35,15 +54,19 @@ class _WithLastRuns(ForgivingChangeList):
         super().get_results(request)
         known = Node.objects.known()
         self.has_workers = known is not None
-        runs = last_runs([process.pk for process in self.result_list], BARS)
+        pks = [process.pk for process in self.result_list]
+        runs = last_runs(pks, BARS)
+        rows = with_state(Process.objects.filter(pk__in=pks)).order_by().values_list("pk", "state")
+        states, holds = dict(rows), holds_now(self.result_list)
+        self.holds = holds_shown(request, None)
         for process in self.result_list:
+            process.state, process.hold = states.get(process.pk, State.NEW), holds.get(process.pk)
             process.last_runs = runs.get(process.pk, [])
             process.known = known
 
 
 class ProcessList(admin.ModelAdmin):
-    list_display = ("name", "schedule", "next_run_at")
-    list_filter = ("is_enabled", "trigger_type", "function")
+    list_filter = (StateFilter, "is_enabled", "trigger_type", "function")
     search_fields = ("name", "function", "description")
     list_per_page = 25
     empty_value_display = ""
@@ -55,7 +78,16 @@ class ProcessList(admin.ModelAdmin):
         """Who may neither switch nor run sees whether it is enabled, and no buttons."""
         may_switch = self.has_change_permission(request)
         may_run = request.user.has_perm("automation.run_process")
+        may_pause = request.user.has_perm("automation.pause_process")
         may_see_runs = request.user.has_perm("automation.view_execution")
+
+        @admin.display(description=_("state"))
+        def state(process: Process) -> SafeString:
+            return state_badge(getattr(process, "state", State.NEW))
+
+        @admin.display(description=_("next run"))
+        def next_run_at(process: Process) -> SafeString:
+            return _next_run(process) + _hold(process, linked=may_see_runs)
 
         @admin.display(description=_("last runs"))
         def last_runs(process: Process) -> SafeString:
@@ -63,10 +95,12 @@ class ProcessList(admin.ModelAdmin):
 
         @admin.display(description=_("enabled"), ordering="is_enabled")
         def controls(process: Process) -> SafeString:
-            state = _switch(process) if may_switch else _state(process)
-            return state + (_run_button(process) if may_run else SafeString(""))
+            shown = _switch(process) if may_switch else _state(process)
+            if may_pause and process.hold and process.hold.reason == reasons.PAUSED:
+                shown += _resume_button(process)
+            return shown + (_run_button(process) if may_run else SafeString(""))
 
-        return ["name", last_runs, *self.list_display[1:], controls]
+        return ["name", state, last_runs, "schedule", next_run_at, controls]
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule(self, process: Process) -> str | SafeString:
@@ -74,22 +108,6 @@ class ProcessList(admin.ModelAdmin):
             return process.schedule_in_words
         zone = format_html('<span class="behflow-quiet" dir="ltr">{}</span>', process.timezone)
         return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
-
-    @admin.display(description=gettext_lazy("next run"))
-    def next_run_at(self, process: Process) -> str | SafeString:
-        next_run = process.next_run
-        if next_run is None:
-            return ""
-        # Translators: a date format, as of the template filter `date`.
-        exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
-        return format_html(
-            '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
-            next_run.isoformat(),
-            exact,
-            process.timezone,
-            _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
-            exact,
-        )
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
@@ -112,6 +130,60 @@ class ProcessList(admin.ModelAdmin):
     def executions_url(self, process: Process) -> str:
         history = reverse("admin:automation_execution_changelist")
         return f"{history}?process__id__exact={process.pk}"
+
+
+def state_badge(state: str) -> SafeString:
+    """A state by colour and word."""
+    label = str(State(state).label)
+    return format_html('<span class="behflow-status behflow-state-{}">{}</span>', state, label)
+
+
+def _next_run(process: Process) -> SafeString:
+    next_run = process.next_run
+    if next_run is None:
+        return SafeString("")
+    # Translators: a date format, as of the template filter `date`.
+    exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
+    return format_html(
+        '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
+        next_run.isoformat(),
+        exact,
+        process.timezone,
+        _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
+        exact,
+    )
+
+
+def _hold(process: Process, *, linked: bool) -> SafeString:
+    """Why it does not start, since when and until when; and the failure that paused it.
+
+    That everything is paused the page says once.
+    """
+    hold = process.hold
+    if hold is None or hold.reason == reasons.ALL_PAUSED:
+        return SafeString("")
+    told = _("since %(time)s") % {"time": local_time(hold.since, process)}
+    if hold.until is not None:
+        until = _("until %(time)s") % {"time": local_time(hold.until, process)}
+        told = _(", ").join([told, until])
+    link = SafeString("")
+    if linked and hold.failure is not None:
+        address = reverse("admin:automation_execution_change", args=[hold.failure])
+        link = format_html('<a dir="ltr" href="{}">#{}</a>', address, hold.failure)
+    return format_html(
+        '<span class="behflow-hold"><span dir="auto">{}</span> {} '
+        '<span class="behflow-quiet">{}</span></span>',
+        *(hold.in_words, link, told),
+    )
+
+
+def _resume_button(process: Process) -> SafeString:
+    return format_html(
+        '<button type="submit" class="behflow-tool" formaction="{}?list" aria-label="{}">{}</button>',
+        reverse("admin:automation_process_resume", args=[process.pk]),
+        _("Resume: %(process)s") % {"process": process},
+        _("Resume"),
+    )
 
 
 def status_badge(status: str) -> SafeString:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from automation.admin.addresses import number_in
 from automation.admin.parameters import ParametersField
+from automation.admin.pause import holds_shown
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
 from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger
 from automation.parameters import ParameterError
@@ -116,6 +117,7 @@ class ProcessRun(admin.ModelAdmin):
             "process": process,
             "may_see_process": self.has_view_permission(request, process),
             "form": form,
+            "holds": holds_shown(request, process),
             "media": self.media,
         }
         return TemplateResponse(request, "admin/automation/process/run.html", context)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
-from automation.engine import clock, recovery
+from automation.engine import clock, notices, recovery
 from automation.engine.patience import is_away
 from automation.models import Node
 from automation.queue import notify, schedules
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 LOOK, LOOK_BESIDE_LISTENING = 1, 10
 #: Seconds between looks at what dead nodes and lost messages left behind.
 HOUSEKEEPING = 5
+#: Seconds between looks for processes that are late, or were missed.
+WATCH = 30
 #: Seconds until a database that is away, or a process that somebody holds, is tried again.
 PAUSE = 0.5
 
@@ -33,6 +35,7 @@ class Clock:
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT)
         self.listener: notify.Listener | None = None
         self.kept_house_at = -HOUSEKEEPING * 1.0
+        self.watched_at = -WATCH * 1.0
         self.is_stopping = False
         self.nodes: set[int] = set()
 
@@ -64,6 +67,9 @@ class Clock:
         if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
             schedules.sync_all()
         self.nodes = nodes
+        if lease.now() - self.watched_at >= WATCH:
+            self.watched_at = lease.now()
+            notices.about_silence()
 
     def _until_next(self) -> float:
         can_hear = self.listener is not None and not self.listener.is_deaf

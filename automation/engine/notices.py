@@ -1,13 +1,19 @@
-"""Notices are recorded in the transaction that ends an execution; sending them is not done here."""
+"""Notices are recorded here, those of ends in the transaction that ends; sending is not done here."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
 
 from automation.conf import setting
-from automation.models import Execution, Kind, Notice, NoticeEvent, Status
+from automation.models import Execution, Kind, Notice, NoticeEvent, Process, Status, Trigger
 from automation.queue.notify import NOTICE, notify
+from automation.queue.states import State, state_of, with_state
 
 
 def after_failure(execution: Execution, status: Status) -> None:
     """People are to hear that an execution failed, timed out or was lost for good."""
-    _record(execution, NoticeEvent(status.value))
+    _record(NoticeEvent(status.value), **_of(execution))
 
 
 def after_success(execution: Execution) -> None:
@@ -15,20 +21,68 @@ def after_success(execution: Execution) -> None:
     if not setting("NOTIFY_EMAILS") or execution.kind != Kind.RUN or not execution.process_id:
         return
     last = Notice.objects.filter(process=execution.process_id).first()
-    if last is not None and last.event != NoticeEvent.RECOVERED:
-        _record(execution, NoticeEvent.RECOVERED, last)
+    if last is None or last.event == NoticeEvent.RECOVERED:
+        return
+    # The first of several that are late does not make the others less so.
+    process = Process.objects.filter(pk=execution.process_id).first()
+    if last.event != NoticeEvent.LATE or not process or state_of(process) != State.LATE:
+        _record(NoticeEvent.RECOVERED, recovers=last, **_of(execution))
 
 
-def _record(execution: Execution, event: NoticeEvent, recovers: Notice | None = None) -> None:
+def about_silence() -> None:
+    """They are to hear, once, that a process is late, or that nothing was there to start it.
+
+    Not of one that is off, paused or maintained. In one statement where all is well.
+    """
     if not setting("NOTIFY_EMAILS"):
         return
-    notice = Notice(
-        event=event,
-        process_id=execution.process_id,
-        process_name=execution.process_name,
-        execution_id=execution.pk,
-        recovers=recovers,
-    )
+    missed = Q(state=State.DOWN, newest_status=Status.MISSED)
+    for process in with_state(Process.objects.all()).filter(missed | Q(state=State.LATE)):
+        if not _is_told(process):
+            _tell(process)
+
+
+@transaction.atomic
+def _tell(process: Any) -> None:
+    # Of several nodes, and beside the end of a run, one at a time.
+    locked = Process.objects.lock(skip_locked=True).filter(pk=process.pk).first()
+    if locked is None or _is_told(process):
+        return
+    if process.state == State.LATE:
+        event, execution_id = NoticeEvent.LATE, _waiting(process)
+    else:
+        event, execution_id = NoticeEvent.MISSED, process.newest_end
+    columns = {"process_id": process.pk, "process_name": process.name}
+    _record(event, execution_id=execution_id, **columns)
+
+
+def _is_told(process: Any) -> bool:
+    """Of this lateness, which lasts until it runs again; or of this stretch that was missed."""
+    notices = Notice.objects.filter(process=process.pk)
+    if process.state == State.DOWN:
+        return notices.filter(event=NoticeEvent.MISSED, execution=process.newest_end).exists()
+    last = notices.first()
+    return last is not None and last.event == NoticeEvent.LATE
+
+
+def _waiting(process: Process) -> int | None:
+    """The occurrence that waits; None where it was not even queued."""
+    rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
+    waiting = rows.filter(status=Status.PENDING).order_by("available_at", "pk")
+    return waiting.values_list("pk", flat=True).first()
+
+
+def _of(execution: Execution) -> dict[str, Any]:
+    return {
+        "execution_id": execution.pk,
+        "process_id": execution.process_id,
+        "process_name": execution.process_name,
+    }
+
+
+def _record(event: NoticeEvent, **columns: Any) -> None:
+    if not setting("NOTIFY_EMAILS"):
+        return
     # Of two runs that end at once, one is the recovery.
-    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    Notice.objects.bulk_create([Notice(event=event, **columns)], ignore_conflicts=True)
     notify(NOTICE)

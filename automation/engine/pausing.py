@@ -24,6 +24,7 @@ def pause(
     why: str,
     until: datetime | None = None,
     by: AbstractBaseUser | None = None,
+    by_name: str = "",
 ) -> int:
     """Pause those of the processes (None: everything) that are not paused; return how many.
 
@@ -37,11 +38,16 @@ def pause(
     subjects: list[Process | None] = [None] if processes is None else list(processes)
     paused = set(Pause.objects.in_force().values_list("process", flat=True))
     wanted = [one for one in subjects if (one.pk if one else None) not in paused]
-    name = by.get_username() if by else ""
+    name = by_name or (by.get_username() if by else "")
     return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name))
 
 
-def resume(processes: Iterable[Process] | None, *, by: AbstractBaseUser | None = None) -> int:
+def resume(
+    processes: Iterable[Process] | None,
+    *,
+    by: AbstractBaseUser | None = None,
+    by_name: str = "",
+) -> int:
     """End the pauses of the processes (None: that of everything); return how many there were.
 
     What came due meanwhile stays skipped; retries that waited start.
@@ -49,7 +55,7 @@ def resume(processes: Iterable[Process] | None, *, by: AbstractBaseUser | None =
     pauses = Pause.objects.filter(process=None)
     if processes is not None:
         pauses = Pause.objects.filter(process__in=[process.pk for process in processes])
-    ended = pauses.end(by=by)
+    ended = pauses.end(by=by, by_name=by_name)
     _wake()
     return ended
 

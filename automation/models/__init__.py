@@ -24,6 +24,8 @@ from automation.models.holds import (
     Pause,
     held_now,
     hold_now,
+    holds_now,
+    is_held,
 )
 from automation.models.log import LogLine
 from automation.models.node import Known, Node
@@ -71,6 +73,8 @@ __all__ = [
     "extend_newest",
     "held_now",
     "hold_now",
+    "holds_now",
+    "is_held",
     "last_runs",
     "record_unstarted",
     "with_last_status",

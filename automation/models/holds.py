@@ -1,7 +1,8 @@
 """Pauses and maintenance windows: what keeps processes from starting though they are due."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -27,9 +28,16 @@ class Hold:
     data: dict[str, Any]
     since: datetime
     until: datetime | None
+    #: The execution after whose failure it paused by itself.
+    failure: int | None = None
 
     def __contains__(self, instant: datetime) -> bool:
         return self.since <= instant and (self.until is None or instant < self.until)
+
+    @property
+    def last_instant(self) -> datetime:
+        """Of one that ends."""
+        return (self.until or self.since) - timedelta(microseconds=1)
 
     @property
     def in_words(self) -> str:
@@ -37,8 +45,8 @@ class Hold:
 
 
 class PauseQuerySet(models.QuerySet["Pause"]):
-    def of(self, process: Process) -> Self:
-        """Those that concern a process: its own, and those of everything."""
+    def of(self, process: Process | None) -> Self:
+        """Those that concern a process: its own, and those of everything; of None, these alone."""
         return self.filter(models.Q(process=process) | models.Q(process=None))
 
     def in_force(self, at: datetime | None = None) -> Self:
@@ -106,16 +114,36 @@ class Pause(models.Model):
         return self.process.name if self.process else gettext("everything")
 
     @property
+    def is_on(self) -> bool:
+        return timezone.now() in self.hold
+
+    @property
     def hold(self) -> Hold:
         reason = reasons.PAUSED if self.process_id else reasons.ALL_PAUSED
         data = {"why": self.why, "by": self.by_name or gettext("itself"), "pause": self.pk}
-        return Hold(reason, data, self.since, self.until)
+        return Hold(reason, data, self.since, self.until, self.execution_id)
 
 
 class WindowQuerySet(models.QuerySet["MaintenanceWindow"]):
-    def of(self, process: Process) -> Self:
-        """Those that concern a process: that name it, or no process at all."""
-        return self.filter(models.Q(processes=process) | models.Q(processes=None)).distinct()
+    def of(self, process: Process | None) -> Self:
+        """Those that concern a process (None: every one): that name it, or no process at all."""
+        of_it = models.Q(processes=None)
+        if process is not None:
+            of_it |= models.Q(processes=process)
+        return self.filter(of_it).distinct()
+
+    def in_force(self, at: datetime | None = None) -> Self:
+        at = at or timezone.now()
+        return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def overlapping(self, window: "MaintenanceWindow") -> Self:
+        """The others that hold one of its processes at one of its times."""
+        others = self.exclude(pk=window.pk)
+        others = others.filter(starts_at__lt=window.ends_at, ends_at__gt=window.starts_at)
+        named = list(window.processes.values_list("pk", flat=True))
+        if named:
+            others = others.filter(models.Q(processes__in=named) | models.Q(processes=None))
+        return others.distinct()
 
 
 class MaintenanceWindow(models.Model):
@@ -153,6 +181,12 @@ class MaintenanceWindow(models.Model):
     def clean(self) -> None:
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             raise ValidationError({"ends_at": gettext("The end is not after the start.")})
+        if self._state.adding and self.ends_at and self.ends_at <= timezone.now():
+            raise ValidationError({"ends_at": gettext("This end has passed.")})
+
+    @property
+    def is_on(self) -> bool:
+        return timezone.now() in self.hold
 
     @property
     def hold(self) -> Hold:
@@ -184,15 +218,37 @@ def hold_now(process: Process) -> Hold | None:
     return Holds(process, now, now).at(now)
 
 
+def holds_now(processes: Iterable[Process]) -> dict[int, Hold]:
+    """What holds each of the processes just now, by its id. In a constant number of statements."""
+    pks = [process.pk for process in processes]
+    pauses = Pause.objects.in_force().filter(models.Q(process__in=pks) | models.Q(process=None))
+    of_one: dict[int | None, Hold] = {}
+    of_all: list[Hold] = []
+    for pause in pauses.order_by("pk"):
+        if pause.process_id is None:
+            of_all.append(pause.hold)
+        of_one.setdefault(pause.process_id, pause.hold)
+    windows = {window.pk: window.hold for window in MaintenanceWindow.objects.in_force()}
+    named = MaintenanceWindow.processes.through.objects.filter(maintenancewindow__in=list(windows))
+    maintained: dict[int, Hold] = {}
+    rows = list(named.order_by("maintenancewindow").values_list("maintenancewindow", "process"))
+    for window, process in rows:
+        maintained.setdefault(process, windows[window])
+    of_all += [hold for pk, hold in windows.items() if pk not in {window for window, _ in rows}]
+    first = of_all[0] if of_all else None
+    held = {pk: of_one.get(pk) or first or maintained.get(pk) for pk in pks}
+    return {pk: hold for pk, hold in held.items() if hold is not None}
+
+
+def is_held() -> models.Q:
+    """The condition of a process that it is paused or maintained just now."""
+    of_it = models.Q(process=models.OuterRef("pk")) | models.Q(process=None)
+    named = models.Q(processes=models.OuterRef("pk")) | models.Q(processes=None)
+    pauses = Pause.objects.in_force().filter(of_it)
+    windows = MaintenanceWindow.objects.in_force().filter(named)
+    return models.Q(models.Exists(pauses)) | models.Q(models.Exists(windows))
+
+
 def held_now() -> models.QuerySet[Process]:
     """The processes that do not start by themselves just now: switched off, paused, or maintained."""
-    now = timezone.now()
-    of_it = models.Q(process=models.OuterRef("pk")) | models.Q(process=None)
-    pauses = Pause.objects.in_force(now).filter(of_it)
-    windows = MaintenanceWindow.objects.filter(
-        models.Q(processes=models.OuterRef("pk")) | models.Q(processes=None),
-        starts_at__lte=now,
-        ends_at__gt=now,
-    )
-    off = models.Q(is_enabled=False)
-    return Process.objects.filter(off | models.Exists(pauses) | models.Exists(windows))
+    return Process.objects.filter(models.Q(is_enabled=False) | is_held())

@@ -1,4 +1,4 @@
-"""Notice: that people are to be told of a failure or a recovery, and whether they were."""
+"""Notice: that people are to be told of a failure, a silence or a recovery, and whether they were."""
 
 from datetime import datetime, timedelta
 from typing import Self
@@ -26,6 +26,8 @@ class NoticeEvent(models.TextChoices):
     FAILED = "failed", _("failed")
     TIMED_OUT = "timed_out", _("timed out")
     LOST = "lost", _("lost")
+    LATE = "late", _("late")
+    MISSED = "missed", _("missed")
     RECOVERED = "recovered", _("recovered")
 
 
@@ -70,7 +72,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
 
 class Notice(models.Model):
-    """Written with the end of an execution, in the same transaction; sent outside of any run.
+    """Of an end: written with it, in the same transaction. Sent outside of any run.
 
     It outlives its process and its execution, whose ids stay.
     """
@@ -89,6 +91,7 @@ class Notice(models.Model):
     execution = models.ForeignKey(
         Execution,
         models.DO_NOTHING,
+        null=True,  # What is late may not even be queued.
         db_constraint=False,
         related_name="notices",
         verbose_name=_("execution"),
@@ -140,7 +143,9 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.process_name} #{self.execution_id}"
+        return (
+            f"{self.process_name} #{self.execution_id}" if self.execution_id else self.process_name
+        )
 
     @property
     def in_words(self) -> str:

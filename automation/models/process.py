@@ -1,7 +1,7 @@
 """Process: the row an operator manages."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -31,6 +31,9 @@ from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction, ProcessNotRegisteredError
 from automation.schedule import Rule, ScheduleError
+
+if TYPE_CHECKING:
+    from automation.models.holds import Hold
 
 
 class OverlapPolicy(models.TextChoices):
@@ -167,6 +170,8 @@ class Process(Timing):
 
     #: What the live nodes know, where somebody has looked; else this process's own code counts.
     known: Known | None = None
+    #: What holds it just now, where somebody has looked.
+    hold: "Hold | None" = None
 
     objects = ProcessQuerySet.as_manager()
     #: Who changed what, when.
@@ -329,7 +334,10 @@ class Process(Timing):
     def next_run(self) -> datetime | None:
         """The next occurrence in the zone of the process; None where nothing will run."""
         rule = None if self.is_broken else self.usable_rule
-        occurrence = rule.next_after(timezone.now()) if rule else None
+        if self.hold is not None and self.hold.until is None:
+            return None
+        after = self.hold.last_instant if self.hold else timezone.now()
+        occurrence = rule.next_after(after) if rule else None
         return occurrence.astimezone(rule.zone) if rule and occurrence else None
 
 

@@ -13,8 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.conf import setting
-from automation.models import Execution, LogLine, Notice, NoticeEvent, Process, Trigger
+from automation.models import (
+    Execution,
+    Hold,
+    LogLine,
+    Notice,
+    NoticeEvent,
+    Process,
+    Status,
+    Trigger,
+    hold_now,
+)
 from automation.notifications.secrets import without_secrets
+from automation.queue import schedules
 from automation.schedule import ScheduleError, zone_named
 
 #: Log lines, characters of each and of the error, and gathered notices that a mail has.
@@ -31,13 +42,13 @@ def about(notices: list[Notice]) -> Words:
     """The mail about notices of one process, newest first: the newest in full, the rest by line."""
     with translation.override(settings.LANGUAGE_CODE):
         newest, *earlier = notices
-        execution = Execution.objects.filter(pk=newest.execution_id).first()
+        execution = Execution.objects.filter(pk=newest.execution_id or 0).first()
         process = Process.objects.filter(pk=newest.process_id or 0).first()
         headline = _headline(newest)
         parts = [headline, _facts(newest, execution, process)]
         if execution is not None and newest.event != NoticeEvent.RECOVERED:
             parts += [_error(execution)]
-        parts += [_what_next(process)]
+        parts += [_what_next(newest, process)]
         if execution is not None:
             parts += [_log(execution, process)]
         parts += [_gathered(earlier, process), _signature()]
@@ -60,6 +71,8 @@ def _headline(notice: Notice) -> str:
         NoticeEvent.FAILED: _("%(process)s failed"),
         NoticeEvent.TIMED_OUT: _("%(process)s timed out"),
         NoticeEvent.LOST: _("%(process)s was lost"),
+        NoticeEvent.LATE: _("%(process)s is late"),
+        NoticeEvent.MISSED: _("%(process)s did not start"),
         NoticeEvent.RECOVERED: _("%(process)s works again"),
     }
     return sentences[NoticeEvent(notice.event)] % {"process": notice.process_name}
@@ -67,14 +80,20 @@ def _headline(notice: Notice) -> str:
 
 def _facts(notice: Notice, execution: Execution | None, process: Process | None) -> str:
     facts = [(_("Process"), notice.process_name)]
+    if notice.execution_id is None:
+        due = schedules.next_run_of(process.pk) if process else None
+        return _table([*facts, *([(_("Due"), _local(due, process))] if due else [])])
     if execution is None:
         facts.append((_("Execution"), _("#%(id)s, deleted since") % {"id": notice.execution_id}))
         return _table(facts)
     if execution.scheduled_for:
         facts.append((_("Due"), _local(execution.scheduled_for, process)))
+    if execution.scheduled_until:
+        last = _local(execution.scheduled_until, process)
+        facts += [(_("Last due"), last), (_("Times"), str(execution.occurrences))]
     if execution.trigger == Trigger.MANUAL:
         facts.append((_("Started by hand, by"), execution.requested_by_name or _("somebody")))
-    if execution.completed_at:
+    if execution.completed_at and execution.status != Status.MISSED:
         facts.append((_("Ended"), _local(execution.completed_at, process)))
     if execution.attempt > 1:
         facts.append((_("Attempts"), str(execution.attempt)))
@@ -113,11 +132,11 @@ def _error(execution: Execution) -> str:
     return f"{_('Error')}:\n  {without_secrets(told, execution)[:ERROR_LENGTH]}"
 
 
-def _what_next(process: Process | None) -> str:
-    return f"{_('What happens next')}:\n  {_next(process)}"
+def _what_next(notice: Notice, process: Process | None) -> str:
+    return f"{_('What happens next')}:\n  {_next(notice, process)}"
 
 
-def _next(process: Process | None) -> str:
+def _next(notice: Notice, process: Process | None) -> str:
     if process is None:
         return _("Nothing: the process was deleted.")
     if not process.is_enabled:
@@ -125,9 +144,28 @@ def _next(process: Process | None) -> str:
     if process.is_broken:
         told = _("Nothing: its function %(function)s is not in the code.")
         return told % {"function": process.function}
+    hold = hold_now(process)
+    if hold is not None:
+        return _held(hold, process)
+    if notice.event == NoticeEvent.LATE:
+        return _("It starts as soon as a worker takes it: see whether one is running and free.")
     if process.next_run is not None:
         return _("It runs next at %(when)s.") % {"when": _local(process.next_run, process)}
     return _("Nothing: it has no schedule, and runs when somebody starts it.")
+
+
+def _held(hold: Hold, process: Process) -> str:
+    told, count = hold.in_words, process.pause_after_failures
+    if hold.failure is not None and count:
+        told = ngettext(
+            "It is paused by itself after %(count)s failure.",
+            "It is paused by itself after %(count)s failures in a row.",
+            count,
+        ) % {"count": count}
+    end = _("Nothing starts it until somebody resumes it.")
+    if hold.until is not None:
+        end = _("Nothing starts it until %(when)s.") % {"when": _local(hold.until, process)}
+    return f"{told}\n  {end}"
 
 
 def _log(execution: Execution, process: Process | None) -> str:
@@ -155,7 +193,7 @@ def _gathered(earlier: list[Notice], process: Process | None) -> str:
     ) % {"count": len(earlier)}
     lines = [
         f"  {_local(notice.created_at, process)} {notice.get_event_display()}: "
-        f"{_address(notice.execution_id)}"
+        f"{_address(notice.execution_id) if notice.execution_id else ''}".rstrip(": ")
         for notice in earlier[:GATHERED_SHOWN]
     ]
     if len(earlier) > GATHERED_SHOWN:

@@ -31,7 +31,7 @@ from automation.schedule import Rule, ScheduleError
 # By name: the clock is above this floor.
 ENTRY = "automation.engine.clock.start_occurrence"
 
-_PREFIX = "process:"
+PREFIX = "process:"
 SECOND = timedelta(seconds=1)
 
 
@@ -110,8 +110,8 @@ def sync_all() -> list[Change]:
     changes = [
         change for pk in Process.objects.values_list("pk", flat=True) if (change := _sync(pk))
     ]
-    for row in Schedule.objects.filter(name__startswith=_PREFIX):
-        number = row.name.removeprefix(_PREFIX)
+    for row in Schedule.objects.filter(name__startswith=PREFIX):
+        number = row.name.removeprefix(PREFIX)
         if not (number.isdigit() and Process.objects.filter(pk=number).exists()):
             row.delete()
             changes.append(Change(row.name, "deleted", None))
@@ -152,7 +152,7 @@ def _nodes_disagree(process: Process) -> bool:
 
 def ordinary() -> Any:
     """The project's own Schedules, which belong to no process."""
-    return Schedule.objects.exclude(name__startswith=_PREFIX)
+    return Schedule.objects.exclude(name__startswith=PREFIX)
 
 
 def next_run_of(process_id: int) -> Any:
@@ -162,15 +162,15 @@ def next_run_of(process_id: int) -> Any:
 
 def due(now: datetime) -> list[int]:
     """Return the ids of the processes that are due, most overdue first."""
-    rows = Schedule.objects.filter(name__startswith=_PREFIX, next_run__lte=now)
+    rows = Schedule.objects.filter(name__startswith=PREFIX, next_run__lte=now)
     names = rows.order_by("next_run").values_list("name", flat=True)
-    numbers = (str(name).removeprefix(_PREFIX) for name in names)
+    numbers = (str(name).removeprefix(PREFIX) for name in names)
     return [int(number) for number in numbers if number.isdigit()]
 
 
 def next_due() -> datetime | None:
     """When the next process is due, or has been due since."""
-    rows = Schedule.objects.filter(name__startswith=_PREFIX)
+    rows = Schedule.objects.filter(name__startswith=PREFIX)
     at: datetime | None = rows.aggregate(at=Min("next_run"))["at"]
     return at
 
@@ -182,9 +182,9 @@ def move_on(process_id: int, next_run: datetime | None) -> None:
 
 def correct(schedule: Schedule) -> None:
     """Before a Schedule row is saved: of a process's own row, compute `next_run` by its rule."""
-    if not (schedule.name or "").startswith(_PREFIX):
+    if not (schedule.name or "").startswith(PREFIX):
         return
-    number = schedule.name.removeprefix(_PREFIX)
+    number = schedule.name.removeprefix(PREFIX)
     process = Process.objects.filter(pk=number).first() if number.isdigit() else None
     rule = rule_in_force(process) if process else None
     schedule.next_run = rule.next_after(timezone.now()) if rule else None
@@ -234,4 +234,4 @@ def _rows(process_id: int) -> Any:
 
 
 def _name(process_id: int) -> str:
-    return f"{_PREFIX}{process_id}"
+    return f"{PREFIX}{process_id}"

@@ -96,7 +96,7 @@ def test_process_list_takes_a_constant_number_of_queries(
     for _ in range(12):
         ExecutionFactory(process=ProcessFactory(cron="0 0 * * *"), completed=True)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(14):
         admin_client.get(page("process_changelist"))
 
 

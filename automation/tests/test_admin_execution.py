@@ -169,7 +169,7 @@ def test_page_takes_a_constant_number_of_queries(admin_client, django_assert_max
         for n in range(300)
     )
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         text_of(admin_client, execution)
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ, Schedule
 
+from automation.engine import pausing
 from automation.engine.claims import claim
 from automation.engine.launch import launch
 from automation.models import Execution, OverlapPolicy, Process, Status, Trigger
@@ -236,17 +237,30 @@ def test_list_processes_shows_rule_zone_next_run_and_last_status(call, time_mach
 
     assert table[1].split("  ")[0] == "greet"
     assert "At 07:30" in table[1]
-    assert table[1].endswith("completed")
+    assert table[1].split()[-3:] == ["up", "completed", "-"]
     assert rows[0]["next_run"] == "2026-11-22T07:30:00+03:30"
-    assert rows[0]["last_status"] == "completed"
+    assert (rows[0]["state"], rows[0]["last_status"]) == ("up", "completed")
     assert (rows[1]["schedule"], rows[1]["next_run"]) == ("By hand", None)
 
 
-def test_list_processes_takes_two_queries_however_many_there_are(call, django_assert_num_queries):
+def test_list_processes_shows_what_holds_a_process(call, time_machine):
+    time_machine.move_to(datetime(2026, 11, 22, tzinfo=UTC), tick=False)
+    Process.objects.all().delete()
+    process = ProcessFactory(name="greet", cron="30 7 * * *")
+    pausing.pause([process], why="repairs", by_name="sara")
+
+    assert "The process was paused by sara: repairs" in call("list_processes")[1]
+    (row,) = json.loads(call("list_processes", "--json")[1])
+    assert (row["state"], row["hold"]) == ("paused", "The process was paused by sara: repairs")
+    assert (row["hold_since"], row["hold_until"]) == ("2026-11-22T00:00:00+00:00", None)
+    assert row["next_run"] is None
+
+
+def test_list_processes_takes_four_queries_however_many_there_are(call, django_assert_num_queries):
     for _ in range(5):
         ExecutionFactory(process=ProcessFactory(cron="0 0 * * *"), completed=True)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         call("list_processes")
 
 

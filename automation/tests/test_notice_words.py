@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
+from automation.engine import pausing
 from automation.models import Execution, LogLine, Notice, Process
 from automation.notifications.secrets import without_secrets
 from automation.testing import run
@@ -170,3 +171,72 @@ def test_short_secrets_are_hidden_where_they_stand_alone():
     execution = Execution(function="probes.call_service", parameters={"api_key": "ab"})
 
     assert without_secrets("about ab, 'ab'", execution) == "about ••••••, '••••••'"
+
+
+# Late, missed, paused
+
+
+def about(process, event: str, execution=None) -> None:
+    columns = {"process": process, "process_name": process.name}
+    Notice.objects.create(event=event, execution=execution, **columns)
+
+
+def test_mail_about_a_process_that_paused_by_itself_says_so(mail):
+    sent = mail(failing(pause_after_failures=1, cron="0 7 * * *"))
+
+    next_ = (
+        "It is paused by itself after 1 failure.\n  Nothing starts it until somebody resumes it."
+    )
+    assert f"What happens next:\n  {next_}" in sent.body
+
+
+def test_mail_about_a_paused_process_says_why_and_until_when(mail):
+    process = failing(cron="0 7 * * *", timezone="UTC")
+    until = datetime(2199, 11, 24, 4, 0, tzinfo=UTC)
+    pausing.pause([process], why="repairs", until=until, by_name="sara")
+
+    body = mail(process).body
+
+    assert "The process was paused by sara: repairs\n" in body
+    assert "Nothing starts it until 2199-11-24 04:00:00 (UTC)." in body
+
+
+def test_mail_about_a_late_process_says_since_when_and_what_to_look_at(mailoutbox, time_machine):
+    time_machine.move_to(datetime(2026, 11, 24, 6, 0, tzinfo=UTC), tick=False)
+    about(ProcessFactory(name="nightly", cron="0 7 * * *", timezone="UTC"), "late")
+    time_machine.move_to(datetime(2026, 11, 24, 7, 2, tzinfo=UTC), tick=False)
+
+    send_next()
+
+    assert mailoutbox[0].subject == "[behflow.example.org] nightly is late"
+    assert "Process: nightly\nDue: 2026-11-24 07:00:00 (UTC)\n\n" in mailoutbox[0].body
+    assert "see whether one is running and free" in mailoutbox[0].body
+
+
+def test_mail_about_missed_occurrences_says_how_many_and_why(mailoutbox):
+    process = ProcessFactory(name="nightly", cron="0 7 * * *", timezone="UTC")
+    execution = ExecutionFactory(
+        process=process,
+        trigger="schedule",
+        status="missed",
+        reason="nothing_running",
+        completed_at=timezone.now(),
+        scheduled_for=datetime(2026, 11, 22, 7, 0, tzinfo=UTC),
+        scheduled_until=datetime(2026, 11, 24, 7, 0, tzinfo=UTC),
+        occurrences=3,
+    )
+    about(process, "late")
+    about(process, "missed", execution)
+
+    send_next()
+
+    assert mailoutbox[0].subject == "[behflow.example.org] nightly did not start"
+    for part in (
+        "Due: 2026-11-22 07:00:00 (UTC)",
+        "Last due: 2026-11-24 07:00:00 (UTC)\nTimes: 3\n",
+        "Nothing was there to start it in time.",
+        "It runs next at",
+        "(UTC) late\n",
+    ):
+        assert part in mailoutbox[0].body
+    assert "Ended" not in mailoutbox[0].body

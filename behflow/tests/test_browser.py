@@ -11,9 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
+from automation.engine import pausing
 from automation.engine.cancelling import cancel
 from automation.engine.pausing import pause
-from automation.models import ConcurrencyGroup, Execution, Process
+from automation.models import ConcurrencyGroup, Execution, MaintenanceWindow, Pause, Process
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from behflow.tests.conftest import PHONE, violations
@@ -45,6 +46,12 @@ def demo(boss: User) -> Process:
     ExecutionFactory(process=process, running=True)
     failed = {"status": "failed", "completed_at": timezone.now(), "exit_code": -9}
     ExecutionFactory(process=process, retry_of=ExecutionFactory(process=process, **failed))
+    paused = ProcessFactory(function="probes.write_then_raise", pause_after_failures=1)
+    run(paused)
+    pausing.pause([process], why="repairs", by=boss)
+    hour = timedelta(hours=1)
+    window = {"starts_at": timezone.now(), "ends_at": timezone.now() + hour}
+    MaintenanceWindow.objects.create(label="new disks", **window).processes.add(process)
     NodeFactory(functions=["probes.greet"], defaults={"probes.greet": "0 3 * * *"})
     return Process.objects.get(name=MAIN_JOB)
 
@@ -62,6 +69,7 @@ def addresses() -> list[str]:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
         pages = ["change", "history", "run", "backfill", "explain", "undo", "cancel"]
+        pages = ["change", "history", "run", "undo", "cancel", "pause"]
         if type(its_pages).has_add_permission is admin.ModelAdmin.has_add_permission:
             found.append(reverse(f"{name}_add"))
             pages.append("delete")
@@ -268,6 +276,63 @@ def test_operator_cancels_a_run_and_tries_it_again(visit, qcluster):
     expect(story).to_contain_text("Attempt 2")
     cancel(Execution.objects.get(attempt=2))  # Else the qcluster would wait for it.
     expect(status).to_have_text("cancelled", timeout=15_000)
+
+
+def test_operator_pauses_with_a_reason_and_resumes(visit):
+    process = ProcessFactory(name="hello", cron="0 7 * * *", timezone="Asia/Tehran")
+    page = visit(
+        member_of("Automation operator"), f"/admin/automation/process/{process.pk}/change/"
+    )
+    page.click("text=Pause…")
+    page.fill("#id_until", "2199-12-01T08:00")
+    page.click("input[value=Pause]")
+    expect(page.locator(".errorlist")).to_have_text("This field is required.")
+    expect(page.locator("#id_until")).to_have_value("2199-12-01T08:00")
+
+    page.fill("#id_why", "repairs")
+    page.click("input[value=Pause]")
+
+    hint = page.locator(".behflow-hint")
+    expect(hint).to_contain_text("It is paused. repairs")
+    expect(hint).to_contain_text("By operator.")
+    expect(hint).to_contain_text("until 12/01/2199 08:00. Asia/Tehran")
+    page.goto("/admin/automation/process/?state=paused")
+    expect(page.locator("#result_list .behflow-state-paused")).to_have_text("paused")
+    expect(page.locator("#result_list")).to_contain_text("paused by operator: repairs")
+    page.click("#result_list button:has-text('Resume')")
+    expect(page.locator(".success")).to_have_text("Resumed 1 process.")
+    assert Pause.objects.get().ended_by_name == "operator"
+
+
+def test_everything_is_paused_and_resumed_in_the_list(visit):
+    page = visit(member_of("Automation operator"), "/admin/automation/process/")
+    page.click("text=Pause everything…")
+    page.fill("#id_why", "moving house")
+    page.click("input[value='Pause everything']")
+    expect(page.locator(".behflow-hint").first).to_contain_text("Everything is paused.")
+
+    page.click("text=Resume everything")
+
+    expect(page.locator(".success")).to_have_text("Not everything is paused any more.")
+    assert page.locator("text=Everything is paused.").count() == 0
+
+
+def test_manager_plans_a_maintenance_window(visit):
+    process = ProcessFactory(name="hello")
+    manager = member_of("Automation manager")
+    page = visit(manager, "/admin/automation/maintenancewindow/add/")
+    page.fill("#id_label", "new disks")
+    page.fill("#id_starts_at", "2199-12-01T08:00")
+    page.fill("#id_ends_at", "2199-12-02T08:00")
+    page.check("text=hello")
+    page.click("[name=_save]")
+    expect(page.locator(".success")).to_contain_text("was added successfully")
+
+    page.goto(f"/admin/automation/process/{process.pk}/change/")
+
+    hint = page.locator(".behflow-hint")
+    expect(hint).to_contain_text("Maintenance to come: new disks")
+    expect(hint).to_contain_text("From 12/01/2199 08:00 until 12/02/2199 08:00. Asia/Tehran")
 
 
 def test_retries_are_told_in_words_as_one_types(visit):

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.models import Known, Node, Process, with_last_status
+from automation.models import Hold, Known, Node, Process, holds_now, with_last_status
+from automation.queue.states import with_state
 from automation.schedule import CronRule
 
-_COLUMNS = ("name", "trigger", "schedule", "timezone", "next_run", "last_status")
+_COLUMNS = ("name", "trigger", "schedule", "timezone", "next_run", "state", "last_status", "hold")
 
 
 class Command(BaseCommand):
@@ -19,7 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         known = Node.objects.known()
-        rows = [_row(process, known) for process in with_last_status(Process.objects.all())]
+        processes = list(with_state(with_last_status(Process.objects.all())))
+        holds = holds_now(processes)
+        rows = [_row(process, known, holds.get(process.pk)) for process in processes]
         if options["json"]:
             self.stdout.write(json.dumps(rows, indent=2))
         elif rows:
@@ -36,8 +39,8 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
 
-def _row(process: Process, known: Known | None) -> dict[str, Any]:
-    process.known = known
+def _row(process: Any, known: Known | None, hold: Hold | None) -> dict[str, Any]:
+    process.known, process.hold = known, hold
     next_run, rule = process.next_run, process.usable_rule
     return {
         "name": process.name,
@@ -49,5 +52,9 @@ def _row(process: Process, known: Known | None) -> dict[str, Any]:
         "schedule": process.schedule_in_words,
         "timezone": process.timezone,
         "next_run": next_run.isoformat() if next_run else None,
-        "last_status": getattr(process, "last_status", None),
+        "state": process.state,
+        "last_status": process.last_status,
+        "hold": hold.in_words if hold else None,
+        "hold_since": hold.since.isoformat() if hold else None,
+        "hold_until": hold.until.isoformat() if hold and hold.until else None,
     }

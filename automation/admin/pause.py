@@ -1,0 +1,220 @@
+"""Pausing and resuming in the admin, and what the pages of a process show of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import get_default_timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from automation.admin.addresses import number_in
+from automation.engine import pausing
+from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
+from automation.models.holds import MAX_REASON
+from automation.schedule import ScheduleError, once_from, zone_named
+
+#: Maintenance windows to come that a page names.
+COMING = 5
+
+
+class PauseForm(forms.Form):
+    why = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=MAX_REASON,
+        help_text=gettext_lazy("Each start that is skipped meanwhile names it."),
+        widget=forms.TextInput(attrs={"size": 60, "dir": "auto"}),
+    )
+    until = forms.CharField(
+        label=gettext_lazy("Until"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "dir": "ltr"}),
+    )
+
+    def __init__(self, zone: tzinfo, *args: Any) -> None:
+        super().__init__(*args)
+        self.zone = zone
+        told = _("By the clock of %(zone)s. Empty: until somebody resumes it.")
+        self.fields["until"].help_text = told % {"zone": zone}
+
+    def clean_until(self) -> datetime | None:
+        text = self.cleaned_data["until"]
+        try:
+            return once_from(text, str(self.zone)).at if text else None
+        except ScheduleError as error:
+            raise ValidationError(str(error)) from error
+
+
+class ProcessPause(admin.ModelAdmin):
+    """What lets a person pause and resume processes, or everything."""
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        codename = get_permission_codename("pause", self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+    def pause_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Any, name: str) -> Any:
+            return path(route, self.admin_site.admin_view(view), name=f"automation_process_{name}")
+
+        return [
+            page("pause/", self.pause_many_view, "pause_many"),
+            page("pause-everything/", self.pause_everything_view, "pause_everything"),
+            page("resume-everything/", self.resume_everything_view, "resume_everything"),
+            page("<path:object_id>/pause/", self.pause_view, "pause"),
+            page("<path:object_id>/resume/", self.resume_view, "resume"),
+        ]
+
+    @admin.action(description=gettext_lazy("Pause…"), permissions=["pause"])
+    def pause(self, request: HttpRequest, queryset: ProcessQuerySet) -> HttpResponse:
+        return self._ask(request, list(queryset), PauseForm(_zone_of(list(queryset))))
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["pause"])
+    def resume(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        self._resume(request, list(queryset))
+
+    def pause_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._pause(request, [self._one(request, object_id)])
+
+    def pause_many_view(self, request: HttpRequest) -> HttpResponse:
+        """What the page sends that the action opened."""
+        self._refuse_who_may_not_pause(request)
+        numbers = [number_in(text) for text in request.POST.get("chosen", "").split(",")]
+        chosen = list(self.get_queryset(request).filter(pk__in=numbers))
+        return self._pause(request, chosen) if chosen else self._back(request, None)
+
+    def pause_everything_view(self, request: HttpRequest) -> HttpResponse:
+        return self._pause(request, None)
+
+    def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        process = self._one(request, object_id)
+        self._resume(request, [process])
+        return self._back(request, None if "list" in request.GET else [process])
+
+    def resume_everything_view(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._refuse_who_may_not_pause(request)
+        self._resume(request, None)
+        return self._back(request, None)
+
+    def _refuse_who_may_not_pause(self, request: HttpRequest) -> None:
+        if not self.has_pause_permission(request):
+            raise PermissionDenied
+
+    def _one(self, request: HttpRequest, object_id: str) -> Process:
+        self._refuse_who_may_not_pause(request)
+        process: Process | None = self.get_object(request, object_id)
+        if process is None:
+            raise Http404(_("This process does not exist any more."))
+        return process
+
+    def _pause(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
+        """Show the form, or do what it says; None: everything."""
+        self._refuse_who_may_not_pause(request)
+        form = PauseForm(_zone_of(processes), request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._ask(request, processes, form)
+        why, until, user = form.cleaned_data["why"], form.cleaned_data["until"], request.user
+        try:
+            count = pausing.pause(processes, why=why, until=until, by=user)  # type: ignore[arg-type]
+        except ValidationError as error:
+            form.add_error(None, error)
+            return self._ask(request, processes, form)
+        if processes is None:
+            told = _("Everything is paused.")
+        else:
+            told = ngettext("Paused %d process.", "Paused %d processes.", count) % count
+        self._say(request, told if count else "")
+        return self._back(request, processes)
+
+    def _resume(self, request: HttpRequest, processes: list[Process] | None) -> None:
+        count = pausing.resume(processes, by=request.user)  # type: ignore[arg-type]
+        told = _("Not everything is paused any more.")
+        if processes is not None:
+            told = ngettext("Resumed %d process.", "Resumed %d processes.", count) % count
+        self._say(request, told if count else "")
+
+    def _say(self, request: HttpRequest, told: str) -> None:
+        if told:
+            self.message_user(request, told, messages.SUCCESS)
+        else:
+            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
+
+    def _ask(
+        self, request: HttpRequest, processes: list[Process] | None, form: PauseForm
+    ) -> HttpResponse:
+        one = processes[0] if processes and len(processes) == 1 else None
+        title = _("Pause %(process)s") % {"process": one} if one else _("Pause processes")
+        address = reverse("admin:automation_process_pause_many")
+        if processes is None:
+            title = _("Pause everything")
+            address = reverse("admin:automation_process_pause_everything")
+        elif one:
+            address = reverse("admin:automation_process_pause", args=[one.pk])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "process": one,
+            "processes": processes,
+            "chosen": ",".join(str(process.pk) for process in processes or []),
+            "address": address,
+            "form": form,
+            "media": self.media,
+            "may_see_process": self.has_view_permission(request),
+            "holds": holds_shown(request, one),
+        }
+        return TemplateResponse(request, "admin/automation/process/pause.html", context)
+
+    def _back(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            return redirect("admin:index")
+        if processes and len(processes) == 1:
+            return redirect("admin:automation_process_change", processes[0].pk)
+        return redirect("admin:automation_process_changelist")
+
+
+def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]:
+    """What a page shows of what holds a process (None: everything), or will."""
+    zone = _zone_of([process] if process else None)
+    windows = MaintenanceWindow.objects.of(process).filter(ends_at__gt=timezone.now())
+    windows = windows.order_by("starts_at")
+    may_see_windows = request.user.has_perm("automation.view_maintenancewindow")
+    return {
+        "zone": zone,
+        "pauses": list(
+            Pause.objects.of(process).in_force().order_by(F("process").asc(nulls_first=True))
+        ),
+        "windows": [(window, window.is_on) for window in windows[:COMING]],
+        "may_see_windows": may_see_windows,
+        "may_see_executions": request.user.has_perm("automation.view_execution"),
+        "may_pause": request.user.has_perm("automation.pause_process"),
+    }
+
+
+def local_time(at: datetime, process: Process) -> str:
+    """An instant by the clock of the process's zone."""
+    local = at.astimezone(_zone_of([process]))
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i')}"
+
+
+def _zone_of(processes: Sequence[Process] | None) -> tzinfo:
+    """The zone that all of them have, else that of the site."""
+    names = {process.timezone for process in processes or []}
+    try:
+        return zone_named(names.pop()) if len(names) == 1 else get_default_timezone()
+    except ScheduleError:
+        return get_default_timezone()

@@ -1,0 +1,49 @@
+"""`manage.py pause_process`: let a process, or everything, not start by itself for a while."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+from django.utils.timezone import get_default_timezone_name
+
+from automation.engine import pausing
+from automation.management.execution_command import NOT_POSSIBLE, who
+from automation.management.hold_command import HoldCommand, subject_of
+from automation.models import Process
+from automation.schedule import ScheduleError, once_from
+
+
+class Command(HoldCommand):
+    help = "Let a process, or everything, not start by itself for a while. What runs goes on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--reason", required=True, help="Why; skipped starts name it.")
+        parser.add_argument(
+            "--until",
+            help='Such as "2026-12-01 08:00", by the clock of the process\'s zone; with --all by that '
+            "of the site. Without it: until it is resumed.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        processes = subject_of(options["name"])
+        try:
+            until = _instant(options["until"], processes)
+            count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
+        except ScheduleError as error:
+            raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages), returncode=NOT_POSSIBLE) from error
+        subject = options["name"] or "Everything"
+        end = f"until {options['until']}" if until else "until it is resumed"
+        self.stdout.write(
+            f"{subject} is paused {end}." if count else f"{subject} is paused already."
+        )
+
+
+def _instant(text: str | None, processes: list[Process] | None) -> datetime | None:
+    if text is None:
+        return None
+    zone = processes[0].timezone if processes else get_default_timezone_name()
+    return once_from(text, zone).at

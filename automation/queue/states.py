@@ -1,0 +1,99 @@
+"""The state of a process, as monitors have it. Here, for what is due stands in django-q2's table."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django_q.models import Schedule
+
+from automation.models import (
+    Execution,
+    Kind,
+    Process,
+    ProcessQuerySet,
+    Status,
+    Trigger,
+    is_held,
+    reasons,
+)
+from automation.queue.schedules import PREFIX
+
+#: By how much a start may be late, its jitter apart, before it is called so.
+GRACE = timedelta(seconds=60)
+
+_WENT_WRONG = [Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.MISSED]
+
+
+class State(models.TextChoices):
+    """The first that is true counts, in the order OFF, PAUSED, DOWN, LATE, NEW, UP."""
+
+    NEW = "new", _("new")
+    UP = "up", _("up")
+    LATE = "late", _("late")
+    DOWN = "down", _("down")
+    PAUSED = "paused", _("paused")
+    OFF = "off", _("off")
+
+
+def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
+    """Give each process its `state`, and the execution (or None) that it follows from: `newest_end`.
+
+    That is its last run that ended and is not tried again, or the occurrence that was missed since.
+    Its status is `newest_status`.
+    """
+    ends = _ends().order_by("-pk")
+    state = Case(
+        When(is_enabled=False, then=Value(State.OFF)),
+        When(is_held(), then=Value(State.PAUSED)),
+        When(newest_status__in=_WENT_WRONG, then=Value(State.DOWN)),
+        When(Exists(_waiting()) | Exists(_due()), then=Value(State.LATE)),
+        When(newest_status=None, then=Value(State.NEW)),
+        default=Value(State.UP),
+        output_field=models.CharField(),
+    )
+    annotated: models.QuerySet[Any] = processes.annotate(
+        newest_end=Subquery(ends.values("pk")[:1]),
+        newest_status=Subquery(ends.values("status")[:1]),
+        state=state,
+    )
+    return annotated
+
+
+def state_of(process: Process) -> State | None:
+    """None of one that is deleted."""
+    states = with_state(Process.objects.filter(pk=process.pk)).values_list("state", flat=True)
+    return next((State(state) for state in states), None)
+
+
+def _ends() -> models.QuerySet[Execution]:
+    ended = Q(status__in=[*_WENT_WRONG[:-1], Status.COMPLETED])
+    later = Execution.objects.filter(process=OuterRef("process"), pk__gt=OuterRef("pk"))
+    is_newest = ~Exists(later.filter(trigger=Trigger.SCHEDULE))
+    missed = Q(status=Status.MISSED, reason=reasons.NOTHING_RUNNING) & Q(is_newest)
+    retries = Execution.objects.filter(retry_of=OuterRef("pk"))
+    rows = Execution.objects.filter(process=OuterRef("pk"), kind=Kind.RUN)
+    return rows.filter(ended | missed).exclude(Exists(retries))
+
+
+def _waiting() -> models.QuerySet[Execution]:
+    """Occurrences that were queued, and that no worker took."""
+    rows = Execution.objects.filter(process=OuterRef("pk"), trigger=Trigger.SCHEDULE)
+    return rows.filter(status=Status.PENDING, available_at__lte=timezone.now() - GRACE)
+
+
+def _due() -> Any:
+    """Schedule rows whose occurrence nobody queued."""
+    seconds = Cast(OuterRef("jitter"), models.IntegerField())
+    jitter = models.ExpressionWrapper(
+        seconds * Value(timedelta(seconds=1)), output_field=models.DurationField()
+    )
+    latest = Value(timezone.now() - GRACE, models.DateTimeField()) - jitter
+    name = Concat(Value(PREFIX), Cast(OuterRef("pk"), models.CharField()))
+    return Schedule.objects.filter(
+        name=name,
+        next_run__lte=models.ExpressionWrapper(latest, output_field=models.DateTimeField()),
+    )
