@@ -1,6 +1,8 @@
 """Processes in the admin: list, form, run, switch, change history."""
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin
@@ -23,6 +25,7 @@ from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList
 from automation.admin.process_run import ProcessRun
 from automation.admin.schedule_preview import schedule_preview
+from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
 from automation.models import Process, changes_between
 
@@ -55,13 +58,17 @@ class ProcessAdmin(ProcessList, ProcessRun):
         retries = ["max_retries", "retries_shown", "retry_delay", "retry_backoff"]
         retries += ["retry_max_delay", "retry_jitter"]
         limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
-        limits += ["concurrency_group", "priority"]
-        when = ["trigger_type", "cron", "timezone", "schedule_shown", "catch_up"]
+        limits += ["concurrency_group", "priority", "pause_after_failures"]
+        when = ["trigger_type", "schedule_kind", *chain(*INPUTS.values()), "timezone"]
+        when.append("today" if may_save else "schedule_shown")
         return [
             (None, {"fields": [*what, *(["version"] if may_save else [])]}),
             (gettext_lazy("When"), {"fields": when}),
+            _rarely(gettext_lazy("Limits of the schedule"), LIMITS, obj),
+            _rarely(gettext_lazy("When it is late"), LATENESS, obj),
             (gettext_lazy("How"), {"fields": [parameters]}),
             (gettext_lazy("Retries and limits"), {"fields": [*retries, *limits]}),
+            _rarely(gettext_lazy("History"), ("keep_days", "keep_runs"), obj),
         ]
 
     @admin.display(description=gettext_lazy("what it does"))
@@ -71,12 +78,9 @@ class ProcessAdmin(ProcessList, ProcessRun):
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule_shown(self, process: Process) -> SafeString:
-        """What is typed above, in words and instants; the page brings it up to date."""
-        return format_html(
-            '<div id="behflow-schedule" aria-live="polite" data-url="{}">{}</div>',
-            reverse("admin:automation_process_schedule"),
-            schedule_preview(process),
-        )
+        """For who may only look: what is stored, in words and instants."""
+        shown = schedule_preview(DraftForm(instance=process))
+        return format_html('<div id="behflow-schedule">{}</div>', shown)
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters_shown(self, process: Process) -> SafeString:
@@ -142,10 +146,11 @@ class ProcessAdmin(ProcessList, ProcessRun):
     def schedule_view(self, request: HttpRequest) -> HttpResponse:
         """What the form shows of the schedule that is typed just now."""
         self._refuse_who_sees_no_form(request)
-        names = ("function", "cron", "timezone", "trigger_type")
-        process = Process(**{name: request.GET.get(name, "")[:300] for name in names})
-        process.is_enabled = request.GET.get("is_enabled") != "false"
-        return HttpResponse(schedule_preview(process))
+        asked = request.POST or request.GET  # A long rule does not fit an address.
+        process = Process.objects.filter(pk=number_in(asked.get("process", ""))).first()
+        form = DraftForm(asked, instance=process)
+        form.full_clean()
+        return HttpResponse(schedule_preview(form))
 
     def retries_view(self, request: HttpRequest) -> HttpResponse:
         """What the retries mean that are typed just now; nothing while they mean nothing."""
@@ -202,6 +207,15 @@ class ProcessAdmin(ProcessList, ProcessRun):
             "is_there": versions[0].history_type != "-",
         }
         return TemplateResponse(request, "admin/automation/process/history.html", context)
+
+
+def _rarely(name: Any, fields: Sequence[str], process: Process | None) -> Any:
+    """Fields that most processes leave as they are: folded in until one is not."""
+    usual = Process()
+    is_usual = process is None or all(
+        process.serializable_value(field) == usual.serializable_value(field) for field in fields
+    )
+    return (name, {"fields": fields, "classes": ["collapse"] if is_usual else []})
 
 
 def _description_of(key: str) -> str:

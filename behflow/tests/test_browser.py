@@ -133,7 +133,7 @@ def test_process_is_created_with_a_schedule_shown_as_one_types(visit):
 
     page.fill("#id_cron", "۷:۳۰")
     expect(schedule).to_contain_text("At 07:30")
-    expect(schedule.locator("tbody tr")).to_have_count(5)
+    expect(schedule.locator("tbody tr")).to_have_count(10)
     page.fill("#id_parameters-name", "Sara")
     page.click("[name=_save]")
 
