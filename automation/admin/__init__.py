@@ -1,10 +1,18 @@
 """The engine's pages in the Django admin."""
 
 from automation.admin import queue  # noqa: F401  # replaces pages
+from automation.admin.calendar import CalendarAdmin
 from automation.admin.execution import ExecutionAdmin
 from automation.admin.group import ConcurrencyGroupAdmin
 from automation.admin.node import NodeAdmin
 from automation.admin.notice import NoticeAdmin
 from automation.admin.process import ProcessAdmin
 
-__all__ = ["ConcurrencyGroupAdmin", "ExecutionAdmin", "NodeAdmin", "NoticeAdmin", "ProcessAdmin"]
+__all__ = [
+    "CalendarAdmin",
+    "ConcurrencyGroupAdmin",
+    "ExecutionAdmin",
+    "NodeAdmin",
+    "NoticeAdmin",
+    "ProcessAdmin",
+]

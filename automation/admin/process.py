@@ -27,7 +27,7 @@ from automation.admin.process_run import ProcessRun
 from automation.admin.schedule_preview import schedule_preview
 from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
-from automation.models import Process, changes_between
+from automation.models import Process, changes_between, history_of
 
 #: Versions that a history page shows, newest first.
 VERSIONS = 50
@@ -189,8 +189,7 @@ class ProcessAdmin(ProcessList, ProcessRun):
         """Who changed what, when: old value and new, newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        records = Process.history.filter(id=number_in(object_id))
-        versions = list(records.select_related("history_user")[: VERSIONS + 1])
+        versions = list(history_of(number_in(object_id))[: VERSIONS + 1])
         if not versions:
             raise Http404(_("This process does not exist any more."))
         changes = [

@@ -10,7 +10,6 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from automation import schedule
-from automation.engine.rescheduling import From
 from automation.models import Process, ScheduleKind, Status, TriggerType
 from automation.schedule import ClockChange, Effect, Outlook, Rule
 
@@ -43,7 +42,7 @@ def schedule_preview(form: "TimingForm") -> SafeString:
         context = _outlook(process, process.planned_rule)
     if "errors" not in context and form.stored:
         context["impact"] = _impact(form.stored, process)
-    asked = {"question": form.question, "answer": form.data.get("today"), "choices": From}
+    asked = {"question": form.question, "answer": form.data.get("today")}
     return render_to_string("automation/schedule.html", context | asked)
 
 

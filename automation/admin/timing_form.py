@@ -6,6 +6,7 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import construct_instance
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from automation.admin.schedule_preview import schedule_preview
@@ -13,6 +14,7 @@ from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question
 from automation.models import Process, ScheduleKind
 from automation.schedule import (
+    IntervalRule,
     ScheduleError,
     cron_from,
     in_words,
@@ -79,7 +81,9 @@ class IntervalField(TypedField):
         return interval_as_typed(value * _MINUTE) if isinstance(value, int) else value
 
     def read(self, typed: str) -> int:
-        return interval_from(typed) // _MINUTE
+        every = interval_from(typed)
+        IntervalRule(every, timezone.now(), "UTC")  # It refuses what is too short or too long.
+        return every // _MINUTE
 
 
 class LocalTimeField(TypedField):

@@ -6,12 +6,13 @@ from django.contrib.auth.models import Group, Permission
 
 VIEWER = (
     *("view_process", "view_execution", "view_notice"),
-    *("view_node", "view_concurrencygroup"),
+    *("view_node", "view_concurrencygroup", "view_calendar"),
 )
 OPERATOR = (*VIEWER, "run_process", "cancel_execution", "pause_process")
 MANAGER = (
     *(*OPERATOR, "add_process", "change_process", "delete_process"),
     *("add_concurrencygroup", "change_concurrencygroup", "delete_concurrencygroup"),
+    *("add_calendar", "change_calendar", "delete_calendar"),
 )
 
 GROUPS = {

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -48,6 +49,15 @@ class Calendar(models.Model):
         if len(days) > MAX_LINES:
             told = gettext("There are %(count)s lines; a calendar has at most %(most)s.")
             raise ValidationError({"days": told % {"count": len(days), "most": MAX_LINES}})
+        for process in self.processes.all() if self.pk else ():
+            self._refuse_to_silence(process)
+
+    def _refuse_to_silence(self, process: Any) -> None:
+        """A process of which every occurrence is excluded would never run again."""
+        process.calendar = self
+        told = process.errors_of_rule(None).get("calendar")
+        if told:
+            raise ValidationError({"days": f"{process}: {told}"})
 
     @property
     def excluded_days(self) -> tuple[ExcludedDays, ...]:

@@ -18,6 +18,9 @@ from automation.schedule.zones import FIRST_YEAR, in_words, usable, wall_clock
 
 MOST_OCCURRENCES = 1_000  # that `limit` counts
 
+#: Of excluded days; a calendar has hundreds.
+LABELS_IN_WORDS = 5
+
 #: A schedule that does nothing for so long is taken for a mistake.
 YEARS_OF_SILENCE = 50
 
@@ -80,8 +83,10 @@ class Schedule(Rule):
             text = ngettext("%(count)s time", "%(count)s times", self.limit)
             parts.append(text % {"count": self.limit})
         if self.excluded:
-            labels = dict.fromkeys(days.label or str(days) for days in self.excluded)
-            parts.append(_("not on: %(days)s") % {"days": _(", ").join(labels)})
+            labels = list(dict.fromkeys(days.label or str(days) for days in self.excluded))
+            more = ["…"] if len(labels) > LABELS_IN_WORDS else []
+            days = _(", ").join(labels[:LABELS_IN_WORDS] + more)
+            parts.append(_("not on: %(days)s") % {"days": days})
         return _("; ").join(parts)
 
     def after(self, instant: datetime) -> Iterator[datetime]:
