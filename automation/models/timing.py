@@ -179,7 +179,7 @@ class Timing(models.Model):
             self.every = self.anchor = None
         if self.schedule_kind != ScheduleKind.ONCE:
             self.run_at = None
-        if self.every and self.anchor is None:
+        if self.every is not None and self.anchor is None:
             this_minute = timezone.now().replace(second=0, microsecond=0)
             self.anchor = this_minute + timedelta(minutes=1)
 

@@ -286,3 +286,66 @@ def test_viewer_sees_everything_and_can_change_nothing(visit, demo):
     page.click("#result_list th a >> nth=0")
     assert page.locator("text=Undo…").count() == 0
     assert page.locator("text=Run again…").count() == 0
+
+
+def test_form_shows_the_inputs_of_the_chosen_kind_and_what_comes_of_them(visit):
+    page = visit(member_of("Automation manager"), "/admin/automation/process/add/")
+    schedule = page.locator("#behflow-schedule")
+    page.fill("#id_name", "often")
+    page.select_option("#id_function", "probes.greet")
+    expect(page.locator("#id_every")).to_be_hidden()
+
+    page.select_option("#id_schedule_kind", "interval")
+    expect(page.locator("#id_cron")).to_be_hidden()
+    expect(schedule).to_contain_text("Say how often.")
+    page.fill("#id_every", "۴۵ دقیقه")
+    page.fill("#id_anchor", "2026-06-10 8:00")
+    expect(schedule).to_contain_text("Every 45 minutes, from 2026-06-10 08:00")
+    page.click("summary:has-text('Limits of the schedule')")
+    page.fill("#id_jitter", "600")
+    expect(schedule).to_contain_text("with jitter")
+    expect(page.locator("#id_catch_up_limit")).to_be_hidden()
+    page.click("[name=_save]")
+
+    expect(page.locator(".success")).to_contain_text("was added successfully")
+    process = Process.objects.get(name="often")
+    assert (process.schedule_kind, process.every, process.jitter) == ("interval", 45, 600)
+
+
+def test_inputs_of_every_kind_are_there_without_javascript(visit):
+    page = visit(
+        member_of("Automation manager"), "/admin/automation/process/add/", java_script_enabled=False
+    )
+
+    for name in ("cron", "every", "anchor", "run_at"):
+        expect(page.locator(f"#id_{name}")).to_be_visible()
+
+
+def test_edit_asks_whether_it_holds_today_too(visit):
+    """Once a day, at a time that has passed; then at one that comes: whatever the time is now."""
+    zone = _zone_at_noon()
+    process = ProcessFactory(name="hello", cron="0 8 * * *", timezone=zone)
+    page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
+    schedule = page.locator("#behflow-schedule")
+    expect(schedule.locator("[name=today]")).to_have_count(0)
+
+    page.fill("#id_cron", "0 20 * * *")
+    expect(schedule).to_contain_text("Today too, or from tomorrow?")
+    expect(schedule).to_contain_text("What saving changes")
+    page.click("[name=_save]")
+    expect(page.locator(".field-today .errorlist")).to_contain_text("Today would have two")
+    page.check("[name=today][value=tomorrow]")
+    expect(schedule).to_contain_text("until then: At 08:00")
+    expect(page.locator("[name=today][value=tomorrow]")).to_be_checked()
+    page.click("[name=_save]")
+
+    expect(page.locator(".success")).to_contain_text("was changed successfully")
+    process.refresh_from_db()
+    assert process.cron == "0 20 * * *"
+    assert process.rule_from > timezone.now()
+
+
+def _zone_at_noon() -> str:
+    """A zone in which it is noon or one o'clock (of Etc, whose signs are the other way round)."""
+    ahead = 12 - timezone.now().hour
+    return f"Etc/GMT{-ahead:+}" if ahead else "Etc/GMT"
