@@ -76,7 +76,7 @@ class ProcessAdmin(ProcessList, ProcessRun):
         text = _description_of(process.function)
         return format_html('<span id="behflow-what" dir="auto">{}</span>', text)
 
-    @admin.display(description=gettext_lazy("schedule"))
+    @admin.display(description=gettext_lazy("what comes of it"))
     def schedule_shown(self, process: Process) -> SafeString:
         """For who may only look: what is stored, in words and instants."""
         shown = schedule_preview(DraftForm(instance=process))

@@ -136,7 +136,7 @@ class TimingForm(forms.ModelForm):
 
     #: Whether an edit holds today too (`From`), where that is a question.
     today = forms.ChoiceField(
-        label=gettext_lazy("Schedule"),
+        label=gettext_lazy("What comes of it"),
         required=False,
         choices=[(choice, choice) for choice in From],
         widget=SchedulePreview,

@@ -17,7 +17,6 @@ from automation.schedule import (
     ScheduleError,
     Succession,
     beginning_of_day,
-    in_words,
     wall_clock,
 )
 
@@ -58,10 +57,8 @@ class Question:
                 "one %(passed)s has passed. Today too, or from tomorrow?"
             )
         zone = self.rule.zone
-        return told % {
-            "passed": in_words(zone, self.passed),
-            "comes": in_words(zone, self.comes),
-        }
+        passed, comes = (f"{wall_clock(zone, at):%H:%M}" for at in (self.passed, self.comes))
+        return told % {"passed": passed, "comes": comes}
 
 
 def take_over(process: Process, stored: Process | None, answer: str = "") -> Question | None:

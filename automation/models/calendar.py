@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -62,8 +63,13 @@ class Calendar(models.Model):
     @property
     def excluded_days(self) -> tuple[ExcludedDays, ...]:
         """Raises ScheduleError for a line that cannot be read, naming it."""
-        lines = ((number, line) for number, line in enumerate(self.days.splitlines(), 1))
-        return tuple(_days_of(number, line) for number, line in lines if line.strip())
+        return _days_in(self.days)
+
+
+@lru_cache(maxsize=100)  # A rule is made anew each time that somebody asks for it.
+def _days_in(text: str) -> tuple[ExcludedDays, ...]:
+    lines = ((number, line) for number, line in enumerate(text.splitlines(), 1))
+    return tuple(_days_of(number, line) for number, line in lines if line.strip())
 
 
 def _days_of(number: int, line: str) -> ExcludedDays:

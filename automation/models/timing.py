@@ -199,7 +199,10 @@ class Timing(models.Model):
         rule = self.newest_rule
         if rule is None or self.former_rule is None or self.rule_from is None:
             return rule
-        return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
+        try:
+            return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
+        except ScheduleError:
+            return rule  # Its zone is gone, for one: that does not keep the newest from being due.
 
     def _bare_rule(self) -> Rule | None:
         if self.schedule_kind == ScheduleKind.INTERVAL:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,7 +14,7 @@ from automation.schedule.excluded import Calendar, ExcludedDays, beginning_of_da
 from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.zones import FIRST_YEAR, in_words, usable, wall_clock
+from automation.schedule.zones import FIRST_YEAR, LAST_YEAR, in_words, usable, wall_clock
 
 MOST_OCCURRENCES = 1_000  # that `limit` counts
 
@@ -169,7 +169,9 @@ class Schedule(Rule):
         """The occurrence with which the limit is reached, if it ever is."""
         if self.limit is None:
             return None
-        counted = list(islice(self._after(self._begin - _INSTANT), self.limit))
+        every = self._after(self._begin - _INSTANT)
+        # A thousand leap days are four thousand years.
+        counted = list(islice(takewhile(lambda at: at.year <= LAST_YEAR, every), self.limit))
         return counted[-1] if len(counted) == self.limit else None
 
     def _after(self, instant: datetime) -> Iterator[datetime]:

@@ -182,7 +182,7 @@ def test_preview_lists_days_that_the_calendar_takes(preview, at_noon):
     text = preview(cron="0 20 * * *", calendar=str(days.pk))
 
     assert "Feast" in text
-    assert not re.search("<li[^>]*>[^<]*Later", text)
+    assert not re.search("<li[^>]*>[^<]*Later", text.replace("<bdi>", ""))
 
 
 def test_preview_tells_what_an_edit_changes(preview, at_noon):

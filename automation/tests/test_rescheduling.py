@@ -126,3 +126,11 @@ def test_another_edit_keeps_the_answer_until_it_has_passed(at_noon):
         cleaned = edited(process, description="later")
     assert (cleaned.former_rule, cleaned.rule_from) == (None, None)
     assert cleaned.rule == rule("0 8 * * *")
+
+
+@pytest.mark.django_db
+def test_former_rule_that_cannot_be_read_any_more_does_not_hold_up_the_newest(at_noon):
+    process = ProcessFactory(cron="0 8 * * *", timezone=TEHRAN)
+    process.former_rule, process.rule_from = {"version": 0}, TOMORROW
+
+    assert process.rule == rule("0 8 * * *")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from automation.engine.cancelling import cancel
-from automation.models import ConcurrencyGroup, Execution, Process
+from automation.models import Calendar, ConcurrencyGroup, Execution, Process
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from behflow.tests.conftest import PHONE, violations
@@ -38,7 +38,10 @@ def demo(boss: User) -> Process:
     preview(MAIN_JOB)
     undo(run(MAIN_JOB))
     group = ConcurrencyGroup.objects.create(name="service", max_concurrency=2)
-    process = ProcessFactory(cron="0 0 * * *", concurrency_group=group, max_retries=3)
+    rest = Calendar.objects.create(name="feasts", days="2026-12-25 Christmas")
+    process = ProcessFactory(
+        cron="0 0 * * *", concurrency_group=group, max_retries=3, calendar=rest, jitter=60
+    )
     ExecutionFactory(process=process, running=True)
     failed = {"status": "failed", "completed_at": timezone.now(), "exit_code": -9}
     ExecutionFactory(process=process, retry_of=ExecutionFactory(process=process, **failed))

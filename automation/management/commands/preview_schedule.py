@@ -28,8 +28,8 @@ from automation.schedule import (
 
 WEEK = timedelta(days=7)
 
-#: Of each clock change, and of what an edit changes.
-MOST_SHOWN = 20
+#: Effects of a clock change; occurrences that an edit changes.
+MOST_EFFECTS, MOST_CHANGED = 4, 20
 
 _MINUTE = timedelta(minutes=1)
 
@@ -94,9 +94,9 @@ class Command(BaseCommand):
     def _show_change(self, change: ClockChange, effects: tuple[Effect, ...]) -> None:
         before, after = change.wall_before, change.wall_after
         self.stdout.write(f"clocks: {before:%a %Y-%m-%d %H:%M} -> {after:%H:%M}")
-        for effect in effects[:MOST_SHOWN]:
+        for effect in effects[:MOST_EFFECTS]:
             self.stdout.write(f"  {effect.words}")
-        self._show_rest(effects)
+        self._show_rest(len(effects) - MOST_EFFECTS)
 
     def _show_edit(self, old: Rule | None, new: Rule, after: datetime) -> None:
         changed = difference(old, new, after, after + WEEK)
@@ -105,13 +105,13 @@ class Command(BaseCommand):
         if changed.is_none:
             self.stdout.write("  nothing")
         for sign, instants in (("-", changed.vanish), ("+", changed.appear)):
-            for at in instants[:MOST_SHOWN]:
+            for at in instants[:MOST_CHANGED]:
                 self.stdout.write(f"  {sign} {_line(at, new)}")
-            self._show_rest(instants)
+            self._show_rest(len(instants) - MOST_CHANGED)
 
-    def _show_rest(self, shown: tuple[Any, ...]) -> None:
-        if len(shown) > MOST_SHOWN:
-            self.stdout.write(f"  and {len(shown) - MOST_SHOWN} more")
+    def _show_rest(self, count: int) -> None:
+        if count > 0:
+            self.stdout.write(f"  and {count} more")
 
 
 def _process_named(name: str | None) -> Process | None:
