@@ -147,7 +147,10 @@ class ProcessAdmin(ProcessList, ProcessRun):
         """What the form shows of the schedule that is typed just now."""
         self._refuse_who_sees_no_form(request)
         asked = request.POST or request.GET  # A long rule does not fit an address.
-        process = Process.objects.filter(pk=number_in(asked.get("process", ""))).first()
+        seen = (
+            Process.objects.all() if self.has_view_permission(request) else Process.objects.none()
+        )
+        process = seen.filter(pk=number_in(asked.get("process", ""))).first()
         form = DraftForm(asked, instance=process)
         form.full_clean()
         return HttpResponse(schedule_preview(form))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 #: Coming runs that are shown; effects of a clock change; occurrences that an edit changes.
 RUNS, EFFECTS, CHANGED = 10, 4, 20
 
-#: Fields of which the preview tells what is wrong.
-_TIMING = {
+#: What the preview is about.
+TIMING = {
     *("trigger_type", "schedule_kind", "cron", "every", "anchor", "run_at", "timezone"),
     *("starts_at", "ends_at", "max_occurrences", "calendar", "jitter"),
 }
@@ -52,7 +52,7 @@ def _errors(form: "TimingForm") -> list[tuple[str, str]]:
         told = {name: str(text[0]) for name, text in form.errors.items() if name != "today"}
     else:
         told = dict(form.instance.errors_of_rule(form.stored))
-    timing = {field.name: field for field in Process._meta.fields if field.name in _TIMING}
+    timing = {field.name: field for field in Process._meta.fields if field.name in TIMING}
     return [
         (capfirst(str(field.verbose_name)), told[name])
         for name, field in timing.items()

@@ -9,7 +9,7 @@ from django.forms.models import construct_instance
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from automation.admin.schedule_preview import schedule_preview
+from automation.admin.schedule_preview import TIMING, schedule_preview
 from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question
 from automation.models import Process, ScheduleKind
@@ -199,7 +199,7 @@ class TimingForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         self._check()
-        if not self.errors:
+        if not TIMING & self.errors.keys():
             answer = self.cleaned_data.get("today", "")
             self.question = rescheduling.take_over(self.instance, self.stored, answer)
             if self.question and not answer:

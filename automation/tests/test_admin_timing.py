@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.urls import reverse
 
 from automation.models import Calendar, Execution, Process, ScheduleKind, Status
 from automation.tests.factories import ExecutionFactory, ProcessFactory
@@ -14,6 +15,7 @@ from automation.tests.pages import filled_form, page
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 6, 10, 8, 30, tzinfo=UTC)  # in Tehran
+SCHEDULE = reverse("admin:automation_process_schedule")
 EVERY = {"schedule_kind": "interval", "cron": "", "every": "45 minutes"}
 ONCE = {"schedule_kind": "once", "cron": "", "run_at": "2026-12-01 08:00"}
 
@@ -217,6 +219,14 @@ def test_preview_of_switching_off_says_what_vanishes(preview, at_noon):
     assert "Newly due:" not in text
 
 
+def test_preview_compares_with_no_process_that_one_may_not_see(person_with, at_noon):
+    process = ProcessFactory(cron="0 20 * * *")
+    asked = filled_form(process=process.pk, cron="0 21 * * *")
+
+    assert "0 21 * * *" in (text := person_with("add_process").post(SCHEDULE, asked).text)
+    assert "What saving changes" not in text
+
+
 def test_preview_stands_whatever_is_asked(admin_client, preview):
     for process in ("x", "0", "9" * 40):
         assert preview(process=process)
@@ -273,6 +283,15 @@ def test_answer_that_is_given_shows_in_the_preview(preview, at_noon):
     first = [re.search(r"<tbody>\s*<tr><td>(.*?)</td>", text)[1] for text in (today, tomorrow)]
     assert "06/10" in first[0]
     assert "06/11" in first[1]
+
+
+def test_answer_is_kept_where_something_else_is_wrong(save, at_noon):
+    process = ProcessFactory(cron="0 8 * * *")
+
+    text, stored = save(process, cron="0 20 * * *", today="tomorrow", retry_delay="soon")
+
+    assert stored.cron == "0 8 * * *"
+    assert 'value="tomorrow" checked' in text
 
 
 def test_edit_that_asks_nothing_shows_no_choice(preview, save, at_noon):
