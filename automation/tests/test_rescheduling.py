@@ -134,3 +134,13 @@ def test_former_rule_that_cannot_be_read_any_more_does_not_hold_up_the_newest(at
     process.former_rule, process.rule_from = {"version": 0}, TOMORROW
 
     assert process.rule == rule("0 8 * * *")
+
+
+@pytest.mark.django_db
+def test_today_too_lets_the_new_rule_hold_at_once(at_noon):
+    process = ProcessFactory(cron="0 8 * * *", timezone=TEHRAN)
+
+    new = edited(process, From.TODAY, cron="0 20 * * *")
+
+    assert (new.former_rule, new.rule_from) == (None, None)
+    assert schedules.next_run_of(new.pk) == NOON + timedelta(hours=8)
