@@ -1,6 +1,7 @@
 """The engine's pages in the Django admin."""
 
 from automation.admin import queue  # noqa: F401  # replaces pages
+from automation.admin.calendar import CalendarAdmin
 from automation.admin.execution import ExecutionAdmin
 from automation.admin.group import ConcurrencyGroupAdmin
 from automation.admin.holds import MaintenanceWindowAdmin, PauseAdmin
@@ -9,6 +10,7 @@ from automation.admin.notice import NoticeAdmin
 from automation.admin.process import ProcessAdmin
 
 __all__ = [
+    "CalendarAdmin",
     "ConcurrencyGroupAdmin",
     "ExecutionAdmin",
     "MaintenanceWindowAdmin",

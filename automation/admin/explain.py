@@ -15,7 +15,7 @@ from automation.admin.addresses import number_in
 from automation.engine.explain import explain
 from automation.engine.explain.steps import zone_of
 from automation.models import Execution, Process, Status
-from automation.schedule import ScheduleError, instant_from
+from automation.schedule import ScheduleError, wall_time_from
 
 #: Characters of an instant that are read.
 MAX_TYPED = 60
@@ -45,7 +45,7 @@ class ProcessExplain(admin.ModelAdmin):
 
 def _explained(process: Process, typed: str) -> dict[str, Any]:
     try:
-        at = instant_from(typed, zone_of(process)) if typed else None
+        at = wall_time_from(typed, zone_of(process)) if typed else None
     except ScheduleError as error:
         return {"typed": typed, "error": str(error)}
     shown = f"{at:%Y-%m-%d %H:%M}" if at else ""

@@ -1,6 +1,8 @@
 """Processes in the admin: list, form, run, switch, change history."""
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin
@@ -25,8 +27,9 @@ from automation.admin.pause import ProcessPause, holds_shown
 from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList, state_badge
 from automation.admin.schedule_preview import schedule_preview
+from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
-from automation.models import Process, changes_between
+from automation.models import Process, changes_between, history_of
 from automation.queue.states import state_of
 
 #: Versions that a history page shows, newest first.
@@ -58,13 +61,17 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         retries = ["max_retries", "retries_shown", "retry_delay", "retry_backoff"]
         retries += ["retry_max_delay", "retry_jitter"]
         limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
-        limits += ["concurrency_group", "priority"]
-        when = ["trigger_type", "cron", "timezone", "schedule_shown", "catch_up"]
+        limits += ["concurrency_group", "priority", "pause_after_failures"]
+        when = ["trigger_type", "schedule_kind", *chain(*INPUTS.values()), "timezone"]
+        when.append("today" if may_save else "schedule_shown")
         return [
             (None, {"fields": [*what, *(["version"] if may_save else [])]}),
             (gettext_lazy("When"), {"fields": when}),
+            _rarely(gettext_lazy("Limits of the schedule"), LIMITS, obj),
+            _rarely(gettext_lazy("When it is late"), LATENESS, obj),
             (gettext_lazy("How"), {"fields": [parameters]}),
             (gettext_lazy("Retries and limits"), {"fields": [*retries, *limits]}),
+            _rarely(gettext_lazy("History"), ("keep_days", "keep_runs"), obj),
         ]
 
     @admin.display(description=gettext_lazy("what it does"))
@@ -72,14 +79,11 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         text = _description_of(process.function)
         return format_html('<span id="behflow-what" dir="auto">{}</span>', text)
 
-    @admin.display(description=gettext_lazy("schedule"))
+    @admin.display(description=gettext_lazy("what comes of it"))
     def schedule_shown(self, process: Process) -> SafeString:
-        """What is typed above, in words and instants; the page brings it up to date."""
-        return format_html(
-            '<div id="behflow-schedule" aria-live="polite" data-url="{}">{}</div>',
-            reverse("admin:automation_process_schedule"),
-            schedule_preview(process),
-        )
+        """For who may only look: what is stored, in words and instants."""
+        shown = schedule_preview(DraftForm(instance=process))
+        return format_html('<div id="behflow-schedule">{}</div>', shown)
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters_shown(self, process: Process) -> SafeString:
@@ -154,10 +158,14 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
     def schedule_view(self, request: HttpRequest) -> HttpResponse:
         """What the form shows of the schedule that is typed just now."""
         self._refuse_who_sees_no_form(request)
-        names = ("function", "cron", "timezone", "trigger_type")
-        process = Process(**{name: request.GET.get(name, "")[:300] for name in names})
-        process.is_enabled = request.GET.get("is_enabled") != "false"
-        return HttpResponse(schedule_preview(process))
+        asked = request.POST or request.GET  # A long rule does not fit an address.
+        seen = (
+            Process.objects.all() if self.has_view_permission(request) else Process.objects.none()
+        )
+        process = seen.filter(pk=number_in(asked.get("process", ""))).first()
+        form = DraftForm(asked, instance=process)
+        form.full_clean()
+        return HttpResponse(schedule_preview(form))
 
     def retries_view(self, request: HttpRequest) -> HttpResponse:
         """What the retries mean that are typed just now; nothing while they mean nothing."""
@@ -196,8 +204,7 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         """Who changed what, when: old value and new, newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        records = Process.history.filter(id=number_in(object_id))
-        versions = list(records.select_related("history_user")[: VERSIONS + 1])
+        versions = list(history_of(number_in(object_id))[: VERSIONS + 1])
         if not versions:
             raise Http404(_("This process does not exist any more."))
         changes = [
@@ -215,6 +222,15 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
             "is_there": versions[0].history_type != "-",
         }
         return TemplateResponse(request, "admin/automation/process/history.html", context)
+
+
+def _rarely(name: Any, fields: Sequence[str], process: Process | None) -> Any:
+    """Fields that most processes leave as they are: folded in until one is not."""
+    usual = Process()
+    is_usual = process is None or all(
+        process.serializable_value(field) == usual.serializable_value(field) for field in fields
+    )
+    return (name, {"fields": fields, "classes": ["collapse"] if is_usual else []})
 
 
 def _description_of(key: str) -> str:

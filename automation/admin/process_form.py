@@ -10,34 +10,22 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation import registry, schedule
+from automation import registry
 from automation.admin.parameters import ParametersField
+from automation.admin.timing_form import TimingForm
 from automation.models import Process, changes_between
 
 
-class TimeZoneInput(forms.TextInput):
-    """Offers every zone's name as one types."""
-
-    template_name = "automation/time_zone.html"
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        attrs = {**(attrs or {}), "list": f"{name}_zones", "spellcheck": "false"}
-        context = super().get_context(name, value, attrs)
-        return context | {"zones": sorted(schedule.zone_names())}
-
-
-class ProcessForm(forms.ModelForm):
+class ProcessForm(TimingForm):
     function = forms.ChoiceField(
         label=gettext_lazy("Function"), widget=forms.Select(attrs={"dir": "ltr"})
     )
     #: When the row that is shown was saved last: whoever saves on top of another change is told.
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    class Meta:
-        # Code runs from left to right in every language.
+    class Meta(TimingForm.Meta):
         widgets = {
-            "cron": forms.TextInput(attrs={"dir": "ltr", "size": 30, "spellcheck": "false"}),
-            "timezone": TimeZoneInput(attrs={"dir": "ltr", "size": 30}),
+            **TimingForm.Meta.widgets,
             "description": forms.Textarea(attrs={"rows": 2, "cols": 80, "dir": "auto"}),
         }
 
@@ -59,9 +47,6 @@ class ProcessForm(forms.ModelForm):
             self.initial["version"] = process.updated_at.isoformat()
         if function and not same:
             process.function = function.key
-
-    def clean_cron(self) -> str:
-        return schedule.cron_from(self.cleaned_data["cron"])
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()

@@ -6,12 +6,14 @@ from django.contrib.auth.models import Group, Permission
 
 VIEWER = (
     *("view_process", "view_execution", "view_notice"),
-    *("view_node", "view_concurrencygroup", "view_pause", "view_maintenancewindow"),
+    *("view_node", "view_concurrencygroup", "view_calendar"),
+    *("view_pause", "view_maintenancewindow"),
 )
 OPERATOR = (*VIEWER, "run_process", "cancel_execution", "pause_process")
 MANAGER = (
     *(*OPERATOR, "add_process", "change_process", "delete_process"),
     *("add_concurrencygroup", "change_concurrencygroup", "delete_concurrencygroup"),
+    *("add_calendar", "change_calendar", "delete_calendar"),
     *("add_maintenancewindow", "change_maintenancewindow", "delete_maintenancewindow"),
 )
 

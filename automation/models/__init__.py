@@ -16,7 +16,7 @@ from automation.models.execution import (
     last_runs,
     with_last_status,
 )
-from automation.models.history import changes_between
+from automation.models.history import changes_between, history_of
 from automation.models.holds import (
     Hold,
     Holds,
@@ -72,6 +72,7 @@ __all__ = [
     "column_of",
     "extend_newest",
     "held_now",
+    "history_of",
     "hold_now",
     "holds_now",
     "is_held",

@@ -2,6 +2,8 @@
 
 import re
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -48,12 +50,26 @@ class Calendar(models.Model):
         if len(days) > MAX_LINES:
             told = gettext("There are %(count)s lines; a calendar has at most %(most)s.")
             raise ValidationError({"days": told % {"count": len(days), "most": MAX_LINES}})
+        for process in self.processes.all() if self.pk else ():
+            self._refuse_to_silence(process)
+
+    def _refuse_to_silence(self, process: Any) -> None:
+        """A process of which every occurrence is excluded would never run again."""
+        process.calendar = self
+        told = process.errors_of_rule(None).get("calendar")
+        if told:
+            raise ValidationError({"days": f"{process}: {told}"})
 
     @property
     def excluded_days(self) -> tuple[ExcludedDays, ...]:
         """Raises ScheduleError for a line that cannot be read, naming it."""
-        lines = ((number, line) for number, line in enumerate(self.days.splitlines(), 1))
-        return tuple(_days_of(number, line) for number, line in lines if line.strip())
+        return _days_in(self.days)
+
+
+@lru_cache(maxsize=100)  # A rule is made anew each time that somebody asks for it.
+def _days_in(text: str) -> tuple[ExcludedDays, ...]:
+    lines = ((number, line) for number, line in enumerate(text.splitlines(), 1))
+    return tuple(_days_of(number, line) for number, line in lines if line.strip())
 
 
 def _days_of(number: int, line: str) -> ExcludedDays:

@@ -1,17 +1,28 @@
 """What two versions of a process differ in."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from automation import registry
 from automation.models.process import Process
+from automation.schedule import in_words, interval_as_typed, zone_named, zone_names
 
 _NOT_SHOWN = {
     *("id", "created_at", "updated_at"),
     *("former_rule", "rule_from", "history_begins_at"),
 }
+
+#: Rows whose names are shown; `history_of` brings them along.
+_RELATED = ("calendar", "concurrency_group")
+
+
+def history_of(process_id: int) -> Any:
+    """The versions of a process, newest first, with what their changes show."""
+    return Process.history.filter(id=process_id).select_related("history_user", *_RELATED)
 
 
 def changes_between(old: Any, new: Any) -> list[tuple[str, str, str]]:
@@ -24,17 +35,28 @@ def changes_between(old: Any, new: Any) -> list[tuple[str, str, str]]:
         (str(field.verbose_name), _shown(old, field.name), _shown(new, field.name))
         for field in Process._meta.concrete_fields
         if field.name not in _NOT_SHOWN
-        and (old is None or getattr(old, field.name) != getattr(new, field.name))
+        and (old is None or getattr(old, field.attname) != getattr(new, field.attname))
     ]
 
 
 def _shown(version: Any, name: str) -> str:
+    """The value for people; an instant is a local time of the process's zone."""
     if version is None:
         return ""
-    value = getattr(version, name)
+    value = getattr(version, Process._meta.get_field(name).attname)  # type: ignore[union-attr]
     if name == "parameters":
         return json.dumps(registry.masked(version.function, value), ensure_ascii=False)
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
+    if value is None or isinstance(value, bool):
+        return "" if value is None else _("yes") if value else _("no")
+    if name in _RELATED:
+        return str(getattr(version, name) or f"#{value}")  # deleted since
+    if name == "every":
+        return interval_as_typed(timedelta(minutes=value))
+    if isinstance(value, datetime):
+        return in_words(_zone(version.timezone), value)
     display = getattr(version, f"get_{name}_display", None)
-    return str(display() if display else "" if value is None else value)
+    return str(display() if display else value)
+
+
+def _zone(name: str) -> ZoneInfo:
+    return zone_named(name if name in zone_names() else "UTC")

@@ -242,6 +242,7 @@ class Process(Timing):
         except ParameterError as error:
             errors["parameters"] = str(error)
         stored = Process.objects.filter(pk=self.pk).first()
+        self.settle()
         errors |= self.errors_of_rule(stored)
         delays = self.retry_delay, self.retry_max_delay
         if None not in delays and self.retry_max_delay < self.retry_delay:

@@ -171,18 +171,38 @@ class Timing(models.Model):
         """It is due when its function says, by default."""
         return self.schedule_kind == ScheduleKind.CRON and not self.cron
 
+    def settle(self) -> None:
+        """Leave the inputs of other kinds of schedule empty, and count an interval from now on."""
+        if self.schedule_kind != ScheduleKind.CRON:
+            self.cron = ""
+        if self.schedule_kind != ScheduleKind.INTERVAL:
+            self.every = self.anchor = None
+        if self.schedule_kind != ScheduleKind.ONCE:
+            self.run_at = None
+        if self.every is not None and self.anchor is None:
+            this_minute = timezone.now().replace(second=0, microsecond=0)
+            self.anchor = this_minute + timedelta(minutes=1)
+
+    @property
+    def newest_rule(self) -> Rule | None:
+        """What makes it due from `rule_from` on, if that is set. Raises ScheduleError."""
+        if self.trigger_type != TriggerType.TIME_BASED:
+            return None
+        return self._limited(self._bare_rule())
+
     @property
     def planned_rule(self) -> Rule | None:
         """What makes it due, whether it is enabled or not; None where nothing would.
 
         Raises ScheduleError.
         """
-        if self.trigger_type != TriggerType.TIME_BASED:
-            return None
-        rule = self._limited(self._bare_rule())
+        rule = self.newest_rule
         if rule is None or self.former_rule is None or self.rule_from is None:
             return rule
-        return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
+        try:
+            return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
+        except ScheduleError:
+            return rule  # Its zone is gone, for one: that does not keep the newest from being due.
 
     def _bare_rule(self) -> Rule | None:
         if self.schedule_kind == ScheduleKind.INTERVAL:
@@ -224,7 +244,7 @@ class Timing(models.Model):
     def errors_of_rule(self, stored: "Timing | None") -> Mapping[str, str]:
         """What is wrong with when it is due, by column; a rule that only is over may stay."""
         try:
-            rule = self.planned_rule
+            rule = self.newest_rule
             if rule is None and self.trigger_type == TriggerType.TIME_BASED:
                 told = gettext(
                     "This function has no default rule: give a cron rule, or let it run by hand."
@@ -240,17 +260,16 @@ class Timing(models.Model):
 
 def _same_rule(stored: Timing, rule: Rule) -> bool:
     try:
-        return stored.planned_rule == rule
+        return stored.newest_rule == rule
     except ScheduleError:
         return False
 
 
 def _silence_of(rule: Rule) -> ScheduleError | None:
     """Why nothing is due any more; None where something is."""
-    newest = rule.later if isinstance(rule, Succession) else rule
-    if isinstance(newest, Schedule):
-        return newest.silence_after(timezone.now())
-    if newest.next_after(timezone.now()):
+    if isinstance(rule, Schedule):
+        return rule.silence_after(timezone.now())
+    if rule.next_after(timezone.now()):
         return None
-    told = gettext("Nothing is due any more: %(rule)s.") % {"rule": newest.words}
-    return ScheduleError("at" if isinstance(newest, OnceRule) else "schedule", told)
+    told = gettext("Nothing is due any more: %(rule)s.") % {"rule": rule.words}
+    return ScheduleError("at" if isinstance(rule, OnceRule) else "schedule", told)

@@ -11,6 +11,7 @@ from automation.schedule.cron import CronRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import Rule
 from automation.schedule.schedule import Schedule
+from automation.schedule.succession import Succession
 from automation.schedule.zone_changes import ClockChange
 from automation.schedule.zones import wall_clock
 
@@ -62,6 +63,8 @@ def affected(rule: Rule, change: ClockChange) -> Iterator[Effect]:
     if isinstance(rule, Schedule):
         within = (_within(rule, effect) for effect in affected(rule.rule, change))
         yield from (effect for effect in within if effect)
+    elif isinstance(rule, Succession):
+        yield from affected(rule.former if change.at < rule.begin else rule.later, change)
     elif isinstance(rule, CronRule):
         yield from _skipped(rule, change) if change.move > _NONE else _repeated(rule, change)
     elif isinstance(rule, OnceRule):

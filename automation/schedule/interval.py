@@ -49,6 +49,16 @@ def interval_from(text: str) -> timedelta:
     return sum((int(number) * _UNITS[unit] for number, unit in amounts), timedelta(0))
 
 
+def interval_as_typed(every: timedelta) -> str:
+    """Return an interval of whole minutes as `interval_from` reads it: `45 minutes` or `1:30`."""
+    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        count, rest = divmod(every, unit)
+        if count and not rest and (unit > _MINUTE or every < _HOUR):
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    hours, rest = divmod(every, _HOUR)
+    return f"{hours}:{rest // _MINUTE:02}"
+
+
 class IntervalRule(Rule):
     """Due at `anchor` and then again and again, `every` so often; clock changes do not matter.
 

@@ -57,6 +57,11 @@ def once_from(text: str, timezone: str) -> OnceRule:
     Of a time that comes twice, because clocks go back, the first is meant. Raises ScheduleError for
     one that does not exist, because clocks jump over it, and for another text.
     """
+    return OnceRule(instant_from(text, timezone), timezone)
+
+
+def instant_from(text: str, timezone: str) -> datetime:
+    """Return the instant, in UTC, of a local time that was typed; as `once_from` understands it."""
     zone = zone_named(timezone)
     wall = _local_time(text)
     at = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
@@ -69,7 +74,7 @@ def once_from(text: str, timezone: str) -> OnceRule:
         )
         times = {"time": f"{wall:%Y-%m-%d %H:%M}", "next": f"{first:%Y-%m-%d %H:%M}"}
         raise ScheduleError("at", told % {**times, "zone": zone.key})
-    return OnceRule(at, timezone)
+    return at
 
 
 def _local_time(text: str) -> datetime:

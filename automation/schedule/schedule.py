@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -14,9 +14,12 @@ from automation.schedule.excluded import Calendar, ExcludedDays, beginning_of_da
 from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.zones import FIRST_YEAR, in_words, usable, wall_clock
+from automation.schedule.zones import FIRST_YEAR, LAST_YEAR, in_words, usable, wall_clock
 
 MOST_OCCURRENCES = 1_000  # that `limit` counts
+
+#: Of excluded days; a calendar has hundreds.
+LABELS_IN_WORDS = 5
 
 #: A schedule that does nothing for so long is taken for a mistake.
 YEARS_OF_SILENCE = 50
@@ -80,8 +83,10 @@ class Schedule(Rule):
             text = ngettext("%(count)s time", "%(count)s times", self.limit)
             parts.append(text % {"count": self.limit})
         if self.excluded:
-            labels = dict.fromkeys(days.label or str(days) for days in self.excluded)
-            parts.append(_("not on: %(days)s") % {"days": _(", ").join(labels)})
+            labels = list(dict.fromkeys(days.label or str(days) for days in self.excluded))
+            more = ["…"] if len(labels) > LABELS_IN_WORDS else []
+            days = _(", ").join(labels[:LABELS_IN_WORDS] + more)
+            parts.append(_("not on: %(days)s") % {"days": days})
         return _("; ").join(parts)
 
     def after(self, instant: datetime) -> Iterator[datetime]:
@@ -164,7 +169,9 @@ class Schedule(Rule):
         """The occurrence with which the limit is reached, if it ever is."""
         if self.limit is None:
             return None
-        counted = list(islice(self._after(self._begin - _INSTANT), self.limit))
+        every = self._after(self._begin - _INSTANT)
+        # A thousand leap days are four thousand years.
+        counted = list(islice(takewhile(lambda at: at.year <= LAST_YEAR, every), self.limit))
         return counted[-1] if len(counted) == self.limit else None
 
     def _after(self, instant: datetime) -> Iterator[datetime]:

@@ -9,16 +9,14 @@ from django.utils.translation import gettext as _
 from automation.schedule.errors import ScheduleError
 from automation.schedule.zones import refuse_far_year
 
-#: Arabic and Persian.
-_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123456789" * 2)
-
 
 def plain(text: str) -> str:
     """Return the text on one line, its digits those of English, its spaces single."""
-    return " ".join(text.translate(_DIGITS).split())
+    digits = (str(int(sign)) if sign.isdecimal() else sign for sign in text)
+    return " ".join("".join(digits).split())
 
 
-def instant_from(text: str, zone: ZoneInfo) -> datetime:
+def wall_time_from(text: str, zone: ZoneInfo) -> datetime:
     """Return the instant that was typed, in the zone: without an offset it is a local time there.
 
     Of a local time that comes twice the first is meant; one that clocks jump over comes back as it

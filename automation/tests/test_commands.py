@@ -3,13 +3,14 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ, Schedule
 
 from automation.engine import pausing
 from automation.engine.claims import claim
 from automation.engine.launch import launch
-from automation.models import Execution, OverlapPolicy, Process, Status, Trigger
+from automation.models import Calendar, Execution, OverlapPolicy, Process, Status, Trigger
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -295,6 +296,18 @@ def test_preview_schedule_json_lists_what_comes_after_a_time(call):
         (["--cron", "0 0 * * *", "--count", "0"], "--count is a number"),
         (["--cron", "0 0 * * *", "--after", "9999-12-30T00:00"], "ends in the year 9999"),
         (["--cron", "0 0 * * *", "--after", "0001-01-01T00:00"], "ends in the year 9999"),
+        ([], "Give --cron, --every, --at or --process"),
+        (["--every", "often"], "is not an interval"),
+        (["--every", "0 minutes"], "from 1 minute to 366 days"),
+        (["--at", "2027-03-14 02:30", "--timezone", "America/New_York"], "does not exist"),
+        (["--every", "1 hour", "--anchor", "noon"], "--anchor is 'noon'"),
+        (["--cron", "0 0 * * *", "--starts", "2026-02-30"], "--starts is"),
+        (["--cron", "0 0 * * *", "--calendar", "none"], "There is no calendar 'none'"),
+        (["--process", "none"], "There is no process 'none'"),
+        (
+            ["--cron", "0 0 * * *", "--starts", "2026-02-02T00:00", "--ends", "2026-02-01T00:00"],
+            "is not after the start",
+        ),
     ],
 )
 def test_preview_schedule_refuses_what_it_cannot_follow(call, arguments, says):
@@ -302,6 +315,64 @@ def test_preview_schedule_refuses_what_it_cannot_follow(call, arguments, says):
 
     assert code == 2
     assert says in output
+
+
+def test_preview_schedule_marks_what_clock_changes_touch(call):
+    rule = ["--cron", "30 2 * * *", "--timezone", "America/New_York"]
+
+    output = call("preview_schedule", *rule, "--after", "2026-03-07T12:00+00:00", "--count", "2")[1]
+
+    assert output.splitlines() == [
+        "At 02:30 (America/New_York)",
+        "Sun 2026-03-08 03:00 -0400   07:00 UTC   02:30 does not exist, runs 03:00",
+        "Mon 2026-03-09 02:30 -0400   06:30 UTC",
+        "clocks: Sun 2026-03-08 02:00 -> 03:00",
+        "  02:30 does not exist, runs 03:00",
+        "clocks: Sun 2026-11-01 02:00 -> 01:00",
+    ]
+
+
+def test_preview_schedule_of_an_interval_and_of_one_time(call):
+    after = ["--after", "2026-01-01T00:00+00:00", "--timezone", "UTC", "--count", "2", "--json"]
+    every = ["--every", "45 minutes", "--anchor", "2026-01-01T08:00"]
+
+    def times(*rule: str) -> list[str]:
+        return [at["at"][11:16] for at in json.loads(call("preview_schedule", *rule, *after)[1])]
+
+    assert times(*every) == ["08:00", "08:45"]
+    assert times(*every, "--ends", "2026-01-01T08:45") == ["08:00"]
+    assert times(*every, "--starts", "2026-01-01T08:01") == ["08:45", "09:30"]
+    assert times("--at", "2026-12-01 ۰۸:۰۰") == ["08:00"]
+
+
+def test_preview_schedule_leaves_out_the_days_of_a_calendar(call):
+    Calendar.objects.create(name="rest", days="2026-03-08 Sunday")
+    rule = ["--cron", "30 2 * * *", "--timezone", "UTC", "--calendar", "rest"]
+
+    output = call("preview_schedule", *rule, "--after", "2026-03-07T00:00", "--count", "2")[1]
+
+    assert "Sat 2026-03-07 02:30 +0000   02:30 UTC\nMon 2026-03-09" in output
+    assert "left out: 2026-03-08 Sunday" in output
+
+
+@time_machine.travel(datetime(2026, 6, 10, tzinfo=UTC))
+def test_preview_schedule_of_a_process_says_what_an_edit_would_change(call):
+    ProcessFactory(name="nightly", cron="0 8 * * *", timezone="UTC")
+
+    own = call("preview_schedule", "--process", "nightly")[1]
+    edited = call("preview_schedule", "--process", "nightly", "--cron", "0 9 * * *")[1]
+
+    assert own.startswith("At 08:00 (UTC)\nWed 2026-06-10 08:00")
+    assert "the edit changes" not in own
+    assert "until 2026-06-17 00:00 the edit changes:\n  - Wed 2026-06-10 08:00" in edited
+    assert (edited.count("  - "), edited.count("  + ")) == (7, 7)
+    assert Process.objects.get(name="nightly").cron == "0 8 * * *"
+
+
+def test_preview_schedule_of_a_process_by_hand_says_so(call):
+    ProcessFactory(name="by-hand")
+
+    assert call("preview_schedule", "--process", "by-hand") == (2, "by-hand has no schedule.")
 
 
 def test_sync_schedules_says_what_it_repaired(call):

@@ -16,7 +16,7 @@ from automation.models import (
     Status,
     Trigger,
 )
-from automation.schedule import instant_from
+from automation.schedule import wall_time_from
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def a_node():
 
 
 def asked(process: Process, text: str):
-    return explain(Process.objects.get(pk=process.pk), instant_from(text, BERLIN))
+    return explain(Process.objects.get(pk=process.pk), wall_time_from(text, BERLIN))
 
 
 def recorded(process: Process, **fields) -> Execution:

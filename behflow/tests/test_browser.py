@@ -14,7 +14,14 @@ from playwright.sync_api import Page, Route, expect
 from automation.engine import pausing
 from automation.engine.cancelling import cancel
 from automation.engine.pausing import pause
-from automation.models import ConcurrencyGroup, Execution, MaintenanceWindow, Pause, Process
+from automation.models import (
+    Calendar,
+    ConcurrencyGroup,
+    Execution,
+    MaintenanceWindow,
+    Pause,
+    Process,
+)
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from behflow.tests.conftest import PHONE, violations
@@ -42,7 +49,10 @@ def demo(boss: User) -> Process:
     preview(MAIN_JOB)
     undo(run(MAIN_JOB))
     group = ConcurrencyGroup.objects.create(name="service", max_concurrency=2)
-    process = ProcessFactory(cron="0 0 * * *", concurrency_group=group, max_retries=3)
+    rest = Calendar.objects.create(name="feasts", days="2026-12-25 Christmas")
+    process = ProcessFactory(
+        cron="0 0 * * *", concurrency_group=group, max_retries=3, calendar=rest, jitter=60
+    )
     ExecutionFactory(process=process, running=True)
     failed = {"status": "failed", "completed_at": timezone.now(), "exit_code": -9}
     ExecutionFactory(process=process, retry_of=ExecutionFactory(process=process, **failed))
@@ -164,7 +174,7 @@ def test_process_is_created_with_a_schedule_shown_as_one_types(visit):
 
     page.fill("#id_cron", "۷:۳۰")
     expect(schedule).to_contain_text("At 07:30")
-    expect(schedule.locator("tbody tr")).to_have_count(5)
+    expect(schedule.locator("tbody tr")).to_have_count(10)
     page.fill("#id_parameters-name", "Sara")
     page.click("[name=_save]")
 
@@ -409,3 +419,66 @@ def test_operator_sees_what_was_missed_and_chooses_what_becomes_of_it(visit, qcl
     page.goto(f"/admin/automation/process/{process.pk}/backfill/")
     expect(page.locator(".behflow-times .behflow-status-completed")).to_have_count(2)
     expect(page.locator("[name=pick]")).to_have_count(3)
+
+
+def test_form_shows_the_inputs_of_the_chosen_kind_and_what_comes_of_them(visit):
+    page = visit(member_of("Automation manager"), "/admin/automation/process/add/")
+    schedule = page.locator("#behflow-schedule")
+    page.fill("#id_name", "often")
+    page.select_option("#id_function", "probes.greet")
+    expect(page.locator("#id_every")).to_be_hidden()
+
+    page.select_option("#id_schedule_kind", "interval")
+    expect(page.locator("#id_cron")).to_be_hidden()
+    expect(schedule).to_contain_text("Say how often.")
+    page.fill("#id_every", "۴۵ دقیقه")
+    page.fill("#id_anchor", "2026-06-10 8:00")
+    expect(schedule).to_contain_text("Every 45 minutes, from 2026-06-10 08:00")
+    page.click("summary:has-text('Limits of the schedule')")
+    page.fill("#id_jitter", "600")
+    expect(schedule).to_contain_text("with jitter")
+    expect(page.locator("#id_catch_up_limit")).to_be_hidden()
+    page.click("[name=_save]")
+
+    expect(page.locator(".success")).to_contain_text("was added successfully")
+    process = Process.objects.get(name="often")
+    assert (process.schedule_kind, process.every, process.jitter) == ("interval", 45, 600)
+
+
+def test_inputs_of_every_kind_are_there_without_javascript(visit):
+    page = visit(
+        member_of("Automation manager"), "/admin/automation/process/add/", java_script_enabled=False
+    )
+
+    for name in ("cron", "every", "anchor", "run_at"):
+        expect(page.locator(f"#id_{name}")).to_be_visible()
+
+
+def test_edit_asks_whether_it_holds_today_too(visit):
+    """Once a day, at a time that has passed; then at one that comes: whatever the time is now."""
+    zone = _zone_at_noon()
+    process = ProcessFactory(name="hello", cron="0 8 * * *", timezone=zone)
+    page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
+    schedule = page.locator("#behflow-schedule")
+    expect(schedule.locator("[name=today]")).to_have_count(0)
+
+    page.fill("#id_cron", "0 20 * * *")
+    expect(schedule).to_contain_text("Today too, or from tomorrow?")
+    expect(schedule).to_contain_text("What saving changes")
+    page.click("[name=_save]")
+    expect(page.locator(".field-today .errorlist")).to_contain_text("Today would have two")
+    page.check("[name=today][value=tomorrow]")
+    expect(schedule).to_contain_text("until then: At 08:00")
+    expect(page.locator("[name=today][value=tomorrow]")).to_be_checked()
+    page.click("[name=_save]")
+
+    expect(page.locator(".success")).to_contain_text("was changed successfully")
+    process.refresh_from_db()
+    assert process.cron == "0 20 * * *"
+    assert process.rule_from > timezone.now()
+
+
+def _zone_at_noon() -> str:
+    """A zone in which it is noon or one o'clock (of Etc, whose signs are the other way round)."""
+    ahead = 12 - timezone.now().hour
+    return f"Etc/GMT{-ahead:+}" if ahead else "Etc/GMT"

@@ -10,7 +10,7 @@ from automation.engine.explain import Explanation, State, explain
 from automation.engine.explain.steps import clock, zone_of
 from automation.management.execution_command import NOT_POSSIBLE, process_named
 from automation.models import Execution, Process
-from automation.schedule import ScheduleError, instant_from
+from automation.schedule import ScheduleError, wall_time_from
 
 _MARKS = {State.OK: "ok", State.BLOCKS: "BLOCKS", State.UNKNOWN: "unknown"}
 
@@ -42,7 +42,7 @@ class Command(BaseCommand):
 
 def _instant(process: Process, text: str | None) -> datetime | None:
     try:
-        return None if text is None else instant_from(text, zone_of(process))
+        return None if text is None else wall_time_from(text, zone_of(process))
     except ScheduleError as error:
         raise CommandError(f"--at: {error}", returncode=NOT_POSSIBLE) from error
 

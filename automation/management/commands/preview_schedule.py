@@ -1,7 +1,8 @@
-"""`manage.py preview_schedule`: when a cron rule comes due."""
+"""`manage.py preview_schedule`: when a schedule comes due, and what an edit would change."""
 
 import json
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,14 +10,46 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.conf import default_time_zone
-from automation.schedule import CronRule, ScheduleError, cron_from
+from automation.models import Calendar, Process, ScheduleKind, TriggerType
+from automation.schedule import (
+    ClockChange,
+    Effect,
+    Outlook,
+    Rule,
+    ScheduleError,
+    cron_from,
+    difference,
+    instant_from,
+    interval_from,
+    outlook,
+    wall_clock,
+    zone_named,
+)
+
+WEEK = timedelta(days=7)
+
+#: Effects of a clock change; occurrences that an edit changes.
+MOST_EFFECTS, MOST_CHANGED = 4, 20
+
+_MINUTE = timedelta(minutes=1)
 
 
 class Command(BaseCommand):
-    help = "Show when a cron rule comes due in a time zone, clock changes included."
+    help = "Show when a schedule comes due, clock changes included, and what an edit would change."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--cron", required=True, help='Five fields, such as "30 7 * * *".')
+        rule = parser.add_mutually_exclusive_group()
+        rule.add_argument("--cron", help='Five fields, such as "30 7 * * *".')
+        rule.add_argument("--every", help='An interval, such as "45 minutes".')
+        rule.add_argument("--at", help='Once, at a local time such as "2026-12-01 08:00".')
+        parser.add_argument("--anchor", help="ISO time from which --every counts; by default now.")
+        parser.add_argument("--starts", help="ISO time: the first that counts.")
+        parser.add_argument("--ends", help="ISO time: the first that counts no more.")
+        parser.add_argument("--calendar", help="Name of a calendar, whose days are left out.")
+        parser.add_argument(
+            "--process",
+            help="Name of a process: its own schedule; with a rule or limits, what they would change.",
+        )
         parser.add_argument("--timezone", help="IANA name; by default the one of new processes.")
         parser.add_argument(
             "--after",
@@ -26,38 +59,136 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            rule = CronRule(cron_from(options["cron"]), options["timezone"] or default_time_zone())
-        except ScheduleError as error:
-            raise CommandError(str(error), returncode=2) from error
         if not 1 <= options["count"] <= 10_000:
             raise CommandError("--count is a number from 1 to 10000.", returncode=2)
         try:
-            occurrences = rule.first(options["count"], after=_instant(options["after"], rule))
+            stored = _process_named(options["process"])
+            old = stored.planned_rule if stored else None
+            rule = _rule(stored, options)
+            after = _instant("after", options, rule.zone.key) or timezone.now()
+            seen = outlook(rule, after, options["count"])
+        except ScheduleError as error:
+            raise CommandError(str(error), returncode=2) from error
         except OverflowError as error:
             raise CommandError("The calendar ends in the year 9999.", returncode=2) from error
         if options["json"]:
-            self.stdout.write(json.dumps([_as_json(at, rule) for at in occurrences], indent=2))
+            shown = [_as_json(at, rule) for at in seen.occurrences]
+            self.stdout.write(json.dumps(shown, indent=2))
             return
+        self._show(rule, seen)
+        if stored and old != rule:
+            self._show_edit(old, rule, after)
+
+    def _show(self, rule: Rule, seen: Outlook) -> None:
         self.stdout.write(f"{rule.words} ({rule.zone.key})")
-        for at in occurrences:
-            self.stdout.write(f"{at.astimezone(rule.zone):%a %Y-%m-%d %H:%M %z}   {at:%H:%M} UTC")
+        for at in seen.occurrences:
+            effect = seen.effect_on(at)
+            self.stdout.write(_line(at, rule) + (f"   {effect.words}" if effect else ""))
+        if not seen.occurrences:
+            self.stdout.write("Nothing is due any more.")
+        for days in seen.excluded:
+            self.stdout.write(f"left out: {days} {days.label}".rstrip())
+        for change, effects in seen.changes:
+            self._show_change(change, effects)
+
+    def _show_change(self, change: ClockChange, effects: tuple[Effect, ...]) -> None:
+        before, after = change.wall_before, change.wall_after
+        self.stdout.write(f"clocks: {before:%a %Y-%m-%d %H:%M} -> {after:%H:%M}")
+        for effect in effects[:MOST_EFFECTS]:
+            self.stdout.write(f"  {effect.words}")
+        self._show_rest(len(effects) - MOST_EFFECTS)
+
+    def _show_edit(self, old: Rule | None, new: Rule, after: datetime) -> None:
+        changed = difference(old, new, after, after + WEEK)
+        until = wall_clock(new.zone, changed.compared_until)
+        self.stdout.write(f"until {until:%Y-%m-%d %H:%M} the edit changes:")
+        if changed.is_none:
+            self.stdout.write("  nothing")
+        for sign, instants in (("-", changed.vanish), ("+", changed.appear)):
+            for at in instants[:MOST_CHANGED]:
+                self.stdout.write(f"  {sign} {_line(at, new)}")
+            self._show_rest(len(instants) - MOST_CHANGED)
+
+    def _show_rest(self, count: int) -> None:
+        if count > 0:
+            self.stdout.write(f"  and {count} more")
 
 
-def _as_json(at: datetime, rule: CronRule) -> dict[str, str]:
+def _process_named(name: str | None) -> Process | None:
+    if name is None:
+        return None
+    process = Process.objects.filter(name=name).first()
+    if process is None:
+        raise CommandError(f"There is no process {name!r}.", returncode=2)
+    return process
+
+
+def _rule(stored: Process | None, options: dict[str, Any]) -> Rule:
+    """What is asked about: the schedule of a process, with what the options say otherwise.
+
+    Raises ScheduleError.
+    """
+    changes = dict(_changes(stored, options))
+    if stored is None and "schedule_kind" not in changes:
+        raise CommandError("Give --cron, --every, --at or --process.", returncode=2)
+    process = Process.objects.get(pk=stored.pk) if stored else Process()
+    for name, value in changes.items():
+        setattr(process, name, value)
+    if changes:
+        process.trigger_type = TriggerType.TIME_BASED
+        process.former_rule = process.rule_from = None
+        process.settle()
+    rule = process.planned_rule
+    if rule is None:
+        raise CommandError(f"{process.name or 'It'} has no schedule.", returncode=2)
+    return rule
+
+
+def _changes(stored: Process | None, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Columns of a process that the options set."""
+    zone = options["timezone"] or (stored.timezone if stored else default_time_zone())
+    if options["timezone"]:
+        yield "timezone", zone
+    if options["cron"]:
+        yield from {"schedule_kind": ScheduleKind.CRON, "cron": cron_from(options["cron"])}.items()
+    if options["every"]:
+        yield "schedule_kind", ScheduleKind.INTERVAL
+        yield "every", interval_from(options["every"]) // _MINUTE
+    if options["at"]:
+        yield "schedule_kind", ScheduleKind.ONCE
+        yield "run_at", instant_from(options["at"], zone)
+    for option, column in (("anchor", "anchor"), ("starts", "starts_at"), ("ends", "ends_at")):
+        if options[option]:
+            yield column, _instant(option, options, zone)
+    if options["calendar"]:
+        yield "calendar", _calendar_named(options["calendar"])
+
+
+def _calendar_named(name: str) -> Calendar:
+    calendar = Calendar.objects.filter(name=name).first()
+    if calendar is None:
+        raise CommandError(f"There is no calendar {name!r}.", returncode=2)
+    return calendar
+
+
+def _line(at: datetime, rule: Rule) -> str:
+    return f"{at.astimezone(rule.zone):%a %Y-%m-%d %H:%M %z}   {at:%H:%M} UTC"
+
+
+def _as_json(at: datetime, rule: Rule) -> dict[str, str]:
     return {"at": at.isoformat(), "local": at.astimezone(rule.zone).isoformat()}
 
 
-def _instant(text: str | None, rule: CronRule) -> datetime:
-    """A time without an offset is one of the rule's zone."""
+def _instant(option: str, options: dict[str, Any], zone: str) -> datetime | None:
+    """A time without an offset is one of the zone."""
+    text = options[option]
     if text is None:
-        return timezone.now()
+        return None
     try:
         instant = parse_datetime(text)
     except ValueError:
         instant = None
     if instant is None:
-        raise CommandError(
-            f"--after is {text!r}; write an ISO time such as 2026-03-08T00:00+00:00.", returncode=2
-        )
-    return instant if instant.tzinfo else instant.replace(tzinfo=rule.zone)
+        told = f"--{option} is {text!r}; write an ISO time such as 2026-03-08T00:00+00:00."
+        raise CommandError(told, returncode=2)
+    return instant if instant.tzinfo else instant.replace(tzinfo=zone_named(zone))

@@ -10,12 +10,22 @@
       return;
     }
     const field = (name) => document.getElementById(`id_${name}`);
+    const token = document.querySelector("[name=csrfmiddlewaretoken]");
+    const timing = [
+      ...["name", "function", "trigger_type", "schedule_kind", "cron", "every", "anchor", "run_at"],
+      ...["timezone", "starts_at", "ends_at", "max_occurrences", "calendar", "jitter"],
+    ];
+    const kinds = { cron: ["cron"], interval: ["every", "anchor"], once: ["run_at"] };
     const inputs = new Map(); // Of each function that was chosen, with what was typed into them.
     let timer, retriesTimer, asked = 0, shown = field("function").value;
 
     async function fetchText(url, values) {
+      return textOf(`${url}?${new URLSearchParams(values)}`);
+    }
+
+    async function textOf(url, options) {
       try {
-        const response = await fetch(`${url}?${new URLSearchParams(values)}`);
+        const response = await fetch(url, options);
         return response.ok && !response.redirected ? response.text() : null;
       } catch {
         return null; // The server is away for a moment.
@@ -24,16 +34,39 @@
 
     async function showSchedule() {
       const turn = ++asked;
-      const html = await fetchText(box.dataset.url, {
-        function: field("function").value,
-        trigger_type: field("trigger_type").value,
-        cron: field("cron").value,
-        timezone: field("timezone").value,
-        is_enabled: field("is_enabled").checked,
-      });
+      const body = new URLSearchParams(timing.map((name) => [name, field(name).value]));
+      body.set("process", box.dataset.process);
+      body.set("is_enabled", field("is_enabled").checked);
+      body.set("today", answer());
+      // Posted because it may be longer than an address; it changes nothing.
+      const headers = { "X-CSRFToken": token.value };
+      const html = await textOf(box.dataset.url, { method: "POST", body, headers });
       if (html !== null && turn === asked) {
+        const chosen = answer(); // Somebody may have answered meanwhile.
         box.innerHTML = html;
+        for (const choice of box.querySelectorAll("[name=today]")) {
+          choice.checked = choice.value === chosen;
+        }
       }
+    }
+
+    function answer() {
+      return box.querySelector("[name=today]:checked")?.value || "";
+    }
+
+    /** Hides the inputs of other kinds of schedule, unless something is wrong with them. */
+    function showInputs() {
+      const isOnTime = field("trigger_type").value === "time_based";
+      const show = (name, isShown) => {
+        const row = field(name).closest(".form-row");
+        row.hidden = !isShown && !row.classList.contains("errors");
+      };
+      show("schedule_kind", isOnTime);
+      for (const [kind, names] of Object.entries(kinds)) {
+        const isShown = isOnTime && field("schedule_kind").value === kind;
+        names.forEach((name) => show(name, isShown));
+      }
+      show("catch_up_limit", field("catch_up").value === "all");
     }
 
     async function showRetries() {
@@ -86,8 +119,17 @@
       retriesTimer = setTimeout(showRetries, TYPING_MS);
     }
 
-    for (const name of ["function", "trigger_type", "cron", "timezone", "is_enabled"]) {
-      field(name)?.addEventListener("input", soon);
+    for (const name of [...timing, "is_enabled"]) {
+      field(name).addEventListener("input", soon);
+    }
+    for (const name of ["trigger_type", "schedule_kind", "catch_up"]) {
+      field(name).addEventListener("input", showInputs);
+    }
+    // What is chosen from tomorrow on changes what comes.
+    box.addEventListener("change", soon);
+    showInputs();
+    if (document.querySelector(".errornote")) {
+      showSchedule();
     }
     for (const name of ["max_retries", "retry_delay", "retry_backoff", "retry_max_delay"]) {
       field(name)?.addEventListener("input", soonTheRetries);
