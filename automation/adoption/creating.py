@@ -1,10 +1,13 @@
 """Processes made of what was found."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.core.exceptions import ValidationError
 
 from automation.adoption.found import Found, NotAdoptableError
-from automation.models import Process, TriggerType
-from automation.schedule import CronRule
+from automation.models import Process, ScheduleKind, TriggerType
+from automation.schedule import CronRule, IntervalRule, OnceRule, Rule
 
 
 def create(found: Found) -> Process:
@@ -28,16 +31,23 @@ def _process_of(adopted: Found) -> Process:
     times, work = adopted.times, adopted.work
     if times is None or work is None:
         raise NotAdoptableError(" ".join(adopted.problems))
-    if not isinstance(times.ours, CronRule):
-        raise NotAdoptableError(
-            f"A process cannot follow this rule yet ({times.ours.words}): give it a cron rule."
-        )
     return Process(
         name=adopted.name,
         function=work.function,
         trigger_type=TriggerType.TIME_BASED,
-        cron=times.ours.expression,
         timezone=times.ours.zone.key,
         parameters=dict(work.parameters),
         is_enabled=False,
+        **_columns_of(times.ours),
     )
+
+
+def _columns_of(rule: Rule) -> dict[str, Any]:
+    if isinstance(rule, IntervalRule):
+        minutes = rule.every // timedelta(minutes=1)
+        return {"schedule_kind": ScheduleKind.INTERVAL, "every": minutes, "anchor": rule.anchor}
+    if isinstance(rule, OnceRule):
+        return {"schedule_kind": ScheduleKind.ONCE, "run_at": rule.at}
+    if isinstance(rule, CronRule):
+        return {"cron": rule.expression}
+    raise NotAdoptableError(f"A process cannot follow this rule: {rule.words}.")

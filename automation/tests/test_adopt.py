@@ -1,6 +1,6 @@
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -160,23 +160,26 @@ def test_create_makes_nothing_of_what_cannot_be_adopted(adopt_lines):
     assert not Process.objects.exists()
 
 
-def test_create_refuses_a_rule_that_a_row_cannot_hold(adopt):
-    Schedule.objects.create(func="probes.greet", schedule_type="H", next_run=NOW)
+def test_create_makes_what_is_due_every_so_often_and_what_is_due_once(adopt):
+    Schedule.objects.create(name="often", func="probes.greet", schedule_type="H", next_run=NOW)
+    later = NOW + timedelta(days=1)
+    Schedule.objects.create(name="once", func="probes.greet", schedule_type="O", next_run=later)
 
     code, output = adopt("django-q", "--create")
 
-    assert code == 1
-    assert "Not created. A process cannot follow this rule yet (Every hour, from " in output
-    assert not Process.objects.exists()
+    assert code == 0, output
+    often, once = Process.objects.order_by("name")
+    assert (often.every, often.anchor, often.is_enabled) == (60, NOW, False)
+    assert (once.schedule_kind, once.run_at) == ("once", later)
 
 
 def test_create_says_what_the_row_refuses(adopt_lines):
-    minutes = ",".join(map(str, range(60))) + ",0-59" * 10
+    minutes = ",".join(map(str, range(60))) + ",0-59" * 400
 
     code, output = adopt_lines(f"{minutes} * * * * {CHECK}", "--create")
 
     assert code == 1
-    assert "Not created. Ensure this value has at most 200 characters" in output
+    assert "Not created. Ensure this value has at most 2000 characters" in output
 
 
 def test_dotted_path_of_an_old_scheduler_is_neither_stored_nor_run(adopt):
