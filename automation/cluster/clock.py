@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections import deque
 from datetime import datetime
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -11,9 +12,9 @@ from django.utils import timezone
 
 from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
-from automation.engine import clock, recovery
+from automation.engine import clock, reconciling, recovery
 from automation.engine.patience import is_away
-from automation.models import Node
+from automation.models import Node, Process
 from automation.queue import notify, schedules
 from automation.queue.messages import serves_executions
 
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 LOOK, LOOK_BESIDE_LISTENING = 1, 10
 #: Seconds between looks at what dead nodes and lost messages left behind.
 HOUSEKEEPING = 5
+#: Seconds between the times at which all of the history is proven up to then, and that a turn has
+#: for it: what comes due waits no longer.
+PROOF, PROVING = 3_600, 0.2
 #: Seconds until a database that is away, or a process that somebody holds, is tried again.
 PAUSE = 0.5
 
@@ -35,6 +39,8 @@ class Clock:
         self.kept_house_at = -HOUSEKEEPING * 1.0
         self.is_stopping = False
         self.nodes: set[int] = set()
+        self.proved_at = -PROOF * 1.0
+        self.to_prove: deque[int] = deque()
 
     def main(self) -> None:
         """Run until the parent says otherwise."""
@@ -67,6 +73,18 @@ class Clock:
         if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
             schedules.sync_all()
         self.nodes = nodes
+        self._prove()
+
+    def _prove(self) -> None:
+        """Let the ledger go on where it was: at the start, and every hour."""
+        begun = lease.now()
+        if not self.to_prove and begun - self.proved_at >= PROOF:
+            self.proved_at = begun
+            self.to_prove.extend(Process.objects.order_by("pk").values_list("pk", flat=True))
+        while self.to_prove and lease.now() - begun < PROVING:
+            process_id = self.to_prove.popleft()
+            if reconciling.reconcile_safely(process_id):
+                self.to_prove.append(process_id)
 
     def _until_next(self) -> float:
         can_hear = self.listener is not None and not self.listener.is_deaf

@@ -10,7 +10,7 @@ from automation.models.process import Process
 
 _NOT_SHOWN = {
     *("id", "created_at", "updated_at"),
-    *("former_rule", "rule_from", "history_begins_at"),
+    *("former_rule", "rule_from", "history_begins_at", "proven_until"),
 }
 
 
