@@ -11,9 +11,11 @@ from automation.engine import reconciling
 from automation.engine.ledger import What, prove
 from automation.engine.reconciling import reconcile
 from automation.models import (
+    Calendar,
     CatchUp,
     Execution,
     MaintenanceWindow,
+    Node,
     Pause,
     Process,
     ScheduleVersion,
@@ -152,7 +154,7 @@ def test_year_of_fifty_processes_is_accounted_for(time_machine, caplog):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_people_do_each_occurrence_has_one_row(time_machine, seed, steps, begin):
-    for model in (Execution, Process, Pause, MaintenanceWindow, worlds.Calendar, worlds.Node):
+    for model in (Execution, Process, Pause, MaintenanceWindow, Calendar, Node):
         model.objects.all().delete()
     time_machine.move_to(begin - DAY, tick=False)
     world = World(lambda at: time_machine.move_to(at, tick=False), seed)
