@@ -95,7 +95,7 @@ def _others_know(process: Process) -> bool:
 def _account(process: Process, since: datetime) -> Execution | None:
     now, rule = timezone.now(), schedules.rule_in_force(process)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
-    spans = list(ScheduleVersion.objects.spans_of(process, since - schedules.SECOND, now))
+    spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now)
     holds = Holds(process, since, now)
     # Twice over what is due, which may be more than one wants to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())

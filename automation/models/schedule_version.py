@@ -53,6 +53,11 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
             if span.since < span.until:
                 yield span
 
+    def overdue(self, process: Process, since: datetime, until: datetime) -> list[Span]:
+        """The same, where something says that it is due since then: the first rule reaches back."""
+        spans = list(self.spans_of(process, since, until))
+        return [spans[0]._replace(since=since), *spans[1:]] if spans else []
+
     def due(self, process: Process, since: datetime, until: datetime) -> Iterator[datetime]:
         """Yield what was due after `since` and not after `until`, by what was in force then."""
         return chain.from_iterable(span.due() for span in self.spans_of(process, since, until))

@@ -96,7 +96,8 @@ def _record_dropped(process: Process, row: Schedule, now: datetime) -> None:
     # Where the zone is gone, say: at least the one that was written down.
     passed = iter([row.next_run])
     if _recorded_rule(process):
-        passed = ScheduleVersion.objects.due(process, row.next_run - SECOND, now)
+        spans = ScheduleVersion.objects.overdue(process, row.next_run - SECOND, now)
+        passed = (at for span in spans for at in span.due())
     cause = Cause(Status.MISSED, reasons.RULE_CHANGED)
     record_unstarted(process, ((at, cause) for at in passed))
 

@@ -42,7 +42,7 @@ CHANGES = [
 
 
 def processes_of_every_kind(world: World, count: int) -> list[Process]:
-    found = []
+    found: list[Process] = []
     for number in range(count):
         process = ProcessFactory(
             function="probes.commit_then_raise" if number % 10 else "probes.without_run",
@@ -89,7 +89,7 @@ def act(world: World, processes: list[Process], until: datetime) -> None:
     world.pass_until(until)
 
 
-def prove_all_of(process: Process) -> None:
+def prove_all_of(process) -> None:
     while reconcile(process.pk):
         pass
 
