@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections import deque
 from datetime import datetime
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -11,9 +12,9 @@ from django.utils import timezone
 
 from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
-from automation.engine import clock, notices, recovery
+from automation.engine import clock, notices, reconciling, recovery
 from automation.engine.patience import is_away
-from automation.models import Node
+from automation.models import Node, Process
 from automation.queue import notify, schedules
 from automation.queue.messages import serves_executions
 
@@ -25,6 +26,9 @@ LOOK, LOOK_BESIDE_LISTENING = 1, 10
 HOUSEKEEPING = 5
 #: Seconds between looks for processes that are late, or were missed.
 WATCH = 30
+#: Seconds between the times at which all of the history is proven up to then, and that a turn has
+#: for it: what comes due waits no longer.
+PROOF, PROVING = 3_600, 0.2
 #: Seconds until a database that is away, or a process that somebody holds, is tried again.
 PAUSE = 0.5
 
@@ -38,6 +42,8 @@ class Clock:
         self.watched_at = -WATCH * 1.0
         self.is_stopping = False
         self.nodes: set[int] = set()
+        self.proved_at = -PROOF * 1.0
+        self.to_prove: deque[int] = deque()
 
     def main(self) -> None:
         """Run until the parent says otherwise."""
@@ -53,10 +59,17 @@ class Clock:
             self.listener = notify.Listener()
         is_all = clock.start_due() if serves_executions() else True
         project_schedules.start_due()
-        if serves_executions() and lease.now() - self.kept_house_at >= HOUSEKEEPING:
+        if serves_executions() and self._has_time_for_the_house():
             self._keep_house()
         self.pipe.send(lease.now())
         return self._until_next() if is_all else PAUSE
+
+    def _has_time_for_the_house(self) -> bool:
+        """It is time for it, and what comes due does not have to wait for that."""
+        since = lease.now() - self.kept_house_at
+        return since >= HOUSEKEEPING and (
+            since >= 2 * HOUSEKEEPING or self._until_next() > 2 * PROVING
+        )
 
     def _keep_house(self) -> None:
         self.kept_house_at = lease.now()
@@ -70,6 +83,18 @@ class Clock:
         if lease.now() - self.watched_at >= WATCH:
             self.watched_at = lease.now()
             notices.about_silence()
+        self._prove()
+
+    def _prove(self) -> None:
+        """Let the ledger go on where it was: at the start, and every hour."""
+        begun = lease.now()
+        if not self.to_prove and begun - self.proved_at >= PROOF:
+            self.proved_at = begun
+            self.to_prove.extend(Process.objects.order_by("pk").values_list("pk", flat=True))
+        while self.to_prove and lease.now() - begun < PROVING:
+            process_id = self.to_prove.popleft()
+            if reconciling.reconcile_safely(process_id):
+                self.to_prove.append(process_id)
 
     def _until_next(self) -> float:
         can_hear = self.listener is not None and not self.listener.is_deaf

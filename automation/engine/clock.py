@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,6 +19,8 @@ from automation.models import (
     Holds,
     Node,
     Process,
+    ScheduleVersion,
+    Span,
     Status,
     Trigger,
     reasons,
@@ -58,38 +60,31 @@ def start_due() -> bool:
     return not set(due) & set(schedules.due(timezone.now())) if due else True
 
 
-def start_occurrence(process_id: int, *, scheduled_for: str, rule: str) -> None:
-    """What a Schedule row calls where django-q2's own scheduler fires it, outside our qcluster."""
+def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> None:
+    """What a Schedule row calls where django-q2's own scheduler fires it, outside our qcluster.
+
+    `rule` is what the row remembers of itself.
+    """
     since = parse_datetime(scheduled_for)
-    patiently(lambda: account_for(process_id, since=since, rule=rule), "start an occurrence")
+    patiently(lambda: account_for(process_id, since=since), "start an occurrence")
 
 
 @transaction.atomic
-def account_for(
-    process_id: int, *, since: datetime | None = None, rule: str | None = None
-) -> Execution | None:
+def account_for(process_id: int, *, since: datetime | None = None) -> Execution | None:
     """Give every occurrence that is due and has no row its row; return that of the latest.
 
-    They are counted from `since`, or else from when its Schedule row says. The latest is started
-    (or, if nothing is to be caught up, only if it is on time), the others are missed. The Schedule
-    row moves on in the same transaction. `rule` is the one by which `since` was due, if known.
+    They are counted from `since`, or else from when its Schedule row says, by the rules that were
+    in force. The latest is started (or, if nothing is to be caught up, only if it is on time), the
+    others are missed. The Schedule row moves on in the same transaction.
     """
     process = Process.objects.lock(skip_locked=since is None).filter(pk=process_id).first()
-    since = since or schedules.next_run_of(process_id)
-    current = schedules.rule_in_force(process) if process else None
-    if process is not None and _others_know(process):
-        return None
     if process is None and not Process.objects.filter(pk=process_id).exists():
         schedules.move_on(process_id, None)
-    if process is None or since is None:
+    if process is None or _others_know(process):
         return None
-    if current is None:  # Parked, not tried again and again: the list of processes shows why.
-        schedules.move_on(process_id, None)
-        return None
-    if rule is not None and rule != str(current):
-        record_unstarted(process, [(since, Cause(Status.MISSED, reasons.RULE_CHANGED))])
-        return None
-    return _account(process, current, since)
+    schedules.keep_in_step(process)
+    since = since or schedules.next_run_of(process_id)
+    return _account(process, since) if since else None
 
 
 def _others_know(process: Process) -> bool:
@@ -97,48 +92,72 @@ def _others_know(process: Process) -> bool:
     return process.is_broken and bool(Node.objects.live().knowing(process.function))
 
 
-def _account(process: Process, rule: Rule, since: datetime) -> Execution | None:
-    now = timezone.now()
-    schedules.move_on(process.pk, rule.next_after(now))
+def _account(process: Process, since: datetime) -> Execution | None:
+    now, rule = timezone.now(), schedules.rule_in_force(process)
+    schedules.move_on(process.pk, rule.next_after(now) if rule else None)
+    spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now)
     holds = Holds(process, since, now)
     # Twice over what is due, which may be more than one wants to keep.
-    starting = _to_start(process, (at for at in _due(rule, since, now) if not holds.at(at)), now)
-    others = (at for at in _due(rule, since, now) if at not in starting)
-    causes = _Causes(process, holds, since, now)
-    record_unstarted(process, ((at, causes.of(at)) for at in others))
-    waits = process.catch_up == CatchUp.ALL
-    started = [
-        launch(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits) for at in starting
-    ]
-    return started[-1] if started else None
-
-
-def _due(rule: Rule, since: datetime, now: datetime) -> Iterator[datetime]:
-    return rule.between(since - schedules.SECOND, now)
-
-
-def _to_start(process: Process, due: Iterable[datetime], now: datetime) -> list[datetime]:
-    """The latest of what is due, as many as are to be caught up, unless it is too late for them."""
-    most = process.catch_up_limit if process.catch_up == CatchUp.ALL else 1
-    latest = deque(due, maxlen=most)
-    if process.catch_up == CatchUp.NONE:
-        on_time = timedelta(seconds=ON_TIME)
-        latest = deque(at for at in latest if now - process.start_of(at) <= on_time)
-    return [at for at in latest if not process.is_too_late(at)]
+    due = (at for span in spans if _is_in_force(span, rule) for at in span.due())
+    wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
+    late = {at for at in wanted if process.is_too_late(at)}
+    starting = set(wanted) - late
+    causes = _Causes(process, holds, starting, late, Node.objects.silence_before(now))
+    record_unstarted(
+        process,
+        (
+            (at, causes.of(at, otherwise))
+            for span in spans
+            for otherwise in [causes.missed if _is_in_force(span, rule) else causes.changed]
+            for at in span.due()
+        ),
+    )
+    return _start(process, sorted(starting))
 
 
 class _Causes:
-    """Why occurrences are not started. Those of one cause share it, and so a row."""
+    """Why occurrences are not started; None for those that are."""
 
-    def __init__(self, process: Process, holds: Holds, since: datetime, now: datetime) -> None:
-        self.process, self.holds = process, holds
-        self.missed = Cause(
-            Status.MISSED, reasons.NOTHING_RUNNING, Node.objects.silence_before(now)
-        )
-        self.too_late = Cause(Status.SKIPPED, reasons.TOO_LATE, process.lateness(since))
+    def __init__(
+        self,
+        process: Process,
+        holds: Holds,
+        starting: set[datetime],
+        late: set[datetime],
+        silence: dict[str, str],
+    ) -> None:
+        self.process, self.holds, self.starting, self.late = process, holds, starting, late
+        self.missed = Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence)
+        self.changed = Cause(Status.MISSED, reasons.RULE_CHANGED)
 
-    def of(self, at: datetime) -> Cause:
-        hold = self.holds.at(at)
-        if hold is not None:
+    def of(self, at: datetime, otherwise: Cause) -> Cause | None:
+        if at in self.starting:
+            return None
+        if hold := self.holds.at(at):
             return Cause(Status.SKIPPED, hold.reason, hold.data)
-        return self.too_late if self.process.is_too_late(at) else self.missed
+        if at in self.late:
+            return Cause(Status.SKIPPED, reasons.TOO_LATE, self.process.lateness(at))
+        return otherwise
+
+
+def _start(process: Process, occurrences: list[datetime]) -> Execution | None:
+    waits, execution = process.catch_up == CatchUp.ALL, None
+    for at in occurrences:
+        execution = launch(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits)
+    return execution
+
+
+def _is_in_force(span: Span, rule: Rule | None) -> bool:
+    """Whether what was due then still is by the rule of now."""
+    return rule is not None and str(span.version.rule) == str(rule)
+
+
+def _to_catch_up(process: Process, due: Iterable[datetime], now: datetime) -> list[datetime]:
+    """The latest of what is due, as many as are to be caught up."""
+    if process.catch_up == CatchUp.ALL:
+        return list(deque(due, maxlen=process.catch_up_limit))
+    latest = deque(due, maxlen=1)
+    if process.catch_up == CatchUp.NONE:
+        on_time = timedelta(seconds=ON_TIME)
+        return [at for at in latest if now - process.start_of(at) <= on_time]
+    return list(latest)

@@ -120,6 +120,19 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             models.Q(scheduled_for=scheduled_for) | models.Q(scheduled_until__gte=scheduled_for)
         )
 
+    def covering(self, process: Process, since: datetime) -> Self:
+        """The rows that account for occurrences of a process from `since` on, in their order."""
+        rows = self.filter(process=process, trigger=Trigger.SCHEDULE, scheduled_for__isnull=False)
+        before = rows.filter(scheduled_for__lte=since).order_by("-scheduled_for")
+        first = Coalesce(models.Subquery(before.values("scheduled_for")[:1]), since)
+        return rows.filter(scheduled_for__gte=first).order_by("scheduled_for", "id")
+
+    def accounted_until(self, process: Process) -> datetime | None:
+        """The last instant that a row of the process accounts for."""
+        rows = self.filter(process=process, trigger=Trigger.SCHEDULE, scheduled_for__isnull=False)
+        ends = rows.annotate(end=Coalesce("scheduled_until", "scheduled_for"))
+        return ends.order_by("-scheduled_for").values_list("end", flat=True).first()
+
     def start(
         self, *, node: str, release: str, lease: timedelta, slots: "Mapping[int, Slot]"
     ) -> set[int]:

@@ -13,7 +13,7 @@ from automation.schedule import in_words, interval_as_typed, zone_named, zone_na
 
 _NOT_SHOWN = {
     *("id", "created_at", "updated_at"),
-    *("former_rule", "rule_from", "history_begins_at"),
+    *("former_rule", "rule_from", "history_begins_at", "proven_until"),
 }
 
 #: Rows whose names are shown; `history_of` brings them along.

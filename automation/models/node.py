@@ -55,15 +55,21 @@ class NodeQuerySet(models.QuerySet["Node"]):
         Nothing where one was there all along, or where none ever was.
         """
         started = self.filter(started_at__lte=at).order_by("started_at")
-        newest = started.last()
-        if newest is None:
+        newest = started.values_list("started_at", flat=True).last()
+        return self._silence(self.filter(started_at__lt=newest or at), newest)
+
+    def silence_around(self, at: datetime) -> dict[str, str]:
+        """The same for the time that `at` itself lies in."""
+        next_start = self.filter(started_at__gt=at).aggregate(at=models.Min("started_at"))["at"]
+        silence = self._silence(self.filter(started_at__lte=at), next_start)
+        return silence if silence and datetime.fromisoformat(silence["since"]) < at else {}
+
+    def _silence(self, before: Self, until: datetime | None) -> dict[str, str]:
+        """From when the earlier ones had been seen last until the next one started."""
+        seen = before.aggregate(at=models.Max("seen_at"))["at"] if until else None
+        if until is None or seen is None or seen >= until:
             return {}
-        seen = self.filter(started_at__lt=newest.started_at).aggregate(at=models.Max("seen_at"))[
-            "at"
-        ]
-        if seen is None or seen >= newest.started_at:
-            return {}
-        return {"since": seen.isoformat(), "until": newest.started_at.isoformat()}
+        return {"since": seen.isoformat(), "until": until.isoformat()}
 
     def report(self, pk: int, **columns: Any) -> int:
         """Say that a node lives; return 0 where its row is gone."""

@@ -165,6 +165,9 @@ class Process(Timing):
     history_begins_at = models.DateTimeField(
         null=True, editable=False, help_text="What was due before may have been pruned."
     )
+    proven_until = models.DateTimeField(
+        null=True, editable=False, help_text="So far the ledger has looked at what was due."
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -182,6 +185,7 @@ class Process(Timing):
             "former_rule",
             "rule_from",
             "history_begins_at",
+            "proven_until",
         ]
     )
 

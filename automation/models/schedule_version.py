@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from automation.models.process import Process
@@ -18,6 +20,10 @@ class Span(NamedTuple):
     since: datetime
     until: datetime
 
+    def due(self) -> Iterator[datetime]:
+        rule = self.version.rule
+        return rule.between(self.since, self.until) if rule else iter(())
+
 
 class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
     def newest_of(self, process: Process) -> "ScheduleVersion | None":
@@ -27,26 +33,38 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
         """What says whether an instant was due: a version holds after its `valid_from`."""
         return self.filter(process=process, valid_from__lt=at).order_by("-id").first()
 
-    def record(self, process: Process, rule: Rule | None, now: datetime) -> None:
-        """Write down the rule that is in force from now on, unless it was already."""
+    def record(self, process: Process, rule: Rule | None, since: datetime) -> None:
+        """Write down the rule that is in force from an instant on, unless it was already."""
         newest = self.newest_of(process)
         schedule = rule.as_json() if rule else None
         if (newest.schedule if newest else None) == schedule:
             return
         # A clock that was set back does not make the versions overlap.
-        since = max(now, newest.valid_from) if newest else now
+        since = max(since, newest.valid_from) if newest else since
         user = getattr(process, "_history_user", None)
         name = user.get_username() if user else ""
         self.create(process=process, valid_from=since, schedule=schedule, changed_by_name=name)
 
     def spans_of(self, process: Process, since: datetime, until: datetime) -> Iterator[Span]:
         """Yield what was in force within a span of time, in order."""
-        versions = list(self.filter(process=process).order_by("id"))
+        rows = self.filter(process=process)
+        first = rows.filter(valid_from__lte=since).order_by("-id").values("id")[:1]
+        rows = rows.filter(id__gte=Coalesce(models.Subquery(first), 0), valid_from__lt=until)
+        versions = list(rows.order_by("id"))
         ends = [version.valid_from for version in versions[1:]] + [until]
         for version, end in zip(versions, ends, strict=False):
             span = Span(version, max(version.valid_from, since), min(end, until))
             if span.since < span.until:
                 yield span
+
+    def overdue(self, process: Process, since: datetime, until: datetime) -> list[Span]:
+        """The same, where something says that it is due since then: the first rule reaches back."""
+        spans = list(self.spans_of(process, since, until))
+        return [spans[0]._replace(since=since), *spans[1:]] if spans else []
+
+    def due(self, process: Process, since: datetime, until: datetime) -> Iterator[datetime]:
+        """Yield what was due after `since` and not after `until`, by what was in force then."""
+        return chain.from_iterable(span.due() for span in self.spans_of(process, since, until))
 
 
 class ScheduleVersion(models.Model):

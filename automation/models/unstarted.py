@@ -1,17 +1,17 @@
 """Occurrences that nothing started: recorded as a row for each stretch that has one cause."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from automation.models import reasons
 from automation.models.execution import Execution, Status, Trigger
 from automation.models.process import Process
+from automation.models.schedule_version import ScheduleVersion
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,20 @@ class Cause:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def record_unstarted(process: Process, occurrences: Iterable[tuple[datetime, Cause]]) -> None:
-    """Record those of the occurrences, in order, that have no row yet; each with its cause.
+def record_unstarted(
+    process: Process, occurrences: Iterable[tuple[datetime, Cause | None]]
+) -> None:
+    """Record those of the occurrences that have no row yet; each with its cause.
 
-    In a constant number of statements, however many they are.
+    They come in order and without a hole: those that are not for here have no cause, so that no
+    row reaches across them. In a constant number of statements, however many they are.
     """
     rows: list[Execution] = []
-    known: list[tuple[datetime, datetime]] | None = None
+    is_known: Callable[[datetime], bool] | None = None
     is_open = False
     for at, cause in occurrences:
-        if known is None:
-            known = _spans_since(process, at)
-        if any(since <= at <= end for since, end in known):
+        is_known = is_known or _known_from(process, at)
+        if cause is None or is_known(at):
             is_open = False
         elif is_open and _cause_of(rows[-1]) == cause:
             rows[-1].scheduled_until = at
@@ -67,13 +69,15 @@ def extend_newest(row: Execution) -> Execution | None:
 
     Return that row, or None where it is another matter. Call it with the process locked.
     """
-    if row.scheduled_for is None or row.reason not in reasons.LASTING:
+    if row.process is None or row.scheduled_for is None or row.reason not in reasons.LASTING:
         return None
     newest = Execution.objects.filter(process=row.process).order_by("-id").first()
     if newest is None or newest.trigger != Trigger.SCHEDULE or _cause_of(newest) != _cause_of(row):
         return None
     if (newest.scheduled_until or newest.scheduled_for or row.scheduled_for) >= row.scheduled_for:
         return None  # A clock was set back.
+    if _is_due_between(row.process, newest.scheduled_until or newest.scheduled_for, row):
+        return None
     Execution.objects.filter(pk=newest.pk).update(
         scheduled_until=row.scheduled_until or row.scheduled_for,
         occurrences=models.F("occurrences") + row.occurrences,
@@ -86,11 +90,24 @@ def _cause_of(row: Execution) -> Cause:
     return Cause(Status(row.status), row.reason, row.reason_data)
 
 
-def _spans_since(process: Process, first: datetime) -> list[tuple[datetime, datetime]]:
-    """What has rows already, from an instant on."""
-    until = Coalesce("scheduled_until", "scheduled_for")
-    rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
-    spans = (
-        rows.annotate(until=until).filter(until__gte=first).values_list("scheduled_for", "until")
-    )
-    return [(since, end) for since, end in spans if since]
+def _is_due_between(process: Process, end: datetime | None, row: Execution) -> bool:
+    """Whether another occurrence, with a row of its own or none yet, lies before the row."""
+    if end is None or row.scheduled_for is None:
+        return False
+    until = row.scheduled_for
+    return next(ScheduleVersion.objects.due(process, end, until), until) < until
+
+
+def _known_from(process: Process, first: datetime) -> Callable[[datetime], bool]:
+    """Return what says of instants, from `first` on and in order, whether they have a row."""
+    rows = Execution.objects.covering(process, first)
+    spans = rows.values_list("scheduled_for", "scheduled_until").iterator()
+    span: tuple[Any, Any] | None = next(spans, None)
+
+    def is_known(at: datetime) -> bool:
+        nonlocal span
+        while span and (span[1] or span[0]) < at:
+            span = next(spans, None)
+        return bool(span and span[0] <= at)
+
+    return is_known

@@ -18,6 +18,7 @@ from django_q.models import Schedule
 from automation.models import (
     Calendar,
     Cause,
+    Execution,
     Node,
     Process,
     ScheduleVersion,
@@ -33,6 +34,8 @@ ENTRY = "automation.engine.clock.start_occurrence"
 
 PREFIX = "process:"
 SECOND = timedelta(seconds=1)
+#: By how much a clock that was set back, or another host's, is believed to be behind.
+FURTHEST_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,12 @@ def sync(process: Process) -> Change | None:
     with transaction.atomic():
         rule, now = rule_in_force(process), timezone.now()
         rows = list(_rows(process.pk).select_for_update().order_by("pk"))
+        begin = now
         if rows and (rule is None or _rule_of(rows[0]) != str(rule)):
             _record_dropped(process, rows[0], now)
-        ScheduleVersion.objects.record(process, rule, now)
+        elif rows and _is_due(rows[0], now):
+            begin = rows[0].next_run - SECOND  # It counts from what is due by it already.
+        ScheduleVersion.objects.record(process, rule, _not_before_what_is_past(process, begin))
         if rule is None:
             return remove(process.pk, process.name)
         change = _write(process, rule, rows)
@@ -85,13 +91,33 @@ def _write(process: Process, rule: Rule, rows: list[Schedule]) -> Change | None:
 
 def _record_dropped(process: Process, row: Schedule, now: datetime) -> None:
     """What was due by the old rule and not started yet is not forgotten with it."""
-    if row.next_run is None or row.next_run > now:
+    if not _is_due(row, now):
         return
-    rule = _recorded_rule(process)
     # Where the zone is gone, say: at least the one that was written down.
-    passed = rule.between(row.next_run - SECOND, now) if rule else iter([row.next_run])
+    passed = iter([row.next_run])
+    if _recorded_rule(process):
+        spans = ScheduleVersion.objects.overdue(process, row.next_run - SECOND, now)
+        passed = (at for span in spans for at in span.due())
     cause = Cause(Status.MISSED, reasons.RULE_CHANGED)
     record_unstarted(process, ((at, cause) for at in passed))
+
+
+def _is_due(row: Schedule, now: datetime) -> bool:
+    return row.next_run is not None and row.next_run <= now
+
+
+def _not_before_what_is_past(process: Process, begin: datetime) -> datetime:
+    """An edit by a clock that is behind changes nothing of what has been accounted for."""
+    known = Execution.objects.accounted_until(process)
+    return known if known and begin < known <= begin + FURTHEST_BACK else begin
+
+
+def keep_in_step(process: Process) -> None:
+    """Let what was written down be the rule in force: a default in the code may have changed."""
+    newest = ScheduleVersion.objects.newest_of(process)
+    rule = rule_in_force(process)
+    if (newest.schedule if newest else None) != (rule.as_json() if rule else None):
+        sync(process)
 
 
 def sync_calendar(calendar: Calendar) -> list[Change]:

@@ -5,7 +5,16 @@ from django_q.models import OrmQ, Schedule
 
 from automation.engine import clock
 from automation.engine.launch import launch
-from automation.models import CatchUp, Execution, Process, Status, Trigger, reasons
+from automation.models import (
+    CatchUp,
+    Execution,
+    MaintenanceWindow,
+    Process,
+    ScheduleVersion,
+    Status,
+    Trigger,
+    reasons,
+)
 from automation.queue import schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
@@ -138,7 +147,7 @@ def test_process_whose_default_rule_went_with_its_function_is_skipped_when_it_wa
     assert execution.scheduled_for == due_at(30, hour=7)
 
 
-def test_process_whose_zone_is_gone_is_parked_and_the_rest_go_on(time_machine):
+def test_process_whose_zone_is_gone_has_that_recorded_and_the_rest_go_on(time_machine):
     broken, fine = (
         ProcessFactory(timezone="UTC", cron="1 * * * *"),
         ProcessFactory(timezone="UTC", cron="1 * * * *"),
@@ -148,8 +157,10 @@ def test_process_whose_zone_is_gone_is_parked_and_the_rest_go_on(time_machine):
 
     clock.tick()
 
-    assert [e.process for e in Execution.objects.all()] == [fine]
-    assert Schedule.objects.get(name=f"process:{broken.pk}").next_run is None
+    assert Execution.objects.get(status=Status.PENDING).process == fine
+    dropped = Execution.objects.get(status=Status.MISSED)
+    assert (dropped.process, dropped.reason) == (broken, reasons.RULE_CHANGED)
+    assert not Schedule.objects.filter(name=f"process:{broken.pk}").exists()
 
 
 def test_tick_marks_executions_of_dead_workers_lost_by_the_clock_of_the_database():
@@ -196,17 +207,113 @@ def test_schedule_row_fired_by_django_q_itself_starts_the_occurrence_and_moves_o
 
 
 def test_occurrence_of_a_rule_that_was_changed_since_is_missed_with_that_reason(time_machine):
-    process = ProcessFactory(timezone="UTC", cron="30 * * * *")
-    old_rule = str(process.rule)
+    process = ProcessFactory(timezone="UTC", cron="*/10 * * * *")
+    time_machine.move_to(due_at(31), tick=False)
+    Schedule.objects.update(next_run=due_at(40))  # django-q2 fired it at 6:10
     process.cron = "45 * * * *"
     process.save()
-    time_machine.move_to(due_at(31), tick=False)
 
-    clock.start_occurrence(process.pk, scheduled_for=due_at(30).isoformat(), rule=old_rule)
+    clock.start_occurrence(process.pk, scheduled_for=due_at(10).isoformat(), rule="what it was")
 
     execution = Execution.objects.get()
     assert (execution.status, execution.reason) == (Status.MISSED, reasons.RULE_CHANGED)
-    assert execution.scheduled_for == due_at(30)
+    assert (execution.scheduled_for, execution.scheduled_until) == (due_at(10), due_at(30))
+    assert execution.occurrences == 3
+
+
+def test_occurrence_that_django_q_fired_before_its_process_was_switched_off_is_recorded(
+    time_machine,
+):
+    process = ProcessFactory(timezone="UTC", cron="30 * * * *")
+    time_machine.move_to(due_at(31), tick=False)
+    Schedule.objects.update(next_run=due_at(30, 7))
+    Process.objects.disable()
+
+    clock.start_occurrence(process.pk, scheduled_for=due_at(30).isoformat())
+
+    assert Execution.objects.get().reason == reasons.RULE_CHANGED
+
+
+def test_late_message_of_a_rule_that_was_away_meanwhile_records_nothing_that_was_not_due(
+    time_machine,
+):
+    process = ProcessFactory(timezone="UTC", cron="*/10 * * * *")
+    time_machine.move_to(due_at(11), tick=False)
+    Schedule.objects.update(next_run=due_at(20))
+    Process.objects.disable()
+    time_machine.move_to(due_at(41), tick=False)
+    Process.objects.enable()
+
+    clock.start_occurrence(process.pk, scheduled_for=due_at(10).isoformat())
+
+    assert [row.scheduled_for for row in Execution.objects.all()] == [due_at(10)]
+
+
+def test_default_rule_that_changed_with_the_code_leaves_what_was_due_by_the_old_one_missed(
+    time_machine, settings
+):
+    ProcessFactory(
+        function="tasks.reschedule_remaining_tasks", trigger_type="time_based", timezone="UTC"
+    )
+    settings.RESCHEDULE_HOUR = 9
+    time_machine.move_to(due_at(31, hour=7), tick=False)
+
+    clock.tick()
+
+    execution = Execution.objects.get()
+    assert (execution.scheduled_for, execution.reason) == (due_at(30, 7), reasons.RULE_CHANGED)
+    assert Schedule.objects.get().next_run == due_at(30, hour=9)
+
+
+def test_row_of_what_was_skipped_reaches_across_nothing_that_has_another_row(time_machine):
+    process = ProcessFactory(timezone="UTC", cron="0 * * * *", catch_up=CatchUp.ALL)
+    Process.objects.update(function="probes.removed")
+    MaintenanceWindow.objects.create(label="move", starts_at=due_at(30, 7), ends_at=due_at(30, 8))
+    time_machine.move_to(due_at(20, hour=9), tick=False)
+
+    clock.tick()
+
+    rows = Execution.objects.filter(process=process).order_by("scheduled_for")
+    found = rows.values_list("scheduled_for", "scheduled_until", "reason")
+    assert list(found) == [
+        (due_at(0, 7), None, reasons.FUNCTION_GONE),
+        (due_at(0, 8), None, reasons.MAINTENANCE),
+        (due_at(0, 9), None, reasons.FUNCTION_GONE),
+    ]
+
+
+def test_long_outage_of_a_process_with_a_latest_start_takes_two_rows(time_machine):
+    ProcessFactory(timezone="UTC", cron="* * * * *", start_deadline=10)
+    time_machine.move_to(START + timedelta(days=7, seconds=15), tick=False)
+
+    clock.tick()
+
+    missed, late = Execution.objects.order_by("id")
+    assert (missed.status, missed.occurrences) == (Status.MISSED, 7 * 24 * 60 - 1)
+    assert (late.status, late.reason) == (Status.SKIPPED, reasons.TOO_LATE)
+
+
+def test_edit_by_a_clock_that_is_behind_changes_nothing_of_what_has_been_started(time_machine):
+    process = ProcessFactory(timezone="UTC", cron="0 * * * *")
+    time_machine.move_to(due_at(0, hour=7), tick=False)
+    clock.tick()
+    time_machine.move_to(due_at(59) + timedelta(seconds=59), tick=False)
+
+    process.cron = "30 * * * *"
+    process.save()
+
+    assert ScheduleVersion.objects.newest_of(process).valid_from == due_at(0, hour=7)
+
+
+def test_what_was_due_already_counts_where_no_rule_had_been_written_down(time_machine):
+    process = ProcessFactory(timezone="UTC", cron="0 * * * *")
+    ScheduleVersion.objects.all().delete()
+    time_machine.move_to(due_at(20, hour=7), tick=False)
+
+    clock.tick()
+
+    assert Execution.objects.get().scheduled_for == due_at(0, 7)
+    assert ScheduleVersion.objects.newest_of(process).valid_from < due_at(0, 7)
 
 
 def test_occurrence_of_a_process_that_was_deleted_starts_nothing():

@@ -130,9 +130,12 @@ def test_what_is_too_late_to_start_is_skipped_with_the_lateness(tick_at):
 
     tick_at(9, 11)
 
+    assert rows() == [
+        (Status.MISSED, reasons.NOTHING_RUNNING, due_at(7), 2),
+        (Status.SKIPPED, reasons.TOO_LATE, due_at(9), 1),
+    ]
     too_late = Execution.objects.get(status=Status.SKIPPED)
-    assert (too_late.reason, too_late.scheduled_for) == (reasons.TOO_LATE, due_at(7))
-    assert too_late.reason_data == {"late": 7860, "limit": 600}
+    assert too_late.reason_data == {"late": 660, "limit": 600}
 
 
 def test_what_is_not_too_late_yet_is_started(tick_at):

@@ -1,0 +1,240 @@
+"""The ledger: proves that each occurrence of a process has one row that accounts for it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from automation.models import Execution, Kind, Node, Process, ScheduleVersion, Status, Trigger
+from automation.queue import schedules
+
+#: So long an occurrence may be without a row: a message of a stock cluster waits for its worker.
+GRACE = timedelta(hours=1)
+#: Findings that are listed one by one; all are counted.
+MOST_LISTED = 1_000
+
+
+class What(StrEnum):
+    #: Due, and no row accounts for it.
+    GAP = "gap"
+    #: Two rows account for it, or a row for another number than it says.
+    DOUBLE = "double"
+    #: A row for an instant at which nothing was due.
+    STRAY = "stray"
+    #: Due, and its row is still to come.
+    WAITING = "waiting"
+
+
+@dataclass
+class Finding:
+    what: What
+    since: datetime
+    until: datetime
+    #: Ids of the rows it is about.
+    executions: tuple[int, ...] = ()
+    occurrences: int = 1
+
+
+@dataclass
+class Proof:
+    """What became of the occurrences of a process after `since`, and not after `until`."""
+
+    process: Process
+    since: datetime
+    until: datetime
+    occurrences: int = 0
+    #: How many ended how, by status; of those that were skipped, by reason.
+    outcomes: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    #: How many occurrences (of strays: rows) there are of each finding.
+    counts: Counter[What] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    #: Spans of time whose rule cannot be read any more: of them nothing is said.
+    unreadable: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.counts.keys() - {What.WAITING}
+
+    def note(self, finding: Finding) -> None:
+        self.counts[finding.what] += finding.occurrences
+        if len(self.findings) < MOST_LISTED:
+            self.findings.append(finding)
+
+
+def prove(process: Process, since: datetime | None = None, until: datetime | None = None) -> Proof:
+    """Prove what can be proven of a process: since its rules are written down and history is kept.
+
+    `until` is now, unless it is said. Reads rows as they come, so that any number is no matter.
+    """
+    until = until or timezone.now()
+    begin = beginning(process) or until
+    proof = Proof(process, min(max(begin, since or begin), until), until)
+    due = ScheduleVersion.objects.due(process, proof.since, until)
+    account(proof, due, waiting_from=_waiting_from(process, until), repeats=_repeats(proof))
+    return proof
+
+
+def beginning(process: Process) -> datetime | None:
+    """From when on there is proof; None where no rule was ever written down."""
+    versions = ScheduleVersion.objects.filter(process=process).order_by("id")
+    first = versions.values_list("valid_from", flat=True).first()
+    return max(first, process.history_begins_at or first) if first else None
+
+
+def account(
+    proof: Proof,
+    due: Iterable[datetime],
+    *,
+    waiting_from: datetime | None = None,
+    repeats: "Iterator[Row] | None" = None,
+) -> None:
+    """Match what is due with the rows that account for it.
+
+    `waiting_from`: what is due from then on may still be without a row. `repeats`: the retries and
+    backfills, in the order of what they repeat.
+    """
+    spans = ScheduleVersion.objects.spans_of(proof.process, proof.since, proof.until)
+    proof.unreadable = [
+        (span.since, span.until)
+        for span in spans
+        if span.version.schedule and not span.version.rule
+    ]
+    matching = _Matching(proof, _rows(proof), waiting_from)
+    repeated = _Stream(repeats or iter(()))
+    for at in due:
+        proof.occurrences += 1
+        rows = matching.rows_of(at)
+        if rows:
+            again = [row for row in repeated.take(at) if row.since == at]
+            _count(proof, max([*rows, *again], key=lambda row: row.pk))
+    matching.end()
+
+
+@dataclass
+class Row:
+    """As much of an execution as the proof needs, and what it turned out to cover."""
+
+    pk: int
+    since: datetime
+    until: datetime
+    occurrences: int
+    status: str
+    reason: str
+    first: datetime | None = None
+    last: datetime | None = None
+    covered: int = 0
+
+    def cover(self, at: datetime) -> None:
+        self.first, self.last = self.first or at, at
+        self.covered += 1
+
+
+class _Stream:
+    """Rows in order, taken as far as they are needed."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self.rows = rows
+        self.next = next(rows, None)
+
+    def take(self, until: datetime | None) -> Iterator[Row]:
+        """Yield those that begin at an instant or before; None: all."""
+        while self.next and (until is None or self.next.since <= until):
+            row, self.next = self.next, next(self.rows, None)
+            yield row
+
+
+class _Matching:
+    def __init__(self, proof: Proof, rows: Iterator[Row], waiting_from: datetime | None) -> None:
+        self.proof, self.stream, self.waiting_from = proof, _Stream(rows), waiting_from
+        self.open: list[Row] = []
+        self.last: Finding | None = None
+
+    def rows_of(self, at: datetime) -> list[Row]:
+        """Return the rows that cover an occurrence; note it where they are not exactly one."""
+        self._look_at(at)
+        for row in self.open:
+            row.cover(at)
+        if len(self.open) == 1:
+            self.last = None
+        elif self.open:
+            self._note(What.DOUBLE, at)
+        else:
+            is_waiting = self.waiting_from is not None and at >= self.waiting_from
+            self._note(What.WAITING if is_waiting else What.GAP, at)
+        return self.open
+
+    def end(self) -> None:
+        self._look_at(None)
+
+    def _look_at(self, at: datetime | None) -> None:
+        candidates = [*self.open, *self.stream.take(at)]
+        self.open = [row for row in candidates if at is not None and row.until >= at]
+        for row in candidates:
+            if row not in self.open and self._is_within(row):
+                self._judge(row)
+
+    def _note(self, what: What, at: datetime) -> None:
+        """What follows on one another and is of one kind is one finding."""
+        rows = tuple(sorted(row.pk for row in self.open))
+        last = self.last
+        if last and (last.what, last.executions) == (what, rows):
+            last.until, last.occurrences = at, last.occurrences + 1
+            self.proof.counts[what] += 1
+        else:
+            self.last = Finding(what, at, at, rows)
+            self.proof.note(self.last)
+
+    def _is_within(self, row: Row) -> bool:
+        """Whether all that it covers was looked at."""
+        proof = self.proof
+        unreadable = any(row.since <= end and row.until > begin for begin, end in proof.unreadable)
+        return row.since > proof.since and row.until <= proof.until and not unreadable
+
+    def _judge(self, row: Row) -> None:
+        if (row.first, row.last) != (row.since, row.until):
+            self.proof.note(Finding(What.STRAY, row.since, row.until, (row.pk,)))
+        elif row.covered != row.occurrences:
+            self.proof.note(Finding(What.DOUBLE, row.since, row.until, (row.pk,)))
+
+
+def _count(proof: Proof, row: Row) -> None:
+    proof.outcomes[row.status] += 1
+    if row.status == Status.SKIPPED:
+        proof.skipped[row.reason] += 1
+
+
+def _rows(proof: Proof) -> Iterator[Row]:
+    rows = Execution.objects.covering(proof.process, proof.since)
+    return _read(rows.filter(scheduled_for__lte=proof.until))
+
+
+def _repeats(proof: Proof) -> Iterator[Row]:
+    rows = Execution.objects.filter(
+        process=proof.process,
+        kind=Kind.RUN,
+        trigger__in=[Trigger.RETRY, Trigger.BACKFILL],
+        scheduled_for__gt=proof.since,
+        scheduled_for__lte=proof.until,
+    )
+    return _read(rows.order_by("scheduled_for", "id"))
+
+
+def _read(rows: QuerySet[Execution]) -> Iterator[Row]:
+    columns = ("pk", "scheduled_for", "scheduled_until", "occurrences", "status", "reason")
+    for pk, since, until, occurrences, status, reason in rows.values_list(*columns).iterator():
+        yield Row(pk, since, until or since, occurrences, status, reason)
+
+
+def _waiting_from(process: Process, now: datetime) -> datetime:
+    """What is due from then on may have no row yet: a grace, or nobody has been there since."""
+    recently = now - GRACE
+    due_since: datetime | None = schedules.next_run_of(process.pk)
+    if due_since is None or due_since >= recently:
+        return recently
+    seen = Node.objects.aggregate(at=Max("seen_at"))["at"] or due_since
+    return min(recently, max(due_since, seen - GRACE))

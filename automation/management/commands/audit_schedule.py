@@ -1,0 +1,117 @@
+"""`manage.py audit_schedule`: the proof that every occurrence is accounted for."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+
+from automation.engine.ledger import Finding, Proof, prove
+from automation.models import Process
+
+
+class Command(BaseCommand):
+    help = (
+        "Recompute what was due and match it with the history. Exit code: 0 all is accounted for, "
+        "1 something was due without a row (gap), has two (double), or was not due (stray), 2 there "
+        "is no such process or time."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", nargs="?", help="A process; all where none is named.")
+        parser.add_argument(
+            "--since", help="ISO time to begin after, UTC without an offset; else all that is kept."
+        )
+        parser.add_argument("--json", action="store_true", help="Print a JSON list.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        since = _instant(options["since"])
+        processes = Process.objects.order_by("name")
+        if options["name"] is not None:
+            processes = processes.filter(name=options["name"])
+            if not processes:
+                raise CommandError(f"There is no process {options['name']!r}.", returncode=2)
+        proofs = [prove(process, since) for process in processes]
+        if options["json"]:
+            self.stdout.write(json.dumps([_as_json(proof) for proof in proofs], indent=2))
+        else:
+            for line in [line for proof in proofs for line in _lines(proof)]:
+                self.stdout.write(line)
+        if not all(proof.is_sound for proof in proofs):
+            raise SystemExit(1)
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = parse_datetime(text)
+    except ValueError:
+        instant = None
+    if instant is None:
+        raise CommandError(
+            f"--since is {text!r}; write an ISO time such as 2026-03-08T00:00+00:00.", returncode=2
+        )
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _as_json(proof: Proof) -> dict[str, Any]:
+    return {
+        "process": proof.process.name,
+        "since": proof.since.isoformat(),
+        "until": proof.until.isoformat(),
+        "occurrences": proof.occurrences,
+        "outcomes": proof.outcomes,
+        "skipped": proof.skipped,
+        "counts": proof.counts,
+        "findings": [_finding_as_json(finding) for finding in proof.findings],
+        "unreadable": [[begin.isoformat(), end.isoformat()] for begin, end in proof.unreadable],
+        "is_sound": proof.is_sound,
+    }
+
+
+def _finding_as_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "what": finding.what,
+        "since": finding.since.isoformat(),
+        "until": finding.until.isoformat(),
+        "occurrences": finding.occurrences,
+        "executions": finding.executions,
+    }
+
+
+def _lines(proof: Proof) -> Iterator[str]:
+    span = f"after {_shown(proof.since)}, until {_shown(proof.until)} UTC"
+    yield f"{proof.process.name}: {proof.occurrences} due {span}"
+    if proof.outcomes:
+        yield f"  {_counted(proof.outcomes)}"
+    if proof.skipped:
+        yield f"  skipped: {_counted(proof.skipped)}"
+    for finding in proof.findings:
+        yield f"  {_in_words(finding)}"
+    for begin, end in proof.unreadable:
+        yield f"  cannot be proven, its rule cannot be read: {_shown(begin)} to {_shown(end)}"
+    listed = sum(finding.occurrences for finding in proof.findings)
+    if proof.counts.total() > listed:
+        yield f"  and {proof.counts.total() - listed} more"
+
+
+def _in_words(finding: Finding) -> str:
+    told = f"{finding.what}: {_shown(finding.since)}"
+    if finding.until != finding.since:
+        told += f" to {_shown(finding.until)}"
+    if finding.occurrences > 1:
+        told += f", {finding.occurrences} of them"
+    if finding.executions:
+        told += f" (executions {', '.join(map(str, finding.executions))})"
+    return told
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
+def _shown(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
