@@ -3,7 +3,9 @@
 import logging
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.db import transaction
 from django.utils import timezone
@@ -102,42 +104,42 @@ def _account(process: Process, since: datetime) -> Execution | None:
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
     late = {at for at in wanted if process.is_too_late(at)}
     starting = set(wanted) - late
-    causes = _Causes(process, holds, starting, late, Node.objects.silence_before(now))
+    causes = _Causes(process, holds, starting, late, now)
     record_unstarted(
         process,
         (
-            (at, causes.of(at, otherwise))
+            (at, causes.of(at, is_in_force=is_in_force))
             for span in spans
-            for otherwise in [causes.missed if _is_in_force(span, rule) else causes.changed]
+            for is_in_force in [_is_in_force(span, rule)]
             for at in span.due()
         ),
     )
     return _start(process, sorted(starting))
 
 
+@dataclass(frozen=True)
 class _Causes:
     """Why occurrences are not started; None for those that are."""
 
-    def __init__(
-        self,
-        process: Process,
-        holds: Holds,
-        starting: set[datetime],
-        late: set[datetime],
-        silence: dict[str, str],
-    ) -> None:
-        self.process, self.holds, self.starting, self.late = process, holds, starting, late
-        self.missed = Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence)
-        self.changed = Cause(Status.MISSED, reasons.RULE_CHANGED)
+    process: Process
+    holds: Holds
+    starting: set[datetime]
+    late: set[datetime]
+    now: datetime
 
-    def of(self, at: datetime, otherwise: Cause) -> Cause | None:
+    @cached_property
+    def missed(self) -> Cause:
+        silence = Node.objects.silence_before(self.now)
+        return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence)
+
+    def of(self, at: datetime, *, is_in_force: bool) -> Cause | None:
         if at in self.starting:
             return None
         if hold := self.holds.at(at):
             return Cause(Status.SKIPPED, hold.reason, hold.data)
         if at in self.late:
             return Cause(Status.SKIPPED, reasons.TOO_LATE, self.process.lateness(at))
-        return otherwise
+        return self.missed if is_in_force else Cause(Status.MISSED, reasons.RULE_CHANGED)
 
 
 def _start(process: Process, occurrences: list[datetime]) -> Execution | None:

@@ -336,5 +336,5 @@ def test_history_of_calendars_takes_a_constant_number_of_queries(
         process.calendar = Calendar.objects.create(name=f"{number}", days="2026-12-25")
         process.save()
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         admin_client.get(page("process_history", process.pk))
