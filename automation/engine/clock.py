@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.engine import recovery
-from automation.engine.launch import launch
+from automation.engine.launch import launch_locked
 from automation.engine.patience import is_away, patiently
 from automation.models import (
     CatchUp,
@@ -145,7 +145,7 @@ class _Causes:
 def _start(process: Process, occurrences: list[datetime]) -> Execution | None:
     waits, execution = process.catch_up == CatchUp.ALL, None
     for at in occurrences:
-        execution = launch(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits)
+        execution = launch_locked(process, trigger=Trigger.SCHEDULE, scheduled_for=at, waits=waits)
     return execution
 
 

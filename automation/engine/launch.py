@@ -36,7 +36,12 @@ class PreviewError(ValueError):
 
 
 @transaction.atomic
-def launch(
+def launch(process: Process, **options: Any) -> Execution:
+    """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
+    return launch_locked(Process.objects.lock().get(pk=process.pk), **options)
+
+
+def launch_locked(
     process: Process,
     *,
     trigger: Trigger,
@@ -50,9 +55,9 @@ def launch(
     queue: bool = True,
     waits: bool = False,
 ) -> Execution:
-    """Start a process: return its execution, `pending` and queued, or `skipped` with the reason.
+    """Start a process that the transaction has locked.
 
-    Record and message are one transaction. An occurrence that has a row already gets that one.
+    Return its execution, `pending` and queued, or `skipped` with the reason. An occurrence that has a row already gets that one.
     `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
     message out: the caller claims the execution in the same transaction. `waits`: where as many run
     as may at once it waits, whatever the policy of the process is.
@@ -60,7 +65,6 @@ def launch(
     Raises ParameterError where a person gave parameters that do not fit (those that a schedule
     brings are recorded instead), PreviewError for a preview of a function that offers none.
     """
-    process = Process.objects.lock().get(pk=process.pk)
     if scheduled_for is not None and trigger == Trigger.SCHEDULE:
         known = Execution.objects.of_occurrence(process, scheduled_for).first()
         if known:

@@ -207,8 +207,10 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         return self.filter(status__in=sources).update(status=status, **changes)
 
 
-def _by_id(values: Mapping[int, Any], output_field: "models.Field[Any, Any]") -> models.Case:
+def _by_id(values: Mapping[int, Any], output_field: "models.Field[Any, Any]") -> Any:
     """Another value for each row, in one statement."""
+    if len(values) == 1:
+        return next(iter(values.values()))
     cases = [
         models.When(pk=pk, then=models.Value(value, output_field)) for pk, value in values.items()
     ]

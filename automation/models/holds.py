@@ -200,12 +200,13 @@ class Holds:
     def __init__(self, process: Process, since: datetime, until: datetime) -> None:
         ends_later = models.Q(until=None) | models.Q(until__gt=since)
         pauses = Pause.objects.of(process).filter(ends_later, since__lte=until)
-        windows = MaintenanceWindow.objects.of(process).filter(
-            starts_at__lte=until, ends_at__gt=since
-        )
+        windows = MaintenanceWindow.objects.filter(starts_at__lte=until, ends_at__gt=since)
+        planned = list(windows.order_by("pk"))
+        if planned:  # They are rare: asked first whether there is any.
+            planned = list(windows.of(process).order_by("pk"))
         # Its own pause says most, then that of everything, then what was planned.
         found = sorted(pauses, key=lambda pause: (pause.process_id is None, pause.pk))
-        self.all = [pause.hold for pause in found] + [w.hold for w in windows.order_by("pk")]
+        self.all = [pause.hold for pause in found] + [w.hold for w in planned]
 
     def at(self, instant: datetime) -> Hold | None:
         """The first that holds it at an instant."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -59,6 +60,9 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
 
     def overdue(self, process: Process, since: datetime, until: datetime) -> list[Span]:
         """The same, where something says that it is due since then: the first rule reaches back."""
+        newest = self.newest_of(process)
+        if newest is not None and newest.valid_from <= since < until:
+            return [Span(newest, since, until)]  # The usual case, in one statement.
         spans = list(self.spans_of(process, since, until))
         return [spans[0]._replace(since=since), *spans[1:]] if spans else []
 
@@ -86,7 +90,7 @@ class ScheduleVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.process_id} {self.valid_from.isoformat()}"
 
-    @property
+    @cached_property
     def rule(self) -> Rule | None:
         """None too where the stored one cannot be read any more: its zone is gone, for one."""
         try:

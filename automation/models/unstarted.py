@@ -35,8 +35,11 @@ def record_unstarted(
     is_known: Callable[[datetime], bool] | None = None
     is_open = False
     for at, cause in occurrences:
+        if cause is None:
+            is_open = False
+            continue
         is_known = is_known or _known_from(process, at)
-        if cause is None or is_known(at):
+        if is_known(at):
             is_open = False
         elif is_open and _cause_of(rows[-1]) == cause:
             rows[-1].scheduled_until = at
@@ -46,7 +49,8 @@ def record_unstarted(
             is_open = True
     if rows and extend_newest(rows[0]) is not None:
         del rows[0]
-    Execution.objects.bulk_create(rows)
+    if rows:
+        Execution.objects.bulk_create(rows)
 
 
 def unstarted(process: Process, at: datetime, cause: Cause) -> Execution:

@@ -72,7 +72,10 @@ def push_all(
     OrmQ.objects.bulk_create(rows)  # Around the signals: this is no ordinary work.
     for execution, row in zip(executions, rows, strict=True):
         execution.message = row.pk
-    Execution.objects.bulk_update(executions, ["message"])
+    if len(executions) == 1:  # The usual case, in which somebody waits for it.
+        Execution.objects.filter(pk=executions[0].pk).update(message=executions[0].message)
+    else:
+        Execution.objects.bulk_update(executions, ["message"])
     notify(RUN)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from heapq import merge
 from itertools import groupby
 from typing import Any
@@ -69,16 +70,22 @@ class CronRule(Rule):
 def _lines(text: str) -> tuple[CronLine, ...]:
     numbered = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if len(numbered) <= 1:
-        return (CronLine(text),)
+        return (_line(text),)
     if len(numbered) > MOST_LINES:
         told = _("There are %(count)s cron rules; a process follows at most %(most)s.")
         raise ScheduleError("cron", told % {"count": len(numbered), "most": MOST_LINES})
     return tuple(_numbered_line(number, line) for number, line in numbered)
 
 
+@lru_cache(maxsize=1_000)
+def _line(text: str) -> CronLine:
+    """Read once: the clock asks for the same rules again and again."""
+    return CronLine(text)
+
+
 def _numbered_line(number: int, text: str) -> CronLine:
     try:
-        return CronLine(text)
+        return _line(text)
     except ScheduleError as error:
         told = _("Line %(number)s: %(error)s") % {"number": number, "error": error}
         raise ScheduleError(error.field, told) from error

@@ -103,7 +103,7 @@ def test_process_that_cannot_be_launched_does_not_stop_the_others(time_machine, 
             raise RuntimeError("out of order")
         return launch(process, **options)
 
-    monkeypatch.setattr(clock, "launch", fail_for_the_first)
+    monkeypatch.setattr(clock, "launch_locked", fail_for_the_first)
     time_machine.move_to(due_at(1), tick=False)
 
     clock.tick()
