@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from automation import registry
-from automation.models import CatchUp, Execution, Kind, Process, Status, TriggerType
+from automation.models import CatchUp, Execution, Holds, Kind, Process, Status, TriggerType
 from automation.parameters import ParameterError
 
 #: Seconds between looks while it waits for runs to end.
@@ -70,10 +70,13 @@ def _running() -> list[Execution]:
 
 def _due(now: datetime, span: timedelta) -> Iterator[Due]:
     for process in Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED):
-        rule = process.usable_rule
-        instants = list(islice(rule.between(now, now + span), NAMED)) if rule else []
+        rule, holds = process.usable_rule, Holds(process, now, now + span)
+        if rule is None:
+            continue
+        starting = (at for at in rule.between(now, now + span) if not holds.at(at))
+        instants = [at.astimezone(rule.zone) for at in islice(starting, NAMED)]
         if instants:
-            yield Due(process, [at.astimezone(rule.zone) for at in instants] if rule else [])
+            yield Due(process, instants)
 
 
 def _refused() -> Iterator[tuple[Execution, str]]:

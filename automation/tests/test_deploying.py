@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from automation.engine import deploying
 from automation.engine.deploying import look_ahead
-from automation.models import CatchUp, Execution, Kind, Process
+from automation.models import CatchUp, Execution, Kind, Pause, Process
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +67,16 @@ def test_what_falls_due_is_listed_and_unsafe_only_where_nothing_is_caught_up(cat
     ]
     assert outlook.is_safe is safe
     assert look_ahead(1).due == []
+
+
+def test_what_is_paused_when_it_falls_due_is_not_lost_by_a_stop():
+    process = ProcessFactory(cron="30 7 * * *", catch_up=CatchUp.NONE)
+    pause = Pause.objects.create(process=process, why="a while")
+    assert look_ahead(5).due == []
+
+    pause.until = timezone.now() + timedelta(minutes=1)
+    pause.save()
+    assert len(look_ahead(5).due) == 1
 
 
 def test_waiting_execution_that_this_code_refuses_is_unsafe():
