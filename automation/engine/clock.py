@@ -25,6 +25,7 @@ from automation.models import (
     Span,
     Status,
     Trigger,
+    holds_between,
     reasons,
     record_unstarted,
 )
@@ -98,7 +99,7 @@ def _account(process: Process, since: datetime) -> Execution | None:
     now, rule = timezone.now(), schedules.rule_in_force(process)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
     spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now)
-    holds = Holds(process, since, now)
+    holds = holds_between([process], since, now)[process.pk]
     # Twice over what is due, which may be more than one wants to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)

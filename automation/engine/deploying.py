@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from automation import registry
-from automation.models import CatchUp, Execution, Holds, Kind, Process, Status, TriggerType
+from automation.models import CatchUp, Execution, Kind, Process, Status, TriggerType, holds_between
 from automation.parameters import ParameterError
 
 #: Seconds between looks while it waits for runs to end.
@@ -69,8 +69,11 @@ def _running() -> list[Execution]:
 
 
 def _due(now: datetime, span: timedelta) -> Iterator[Due]:
-    for process in Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED):
-        rule, holds = process.usable_rule, Holds(process, now, now + span)
+    on_time = Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
+    processes = list(on_time.select_related("calendar"))
+    held = holds_between(processes, now, now + span)
+    for process in processes:
+        rule, holds = process.usable_rule, held[process.pk]
         if rule is None:
             continue
         starting = (at for at in rule.between(now, now + span) if not holds.at(at))

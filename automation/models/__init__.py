@@ -24,6 +24,7 @@ from automation.models.holds import (
     Pause,
     held_now,
     hold_now,
+    holds_between,
     holds_now,
     is_held,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "held_now",
     "history_of",
     "hold_now",
+    "holds_between",
     "holds_now",
     "is_held",
     "last_runs",

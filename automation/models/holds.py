@@ -1,6 +1,6 @@
 """Pauses and maintenance windows: what keeps processes from starting though they are due."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -195,50 +195,60 @@ class MaintenanceWindow(models.Model):
 
 
 class Holds:
-    """All that holds a process at some time of a span."""
+    """All that holds a process at some time of a span: what says most stands first."""
 
-    def __init__(self, process: Process, since: datetime, until: datetime) -> None:
-        ends_later = models.Q(until=None) | models.Q(until__gt=since)
-        pauses = Pause.objects.of(process).filter(ends_later, since__lte=until)
-        windows = MaintenanceWindow.objects.filter(starts_at__lte=until, ends_at__gt=since)
-        planned = list(windows.order_by("pk"))
-        if planned:  # They are rare: asked first whether there is any.
-            planned = list(windows.of(process).order_by("pk"))
-        # Its own pause says most, then that of everything, then what was planned.
-        found = sorted(pauses, key=lambda pause: (pause.process_id is None, pause.pk))
-        self.all = [pause.hold for pause in found] + [w.hold for w in planned]
+    def __init__(self, holds: Iterable[Hold]) -> None:
+        self.all = list(holds)
 
     def at(self, instant: datetime) -> Hold | None:
         """The first that holds it at an instant."""
         return next((hold for hold in self.all if instant in hold), None)
 
 
+def holds_between(
+    processes: Iterable[Process], since: datetime, until: datetime
+) -> dict[int, Holds]:
+    """What holds each of the processes at some time of a span, by its id.
+
+    Its own pauses say most, then those of everything, then what was planned. In a constant number
+    of statements.
+    """
+    pks = [process.pk for process in processes]
+    ends_later = models.Q(until=None) | models.Q(until__gt=since)
+    of_them = models.Q(process__in=pks) | models.Q(process=None)
+    pauses = list(Pause.objects.filter(ends_later, of_them, since__lte=until).order_by("pk"))
+    overlapping = MaintenanceWindow.objects.filter(starts_at__lte=until, ends_at__gt=since)
+    windows = list(overlapping.order_by("pk"))
+    named = _named_by(windows)
+
+    def holds_of(pk: int) -> Iterator[Hold]:
+        yield from (pause.hold for pause in pauses if pause.process_id == pk)
+        yield from (pause.hold for pause in pauses if pause.process_id is None)
+        yield from (w.hold for w in windows if w.pk not in named or pk in named[w.pk])
+
+    return {pk: Holds(holds_of(pk)) for pk in pks}
+
+
+def _named_by(windows: list[MaintenanceWindow]) -> dict[int, set[int]]:
+    """The processes that each window names; a window that names none is left out."""
+    named: dict[int, set[int]] = {}
+    if windows:
+        rows = MaintenanceWindow.processes.through.objects.filter(maintenancewindow__in=windows)
+        for window, process in rows.values_list("maintenancewindow", "process"):
+            named.setdefault(window, set()).add(process)
+    return named
+
+
 def hold_now(process: Process) -> Hold | None:
     """What holds a process just now."""
-    now = timezone.now()
-    return Holds(process, now, now).at(now)
+    return holds_now([process]).get(process.pk)
 
 
 def holds_now(processes: Iterable[Process]) -> dict[int, Hold]:
-    """What holds each of the processes just now, by its id. In a constant number of statements."""
-    pks = [process.pk for process in processes]
-    pauses = Pause.objects.in_force().filter(models.Q(process__in=pks) | models.Q(process=None))
-    of_one: dict[int | None, Hold] = {}
-    of_all: list[Hold] = []
-    for pause in pauses.order_by("pk"):
-        if pause.process_id is None:
-            of_all.append(pause.hold)
-        of_one.setdefault(pause.process_id, pause.hold)
-    windows = {window.pk: window.hold for window in MaintenanceWindow.objects.in_force()}
-    named = MaintenanceWindow.processes.through.objects.filter(maintenancewindow__in=list(windows))
-    maintained: dict[int, Hold] = {}
-    rows = list(named.order_by("maintenancewindow").values_list("maintenancewindow", "process"))
-    for window, process in rows:
-        maintained.setdefault(process, windows[window])
-    of_all += [hold for pk, hold in windows.items() if pk not in {window for window, _ in rows}]
-    first = of_all[0] if of_all else None
-    held = {pk: of_one.get(pk) or first or maintained.get(pk) for pk in pks}
-    return {pk: hold for pk, hold in held.items() if hold is not None}
+    """What holds each of those processes that are held just now, by its id."""
+    now = timezone.now()
+    found = holds_between(processes, now, now)
+    return {pk: hold for pk, holds in found.items() if (hold := holds.at(now))}
 
 
 def is_held() -> models.Q:

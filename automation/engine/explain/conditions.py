@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from automation.engine.explain.steps import Step, blocks, clock, ok, unknown
-from automation.models import Hold, Holds, Process, ScheduleVersion, reasons
+from automation.models import Hold, Process, ScheduleVersion, holds_between, reasons
 from automation.schedule import Rule, Schedule, Succession
 
 _INSTANT = timedelta(microseconds=1)
@@ -76,7 +76,7 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
 
 def held(process: Process, at: datetime, zone: ZoneInfo) -> list[Step]:
     """Whether it is paused, and whether there is maintenance."""
-    found = Holds(process, at, at).all
+    found = holds_between([process], at, at)[process.pk].all
     return [_paused(found, zone), _maintained(found, zone)]
 
 
