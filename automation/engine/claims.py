@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection, transaction
@@ -14,6 +13,7 @@ from automation import registry
 from automation.conf import release
 from automation.engine import recovery
 from automation.engine.patience import is_away
+from automation.engine.refusal import Refusal, refusal_of, skip
 from automation.models import (
     ConcurrencyGroup,
     Execution,
@@ -23,7 +23,6 @@ from automation.models import (
     Status,
     Trigger,
     held_now,
-    hold_now,
     reasons,
 )
 from automation.queue import messages
@@ -52,14 +51,6 @@ class Claim:
     @property
     def function(self) -> ProcessFunction:
         return registry.get(self.execution.function)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why an execution that waited must not start any more: a reason and its data."""
-
-    reason: str
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list[Claim]:
@@ -169,7 +160,7 @@ class _Taking:
             return False  # Somebody else holds it just now.
         refusal = refusal_of(execution, process)
         if refusal is not None:
-            _skip(execution, refusal)
+            skip(execution, refusal)
             self.skipped += 1
         return refusal is None
 
@@ -247,7 +238,7 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
         return None
     refusal = refusal_of(execution, process)
     if process is None or refusal:
-        _skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
+        skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
         return None
     if _held_of([execution]):
         _come_again(execution, process)
@@ -265,37 +256,6 @@ def give_back(claims: Iterable[Claim]) -> None:
     for held in claims:
         if Execution.objects.all().release([held.token]):
             messages.push(held.execution, time_limit=held.time_limit)
-
-
-def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
-    """Why the execution must not start any more; None where it may."""
-    if process is None:
-        return Refusal(reasons.PROCESS_DELETED)
-    if registry.find(execution.function) is None:
-        return Refusal(reasons.FUNCTION_GONE, {"function": execution.function})
-    if execution.trigger == Trigger.SCHEDULE:
-        return _refusal_of_occurrence(execution, process)
-    return None
-
-
-def _refusal_of_occurrence(execution: Execution, process: Process) -> Refusal | None:
-    if not process.is_enabled:
-        return Refusal(reasons.DISABLED)
-    hold = hold_now(process)
-    if hold is not None:
-        return Refusal(hold.reason, hold.data)
-    due = execution.scheduled_for
-    return (
-        Refusal(reasons.TOO_LATE, process.lateness(due))
-        if due and process.is_too_late(due)
-        else None
-    )
-
-
-def _skip(execution: Execution, refusal: Refusal) -> None:
-    row = Execution.objects.filter(pk=execution.pk)
-    if row.skip(refusal.reason, **refusal.data):
-        messages.delete([execution.message])
 
 
 def _lowest_free(taken: set[int | None], limit: int) -> int | None:

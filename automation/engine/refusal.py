@@ -1,0 +1,47 @@
+"""What keeps an execution that waited from starting at all: it is skipped, and says why."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from automation import registry
+from automation.models import Execution, Process, Trigger, hold_now, reasons
+from automation.queue import messages
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an execution that waited must not start any more: a reason and its data."""
+
+    reason: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
+    """Why the execution must not start any more; None where it may."""
+    if process is None:
+        return Refusal(reasons.PROCESS_DELETED)
+    if registry.find(execution.function) is None:
+        return Refusal(reasons.FUNCTION_GONE, {"function": execution.function})
+    if execution.trigger == Trigger.SCHEDULE:
+        return _refusal_of_occurrence(execution, process)
+    return None
+
+
+def _refusal_of_occurrence(execution: Execution, process: Process) -> Refusal | None:
+    if not process.is_enabled:
+        return Refusal(reasons.DISABLED)
+    hold = hold_now(process)
+    if hold is not None:
+        return Refusal(hold.reason, hold.data)
+    due = execution.scheduled_for
+    return (
+        Refusal(reasons.TOO_LATE, process.lateness(due))
+        if due and process.is_too_late(due)
+        else None
+    )
+
+
+def skip(execution: Execution, refusal: Refusal) -> None:
+    row = Execution.objects.filter(pk=execution.pk)
+    if row.skip(refusal.reason, **refusal.data):
+        messages.delete([execution.message])
