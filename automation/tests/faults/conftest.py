@@ -15,7 +15,7 @@ from automation.tests.faults.wire import Wire
 from conftest import ROOT, Child, url_of, wait_until
 
 #: Seconds; a node that is silent for so long has lost what it ran.
-LEASE = 3
+LEASE = 5
 
 
 class Node(Child):

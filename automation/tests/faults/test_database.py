@@ -44,7 +44,7 @@ def test_server_killed_in_the_middle_of_runs_and_back_within_the_lease(server, s
 
 
 def test_server_away_for_longer_than_the_lease(server, start_node, journal):
-    executions = [journal.launch(name, seconds=LEASE + 1) for name in ("work", "work_as_it_goes")]
+    executions = [journal.launch(name, seconds=2 * LEASE) for name in ("work", "work_as_it_goes")]
     node = start_node()
     pids = [journal.wait_for(execution, node) for execution in executions]
 
@@ -60,7 +60,7 @@ def test_server_away_for_longer_than_the_lease(server, start_node, journal):
 
 
 def test_connections_that_hang_without_an_answer(server, start_node, journal):
-    executions = [journal.launch(name, seconds=LEASE + 1) for name in ("work", "work_as_it_goes")]
+    executions = [journal.launch(name, seconds=2 * LEASE) for name in ("work", "work_as_it_goes")]
     node = start_node()
     workers = [journal.wait_for(execution, node) for execution in executions]
 
@@ -78,7 +78,7 @@ def test_connections_that_hang_without_an_answer(server, start_node, journal):
 
 
 def test_network_that_swallows_everything_while_another_node_is_there(wire, start_node, journal):
-    execution = journal.launch(seconds=LEASE + 1)
+    execution = journal.launch(seconds=2 * LEASE)
     cut_off = start_node(DATABASE_URL=wire.url)
     journal.wait_for(execution, cut_off)
     other = start_node()

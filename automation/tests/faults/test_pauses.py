@@ -25,7 +25,7 @@ KILLED_WITHIN = 1.0
 def test_node_that_was_suspended_for_longer_than_its_lease_does_not_finish_what_another_has(
     start_node, journal
 ):
-    executions = [journal.launch(name, seconds=LEASE + 1) for name in ("work", "work_as_it_goes")]
+    executions = [journal.launch(name, seconds=2 * LEASE) for name in ("work", "work_as_it_goes")]
     suspended = start_node()
     for execution in executions:
         journal.wait_for(execution, suspended)

@@ -56,8 +56,8 @@ def test_running_work_ends_and_waiting_work_waits_for_the_next_node(start_node, 
 def test_what_outlives_the_grace_is_killed_and_put_in_line_again_if_nothing_of_it_stayed(
     start_node, journal
 ):
-    atomic = journal.launch(seconds=3, max_retries=0)
-    other = journal.launch("work_as_it_goes", seconds=3, max_retries=0)
+    atomic = journal.launch(seconds=8, max_retries=0)
+    other = journal.launch("work_as_it_goes", seconds=8, max_retries=0)
     node = start_node("--grace", "0.5")
     for execution in (atomic, other):
         journal.wait_for(execution, node)
