@@ -22,10 +22,12 @@ from automation.models import (
     Node,
     Process,
     ScheduleVersion,
+    Silence,
     Span,
     Status,
     Trigger,
     holds_between,
+    nothing_running,
     reasons,
     record_unstarted,
 )
@@ -105,7 +107,7 @@ def _account(process: Process, since: datetime) -> Execution | None:
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
     late = {at for at in wanted if process.is_too_late(at)}
     starting = set(wanted) - late
-    causes = _Causes(process, holds, starting, late, now)
+    causes = _Causes(process, holds, starting, late, since, now)
     record_unstarted(
         process,
         (
@@ -126,12 +128,12 @@ class _Causes:
     holds: Holds
     starting: set[datetime]
     late: set[datetime]
+    since: datetime
     now: datetime
 
     @cached_property
-    def missed(self) -> Cause:
-        silence = Node.objects.silence_before(self.now)
-        return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence)
+    def silences(self) -> list[Silence]:
+        return Node.objects.silences(self.since, self.now)
 
     def of(self, at: datetime, *, is_in_force: bool) -> Cause | None:
         if at in self.starting:
@@ -140,7 +142,9 @@ class _Causes:
             return Cause(Status.SKIPPED, hold.reason, hold.data)
         if at in self.late:
             return Cause(Status.SKIPPED, reasons.TOO_LATE, self.process.lateness(at))
-        return self.missed if is_in_force else Cause(Status.MISSED, reasons.RULE_CHANGED)
+        if not is_in_force:
+            return Cause(Status.MISSED, reasons.RULE_CHANGED)
+        return nothing_running(at, self.silences)
 
 
 def _start(process: Process, occurrences: list[datetime]) -> Execution | None:

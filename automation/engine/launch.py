@@ -57,7 +57,8 @@ def launch_locked(
 ) -> Execution:
     """Start a process that the transaction has locked.
 
-    Return its execution, `pending` and queued, or `skipped` with the reason. An occurrence that has a row already gets that one.
+    Return its execution, `pending` and queued, or `skipped` with the reason. An occurrence that has
+    a row already gets that one.
     `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
     message out: the caller claims the execution in the same transaction. `waits`: where as many run
     as may at once it waits, whatever the policy of the process is.

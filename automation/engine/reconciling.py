@@ -10,12 +10,10 @@ from django.utils import timezone
 from automation.engine.ledger import GRACE, Finding, Proof, What, account, beginning
 from automation.engine.patience import is_away
 from automation.models import (
-    Cause,
     Node,
     Process,
     ScheduleVersion,
-    Status,
-    reasons,
+    nothing_running,
     record_unstarted,
 )
 from automation.queue import schedules
@@ -75,7 +73,6 @@ def _settle(process: Process, finding: Finding) -> None:
         )
         return
     logger.error("The history had a %s: %s, %s to %s. It is recorded as missed.", *told)
-    silence = Node.objects.silence_around(finding.since)
-    missed = Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence)
+    silences = Node.objects.silences(finding.since, timezone.now())
     due = ScheduleVersion.objects.due(process, finding.since - _INSTANT, finding.until)
-    record_unstarted(process, ((at, missed) for at in due))
+    record_unstarted(process, ((at, nothing_running(at, silences)) for at in due))

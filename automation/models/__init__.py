@@ -29,12 +29,12 @@ from automation.models.holds import (
     is_held,
 )
 from automation.models.log import LogLine
-from automation.models.node import Known, Node
+from automation.models.node import Known, Node, Silence
 from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
 from automation.models.process import DefaultProcess, OverlapPolicy, Process, ProcessQuerySet
 from automation.models.schedule_version import ScheduleVersion, Span
 from automation.models.timing import CatchUp, ScheduleKind, TriggerType, column_of
-from automation.models.unstarted import Cause, extend_newest, record_unstarted
+from automation.models.unstarted import Cause, extend_newest, nothing_running, record_unstarted
 
 __all__ = [
     "ENTERED_FROM",
@@ -63,6 +63,7 @@ __all__ = [
     "ProcessQuerySet",
     "ScheduleKind",
     "ScheduleVersion",
+    "Silence",
     "Slot",
     "Span",
     "Status",
@@ -79,6 +80,7 @@ __all__ = [
     "holds_now",
     "is_held",
     "last_runs",
+    "nothing_running",
     "record_unstarted",
     "with_last_status",
 ]

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from automation.models import reasons
 from automation.models.execution import Execution, Status, Trigger
+from automation.models.node import Silence
 from automation.models.process import Process
 from automation.models.schedule_version import ScheduleVersion
 
@@ -21,6 +22,12 @@ class Cause:
     status: Status
     reason: str
     data: dict[str, Any] = field(default_factory=dict)
+
+
+def nothing_running(at: datetime, silences: Iterable[Silence]) -> Cause:
+    """Why an occurrence was missed: no node was there, where that is known, or none in time."""
+    silence = next((one for one in silences if at in one), None)
+    return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence.data if silence else {})
 
 
 def record_unstarted(

@@ -172,7 +172,32 @@ def test_missed_row_names_the_time_in_which_no_worker_was_running(tick_at):
         "until": due_at(8, 30).isoformat(),
     }
     assert "No worker was running from" in row.reason_in_words
-    assert Node.objects.silence_before(due_at(2)) == {}
+    assert Node.objects.silences(due_at(1), due_at(2)) == []
+
+
+def test_missed_row_blames_no_silence_of_another_time(tick_at):
+    """A host that was suspended had its node all along, whatever was before."""
+    hourly(catch_up=CatchUp.NONE)
+    NodeFactory(started_at=due_at(1), seen_at=due_at(2), stopped_at=due_at(2))
+    NodeFactory(started_at=due_at(3), seen_at=due_at(8, 31))
+
+    tick_at(8, 31)
+
+    row = Execution.objects.get()
+    assert (row.occurrences, row.reason_data) == (2, {})
+    assert row.reason_in_words == "Nothing was there to start it in time."
+
+
+def test_missed_occurrences_are_told_apart_by_the_silences_they_fell_into(tick_at):
+    hourly(catch_up=CatchUp.NONE)
+    NodeFactory(started_at=due_at(1), seen_at=due_at(6, 20))
+    NodeFactory(started_at=due_at(7, 30), seen_at=due_at(7, 40))
+    NodeFactory(started_at=due_at(9, 30), seen_at=due_at(9, 31))
+
+    tick_at(9, 31)
+
+    found = Execution.objects.order_by("pk").values_list("occurrences", "reason_data__since")
+    assert list(found) == [(1, due_at(6, 20).isoformat()), (2, due_at(7, 40).isoformat())]
 
 
 def test_process_that_is_due_once_runs_once_and_is_then_parked(tick_at):

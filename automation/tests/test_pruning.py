@@ -184,8 +184,8 @@ def test_nodes_go_but_for_the_one_with_which_the_silence_began():
 
     assert keep()["nodes"] == 1
     assert set(Node.objects.all()) == {last, now}
-    silence = Node.objects.silence_around(NOW - timedelta(days=50))
-    assert silence == {"since": old.isoformat(), "until": recent.isoformat()}
+    (silence,) = Node.objects.silences(NOW - timedelta(days=50), NOW)
+    assert (silence.since, silence.until) == (old, recent)
 
 
 def test_nodes_stay_as_long_as_the_longest_history():

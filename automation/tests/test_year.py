@@ -45,6 +45,7 @@ def processes_of_every_kind(world: World, count: int) -> list[Process]:
     found: list[Process] = []
     for number in range(count):
         process = ProcessFactory(
+            name=f"number-{number}",  # Its jitter follows from it.
             function="probes.commit_then_raise" if number % 10 else "probes.without_run",
             cron=CRONS[number % len(CRONS)],
             timezone=ZONES[number % len(ZONES)],
@@ -105,11 +106,13 @@ def test_year_of_fifty_processes_is_accounted_for(time_machine, caplog):
 
     live_through(world, processes)
     world.pass_until(END)
+    busy = ProcessFactory(name="busy", function="probes.commit_then_raise", cron="* * * * *")
+    world.say(busy)
     world.start_node()
     world.pass_until(END + HOUR)
     world.deliver()
     world.pass_until(END + 3 * HOUR)
-    for process in [*processes, dense]:
+    for process in [*processes, dense, busy]:
         prove_all_of(process)
 
     proofs = [prove(process) for process in Process.objects.all()]

@@ -95,7 +95,7 @@ class World:
 
     def fire(self) -> None:
         """What django-q2's scheduler does: queue a message and move the row."""
-        for row in Schedule.objects.filter(next_run__lte=self.now):
+        for row in Schedule.objects.filter(next_run__lte=self.now).order_by("pk"):
             self.messages.append((int(row.args), row.next_run))
             row.next_run = row.calculate_next_run(row.next_run)
             row.save()
