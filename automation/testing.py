@@ -12,7 +12,7 @@ With `pytest_plugins = ["automation.testing"]` in the project's `conftest.py`, t
 `processes_run_at_once` lets whatever a test starts (by the admin's button, say) run on the spot.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -90,17 +90,25 @@ def _process_called(name: str) -> Process:
 @contextmanager
 def run_at_once() -> Iterator[None]:
     """Inside the block, what is launched runs on the spot instead of waiting for a worker."""
-    push_all: Callable[..., None] = messages.push_all
+    record, push_all = messages.record, messages.push_all
+
+    def record_and_run(execution: Execution, **options: Any) -> None:
+        record(execution, **options)
+        _run([execution])
 
     def push_and_run(executions: Sequence[Execution], **options: Any) -> None:
         push_all(executions, **options)
-        for execution in executions:
-            held = claims.claim(execution.pk, node="test")
-            if held is not None:
-                runner.run(held)
+        _run(executions)
 
-    with mock.patch.object(messages, "push_all", push_and_run):
+    with mock.patch.multiple(messages, record=record_and_run, push_all=push_and_run):
         yield
+
+
+def _run(executions: Sequence[Execution]) -> None:
+    for execution in executions:
+        held = claims.claim(execution.pk, node="test")
+        if held is not None:  # It waits still.
+            runner.run(held)
 
 
 try:

@@ -17,11 +17,11 @@ from automation.engine.refusal import Refusal, refusal_of, skip
 from automation.models import (
     ConcurrencyGroup,
     Execution,
-    ExecutionQuerySet,
     Process,
     Slot,
     Status,
     Trigger,
+    claiming,
     held_now,
     reasons,
 )
@@ -69,7 +69,7 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
     while len(claims) < count and skipped < MOST_SKIPPED:
         # Read first: on SQLite a transaction keeps everybody else from writing.
         try:
-            waiting = list(_waiting(passed_over, held)[:look_ahead])
+            waiting = _waiting(passed_over, held, look_ahead)
             if not waiting:
                 break
             if found_held := _held_of(waiting):
@@ -93,14 +93,15 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
     return claims
 
 
-def _waiting(passed_over: Collection[int], held: Collection[int]) -> ExecutionQuerySet:
+def _waiting(passed_over: Collection[int], held: Collection[int], count: int) -> list[Execution]:
     """What is due, but for executions of processes passed over, and retries of those held."""
-    known = {key for f in registry.all_functions() for key in (f.key, *f.options.aliases)}
-    due = Execution.objects.filter(status=Status.PENDING, available_at__lte=timezone.now())
-    rows = due.filter(function__in=known).order_by("-priority", "available_at", "id")
+    known = [key for f in registry.all_functions() for key in (f.key, *f.options.aliases)]
+    if not (passed_over or held):
+        return claiming.first_in_line(known, count)
+    rows = claiming.in_line(known, timezone.now())
     if held:
         rows = rows.exclude(trigger=Trigger.RETRY, process__in=list(held))
-    return rows.exclude(process__in=list(passed_over)) if passed_over else rows
+    return list(rows.exclude(process__in=list(passed_over))[:count])
 
 
 def _held_of(waiting: Iterable[Execution]) -> set[int]:
@@ -135,21 +136,17 @@ class _Taking:
     def _lock(self, waiting: list[Execution]) -> None:
         """The gate: whoever claims, launches or ends by force holds the row of the process."""
         wanted = {execution.process_id for execution in waiting if execution.process_id}
-        rows = Process.objects.lock(skip_locked=True).filter(pk__in=wanted)
-        self.processes = {process.pk: process for process in rows.order_by("pk")}
+        self.processes = {process.pk: process for process in claiming.lock_free(wanted)}
         self.passed_over |= wanted - set(self.processes)
         groups = {p.concurrency_group_id for p in self.processes.values() if p.concurrency_group_id}
         locked = ConcurrencyGroup.objects.select_for_update().filter(pk__in=groups)
         self.groups = {g.pk: g for g in locked.order_by("pk")} if groups else {}
 
     def _look_at_slots(self) -> None:
-        running = Execution.objects.real().filter(status=Status.RUNNING)
-        of_processes = running.filter(process__in=list(self.processes))
-        self.taken: dict[int, set[int | None]] = {pk: set() for pk in self.processes}
-        for pk, slot in of_processes.values_list("process", "slot"):
-            self.taken[pk or 0].add(slot)
+        self.taken = claiming.slots_taken(self.processes)
         self.taken_in_group: dict[int, set[int | None]] = {pk: set() for pk in self.groups}
         if self.groups:
+            running = Execution.objects.real().filter(status=Status.RUNNING)
             in_groups = running.filter(concurrency_group__in=list(self.groups))
             for pk, slot in in_groups.values_list("concurrency_group", "group_slot"):
                 self.taken_in_group[pk or 0].add(slot)
@@ -199,7 +196,7 @@ def _start(
     longest = max(process.effective_time_limit for _, process, _ in chosen.values())
     lease = lease or timedelta(seconds=longest + LEASE_GRACE)
     slots = {pk: slot for pk, (_execution, _process, slot) in chosen.items()}
-    started = Execution.objects.start(node=node, release=release(), lease=lease, slots=slots)
+    started = claiming.start(node=node, release=release(), lease=lease, slots=slots)
     now = timezone.now()
     claims = []
     # What a stock cluster would carry; that it is claimed says more.

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from automation.engine import notices, pausing
-from automation.models import Execution, Kind, Process, Status, Trigger, reasons
+from automation.models import Execution, Kind, Process, Status, Trigger, claiming, reasons
 from automation.models.retry_policy import delay_before
 from automation.queue import messages
 
@@ -27,8 +27,7 @@ def end(execution: Execution, status: Status, *, token: UUID, **columns: Any) ->
 
     Raises ClaimLostError where the claim is gone.
     """
-    row = Execution.objects.filter(pk=execution.pk)
-    if not row.finish(status, token=token, **columns):
+    if not claiming.finish(execution.pk, status, token=token, **columns):
         raise ClaimLostError
     messages.delete([execution.message])
     if status in RETRIED:
@@ -100,6 +99,5 @@ def again(
         **{"note": execution.note, **columns},
     )
     with transaction.atomic():
-        retry.save()
-        messages.push(retry, time_limit=process.effective_time_limit)
+        messages.record(retry, time_limit=process.effective_time_limit)
     return retry

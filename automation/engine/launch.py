@@ -21,6 +21,7 @@ from automation.models import (
     Process,
     Status,
     Trigger,
+    claiming,
     extend_newest,
     reasons,
 )
@@ -38,7 +39,10 @@ class PreviewError(ValueError):
 @transaction.atomic
 def launch(process: Process, **options: Any) -> Execution:
     """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
-    return launch_locked(Process.objects.lock().get(pk=process.pk), **options)
+    locked = claiming.lock(process.pk)
+    if locked is None:
+        raise Process.DoesNotExist(f"{process} was deleted.")
+    return launch_locked(locked, **options)
 
 
 def launch_locked(
@@ -85,9 +89,10 @@ def launch_locked(
         execution.available_at = max(execution.available_at, process.start_of(scheduled_for))
     if not _make_ready(execution, process, parameters or {}, waits=waits):
         return _record_skip(execution)
-    execution.save()
     if queue:
-        messages.push(execution, time_limit=process.effective_time_limit)
+        messages.record(execution, time_limit=process.effective_time_limit)
+    else:
+        execution.save()
     return execution
 
 

@@ -2,6 +2,7 @@
 
 from automation.models.attempts import attempts_of
 from automation.models.calendar import Calendar
+from automation.models.claiming import Slot
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.execution import (
     ENTERED_FROM,
@@ -10,7 +11,6 @@ from automation.models.execution import (
     ExecutionQuerySet,
     Kind,
     LastRun,
-    Slot,
     Status,
     Trigger,
     last_runs,

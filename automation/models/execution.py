@@ -1,10 +1,9 @@
 """Execution: one run of a process, or the record of why it did not run."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -62,17 +61,6 @@ FINAL = set(Status) - {status for sources in ENTERED_FROM.values() for status in
 
 
 _MAY_HAVE_UNDONE = [Status.PENDING, Status.RUNNING, Status.COMPLETED]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place among the runs that may go on at once."""
-
-    number: int
-    #: Where its process has a concurrency group: which, and the place there.
-    group: int | None = None
-    in_group: int | None = None
-    token: UUID = field(default_factory=uuid4)
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
@@ -133,38 +121,6 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         ends = rows.annotate(end=Coalesce("scheduled_until", "scheduled_for"))
         return ends.order_by("-scheduled_for").values_list("end", flat=True).first()
 
-    def start(
-        self, *, node: str, release: str, lease: timedelta, slots: "Mapping[int, Slot]"
-    ) -> set[int]:
-        """Claim the pending rows of `slots` (by id); return the ids of those that were still there.
-
-        Only who holds a slot's token can end its row.
-        """
-        small, uuid = models.PositiveSmallIntegerField(), models.UUIDField()
-        columns: dict[str, Any] = {
-            "slot": _by_id({pk: slot.number for pk, slot in slots.items()}, small),
-            "token": _by_id({pk: slot.token for pk, slot in slots.items()}, uuid),
-        }
-        if any(slot.group for slot in slots.values()):
-            big = models.BigIntegerField()
-            columns |= {
-                "concurrency_group": _by_id({pk: slot.group for pk, slot in slots.items()}, big),
-                "group_slot": _by_id({pk: slot.in_group for pk, slot in slots.items()}, small),
-            }
-        started = self.filter(pk__in=list(slots))._enter(
-            Status.RUNNING,
-            started_at=timezone.now(),
-            node=node,
-            release=release,
-            lease_until=Now() + lease,
-            message=None,
-            **columns,
-        )
-        if started == len(slots):
-            return set(slots)
-        held = self.held_with(slot.token for slot in slots.values())
-        return set(held.values_list("pk", flat=True))
-
     def release(self, tokens: Iterable[UUID]) -> int:
         """Give claims back whose function was not called; return how many."""
         return self.held_with(tokens)._enter(
@@ -177,10 +133,6 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
             group_slot=None,
             lease_until=None,
         )
-
-    def finish(self, status: Status, *, token: UUID, **changes: Any) -> int:
-        """End the row that is still held with `token`; return 1, or 0 where the claim is gone."""
-        return self.filter(token=token)._enter(status, **changes)
 
     def cancel(self, reason: str, **columns: Any) -> int:
         return self._enter(Status.CANCELLED, reason=reason, **columns)
@@ -197,24 +149,16 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         Condition and change are one UPDATE: of two that race for a row exactly one gets it.
         """
         if status in FINAL:
-            changes |= {
-                "completed_at": timezone.now(),
-                "slot": None,
-                "group_slot": None,
-                "lease_until": None,
-            }
+            changes["completed_at"] = timezone.now()
+        rows, columns = self.entering(status, **changes)
+        return rows.update(**columns)
+
+    def entering(self, status: Status, **changes: Any) -> tuple[Self, dict[str, Any]]:
+        """The rows that may enter `status`, and their columns then."""
+        if status in FINAL:
+            changes |= {"slot": None, "group_slot": None, "lease_until": None}
         sources = [source for source in ENTERED_FROM[status] if source]
-        return self.filter(status__in=sources).update(status=status, **changes)
-
-
-def _by_id(values: Mapping[int, Any], output_field: "models.Field[Any, Any]") -> Any:
-    """Another value for each row, in one statement."""
-    if len(values) == 1:
-        return next(iter(values.values()))
-    cases = [
-        models.When(pk=pk, then=models.Value(value, output_field)) for pk, value in values.items()
-    ]
-    return models.Case(*cases, output_field=output_field)
+        return self.filter(status__in=sources), {"status": status, **changes}
 
 
 class Execution(models.Model):

@@ -11,15 +11,17 @@ from threading import get_ident
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf, logger
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from automation.models import Execution, ExecutionQuerySet, Status
+from automation.models import Execution, ExecutionQuerySet, Status, compiled
+from automation.models.compiled import parameters
 from automation.queue.notify import RUN, notify
 
 # By name: the runner is above this floor.
@@ -42,6 +44,28 @@ class _Outbox(ORM):  # type: ignore[misc]  # django-q2 is untyped
         return len(self.packages)
 
 
+class _NextMessage(models.Func):
+    """The id of the next message, on PostgreSQL."""
+
+    template = f"nextval(pg_get_serial_sequence('{OrmQ._meta.db_table}', 'id'))"
+    output_field = models.BigIntegerField()
+
+
+def record(execution: Execution, *, time_limit: int) -> None:
+    """Save a new pending execution and queue it, as `save` and `push` do, in fewer statements."""
+    if connection.vendor != "postgresql":
+        execution.save()
+        push(execution, time_limit=time_limit)
+        return
+    pre_save.send(Execution, instance=execution, raw=False, using=connection.alias)
+    compiled.insert(execution, message=_NextMessage())
+    [row] = _rows([execution], time_limit=time_limit)
+    row.pk = execution.message
+    compiled.insert(row)
+    notify(RUN)
+    post_save.send(Execution, instance=execution, created=True, raw=False, using=connection.alias)
+
+
 def push(execution: Execution, *, time_limit: int, not_before: datetime | None = None) -> None:
     """Queue a pending execution, for when it is available. `time_limit` in seconds.
 
@@ -54,6 +78,21 @@ def push_all(
     executions: Sequence[Execution], *, time_limit: int, not_before: datetime | None = None
 ) -> None:
     """Queue pending executions, as `push` does one, in as many statements as for one."""
+    rows = _rows(executions, time_limit=time_limit, not_before=not_before)
+    OrmQ.objects.bulk_create(rows)  # Around the signals: this is no ordinary work.
+    for execution, row in zip(executions, rows, strict=True):
+        execution.message = row.pk
+    if len(executions) == 1:
+        Execution.objects.filter(pk=executions[0].pk).update(message=executions[0].message)
+    else:
+        Execution.objects.bulk_update(executions, ["message"])
+    notify(RUN)
+
+
+def _rows(
+    executions: Sequence[Execution], *, time_limit: int, not_before: datetime | None = None
+) -> list[OrmQ]:
+    """Their messages, not saved."""
     outbox = _Outbox()
     with _one_line_for(len(executions)):
         for execution in executions:
@@ -64,19 +103,10 @@ def push_all(
                 "timeout": time_limit + GRACE,
             }
             async_task(ENTRY, execution.pk, q_options=options)
-    sent = zip(executions, outbox.packages, strict=True)
-    rows = [
+    return [
         OrmQ(key=outbox.list_key, payload=package, lock=not_before or execution.available_at)
-        for execution, package in sent
+        for execution, package in zip(executions, outbox.packages, strict=True)
     ]
-    OrmQ.objects.bulk_create(rows)  # Around the signals: this is no ordinary work.
-    for execution, row in zip(executions, rows, strict=True):
-        execution.message = row.pk
-    if len(executions) == 1:  # The usual case, in which somebody waits for it.
-        Execution.objects.filter(pk=executions[0].pk).update(message=executions[0].message)
-    else:
-        Execution.objects.bulk_update(executions, ["message"])
-    notify(RUN)
 
 
 @contextmanager
@@ -98,7 +128,12 @@ def _one_line_for(count: int) -> Iterator[None]:
 def delete(messages: Iterable[int | None]) -> None:
     found = [message for message in messages if message]
     if found:
-        OrmQ.objects.filter(pk__in=found).delete()
+        _delete(len(found), found=found)
+
+
+@compiled.delete
+def _delete(count: int) -> Any:
+    return OrmQ.objects.filter(pk__in=parameters("found", models.BigAutoField(), count))
 
 
 def without_message() -> ExecutionQuerySet:

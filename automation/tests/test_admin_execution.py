@@ -8,7 +8,7 @@ from django.utils import timezone
 from automation.admin import story
 from automation.engine.launch import launch
 from automation.engine.runner import run_execution
-from automation.models import Execution, Kind, LogLine, Status, Trigger
+from automation.models import Execution, Kind, LogLine, Status, Trigger, claiming
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page
 
@@ -190,7 +190,7 @@ def test_page_that_follows_asks_again_only_for_what_changed(admin_client):
     asked["if-none-match"] = again["ETag"]
     Execution.objects.filter(pk=execution.pk).update(progress_total=12)
     assert 'max="12"' in admin_client.get(address, headers=asked).text
-    Execution.objects.filter(pk=execution.pk).finish(Status.COMPLETED, token=execution.token)
+    claiming.finish(execution.pk, Status.COMPLETED, token=execution.token)
     assert "data-follow" not in admin_client.get(address, headers=asked).text
 
 

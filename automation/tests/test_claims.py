@@ -17,6 +17,7 @@ from automation.models import (
     Process,
     Status,
     Trigger,
+    claiming,
     reasons,
 )
 from automation.tests.factories import ExecutionFactory, ProcessFactory
@@ -224,7 +225,7 @@ def test_next_claims_keep_to_the_limit_of_a_group():
     assert set(running.values_list("group_slot", flat=True)) == {0, 1}
     first = running.order_by("pk")[0]
     assert first.token
-    assert Execution.objects.filter(pk=first.pk).finish(Status.COMPLETED, token=first.token)
+    assert claiming.finish(first.pk, Status.COMPLETED, token=first.token)
     assert next_ids() == [pending[2].pk]
 
 
@@ -278,7 +279,7 @@ def test_claim_that_was_given_back_is_as_it_was_and_can_be_had_again():
 @pytest.mark.django_db
 def test_renewing_tells_which_claims_are_gone_and_takes_a_good_end_for_none():
     kept, ended, lost, given = [ExecutionFactory(running=True) for _ in range(4)]
-    Execution.objects.filter(pk=ended.pk).finish(Status.COMPLETED, token=ended.token)
+    claiming.finish(ended.pk, Status.COMPLETED, token=ended.token)
     Execution.objects.filter(pk=lost.pk).lose(reasons.LEASE_EXPIRED)
     Execution.objects.filter(pk=given.pk).update(token=uuid4())
     held = {execution.pk: execution.token for execution in (kept, ended, lost, given)}
@@ -293,11 +294,11 @@ def test_claims_are_kept_where_the_database_fails_before_the_next(monkeypatch):
     launch(process, trigger=Trigger.MANUAL)
     calls = []
 
-    def waiting(passed_over, held):
+    def waiting(passed_over, held, count):
         calls.append(passed_over)
         if passed_over:
             raise OperationalError("database is locked")
-        return original(passed_over, held)
+        return original(passed_over, held, count)
 
     original = claims._waiting
     monkeypatch.setattr(claims, "_waiting", waiting)

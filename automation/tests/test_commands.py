@@ -10,7 +10,15 @@ from django_q.models import OrmQ, Schedule
 from automation.engine import pausing
 from automation.engine.claims import claim
 from automation.engine.launch import launch
-from automation.models import Calendar, Execution, OverlapPolicy, Process, Status, Trigger
+from automation.models import (
+    Calendar,
+    Execution,
+    OverlapPolicy,
+    Process,
+    Status,
+    Trigger,
+    claiming,
+)
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +173,7 @@ def test_run_process_waits_for_a_slot_where_starts_wait(call, monkeypatch):
     held = claim(launch(process, trigger=Trigger.MANUAL).pk, node="elsewhere")
 
     def end_the_first(_seconds):
-        Execution.objects.filter(pk=held.execution.pk).finish(Status.COMPLETED, token=held.token)
+        claiming.finish(held.execution.pk, Status.COMPLETED, token=held.token)
 
     monkeypatch.setattr("automation.engine.foreground.time.sleep", end_the_first)
 

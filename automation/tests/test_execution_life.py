@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation.models import ENTERED_FROM, FINAL, Execution, Slot, Status
+from automation.models import ENTERED_FROM, FINAL, Execution, Slot, Status, claiming
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -21,16 +21,20 @@ def start(rows):
     slots = {rows.values_list("pk", flat=True).get(): Slot(0, token=TOKEN)}
     lease = timedelta(minutes=1)
     before = rows.filter(status=Status.RUNNING).count()
-    return len(rows.start(node="here", release="", lease=lease, slots=slots)) - before
+    return len(claiming.start(node="here", release="", lease=lease, slots=slots)) - before
+
+
+def finish(status):
+    return lambda rows: claiming.finish(rows.get().pk, status, token=TOKEN)
 
 
 CHANGES = {
     Status.PENDING: lambda rows: rows.release([TOKEN]),
     Status.RUNNING: start,
-    Status.COMPLETED: lambda rows: rows.finish(Status.COMPLETED, token=TOKEN),
-    Status.FAILED: lambda rows: rows.finish(Status.FAILED, token=TOKEN),
-    Status.TIMED_OUT: lambda rows: rows.finish(Status.TIMED_OUT, token=TOKEN),
-    Status.CANCELLED: lambda rows: rows.finish(Status.CANCELLED, token=TOKEN),
+    Status.COMPLETED: finish(Status.COMPLETED),
+    Status.FAILED: finish(Status.FAILED),
+    Status.TIMED_OUT: finish(Status.TIMED_OUT),
+    Status.CANCELLED: finish(Status.CANCELLED),
     Status.LOST: lambda rows: rows.lose("lease_expired"),
     Status.SKIPPED: lambda rows: rows.skip("disabled"),
 }
@@ -73,7 +77,7 @@ def test_status_changes_exactly_as_the_table_says(changes):
 def test_finish_with_another_token_changes_nothing():
     execution = ExecutionFactory(running=True)
 
-    assert Execution.objects.filter(pk=execution.pk).finish(Status.COMPLETED, token=uuid4()) == 0
+    assert not claiming.finish(execution.pk, Status.COMPLETED, token=uuid4())
 
     execution.refresh_from_db()
     assert execution.status == Status.RUNNING

@@ -1,0 +1,150 @@
+"""How an execution gets from the queue to a worker, and ends: compiled, for somebody waits for it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from automation.models import compiled
+from automation.models.compiled import Parameter, parameters
+from automation.models.execution import Execution, ExecutionQuerySet, Status
+from automation.models.process import Process, ProcessQuerySet
+
+_ID, _TEXT, _TIME = models.BigAutoField(), models.CharField(), models.DateTimeField()
+_SMALL, _BIG, _UUID = (
+    models.PositiveSmallIntegerField(),
+    models.BigIntegerField(),
+    models.UUIDField(),
+)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place among the runs that may go on at once."""
+
+    number: int
+    #: Where its process has a concurrency group: which, and the place there.
+    group: int | None = None
+    in_group: int | None = None
+    token: UUID = field(default_factory=uuid4)
+
+
+def in_line(functions: Any, now: Any) -> ExecutionQuerySet:
+    """The executions of these functions that are due, in the order in which they start."""
+    due = Execution.objects.filter(status=Status.PENDING, available_at__lte=now)
+    return due.filter(function__in=functions).order_by("-priority", "available_at", "id")
+
+
+def first_in_line(functions: Collection[str], count: int) -> list[Execution]:
+    keys = list(functions)
+    return _first_in_line(len(keys), count, functions=keys, now=timezone.now()) if keys else []
+
+
+@compiled.select
+def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
+    return in_line(parameters("functions", _TEXT, functions), Parameter("now", _TIME))[:count]
+
+
+def lock(process: int, *, skip_locked: bool = False) -> Process | None:
+    """Lock a process; None where it is gone or, with `skip_locked`, somebody else holds it."""
+    return next(iter(_lock(1, skip_locked, pks=[process])), None)
+
+
+def lock_free(processes: Collection[int]) -> list[Process]:
+    """Lock those that nobody else holds."""
+    pks = list(processes)
+    return _lock(len(pks), True, pks=pks) if pks else []
+
+
+@compiled.select
+def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
+    rows = Process.objects.lock(skip_locked=skip_locked)
+    return rows.filter(pk__in=parameters("pks", _ID, count)).order_by("pk")
+
+
+def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
+    """The slots of each process in which something runs; previews need none."""
+    pks = list(processes)
+    taken: dict[int, set[int | None]] = {pk: set() for pk in pks}
+    for pk, slot in _slots_taken(len(pks), pks=pks) if pks else []:
+        taken[pk].add(slot)
+    return taken
+
+
+@compiled.select
+def _slots_taken(count: int) -> "models.QuerySet[Any, Any]":
+    running = Execution.objects.real().filter(status=Status.RUNNING)
+    of_them = running.filter(process__id__in=parameters("pks", _ID, count))
+    return of_them.order_by().values_list("process_id", "slot")
+
+
+def start(*, node: str, release: str, lease: timedelta, slots: Mapping[int, Slot]) -> set[int]:
+    """Claim the pending rows of `slots` (by id); return the ids of those that were still there.
+
+    Only who holds a slot's token can end its row.
+    """
+    places = list(slots.values())
+    grouped = any(slot.group for slot in places)
+    started = _start(
+        len(places),
+        grouped,
+        pks=list(slots),
+        now=timezone.now(),
+        node=node,
+        release=release,
+        lease=lease,
+        token=[slot.token for slot in places],
+        slot=[slot.number for slot in places],
+        concurrency_group=[slot.group for slot in places],
+        group_slot=[slot.in_group for slot in places],
+    )
+    if started == len(slots):
+        return set(slots)
+    rows = Execution.objects.filter(pk__in=list(slots))
+    held = rows.held_with(slot.token for slot in places)
+    return set(held.values_list("pk", flat=True))
+
+
+@compiled.update
+def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]]:
+    columns: dict[str, Any] = {"slot": _SMALL, "token": _UUID}
+    if grouped:
+        columns |= {"concurrency_group": _BIG, "group_slot": _SMALL}
+    rows = Execution.objects.filter(pk__in=parameters("pks", _ID, count))
+    return rows.entering(
+        Status.RUNNING,
+        started_at=Parameter("now", _TIME),
+        node=Parameter("node", _TEXT),
+        release=Parameter("release", _TEXT),
+        lease_until=Now() + Parameter("lease", models.DurationField()),
+        message=None,
+        **{name: _by_id(name, kind, count) for name, kind in columns.items()},
+    )
+
+
+def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
+    """Another value for each row, in one statement."""
+    ids, values = parameters("pks", _ID, count), parameters(name, kind, count)
+    if count == 1:
+        return values[0]
+    cases = [models.When(pk=pk, then=value) for pk, value in zip(ids, values, strict=True)]
+    return models.Case(*cases, output_field=kind)
+
+
+def finish(pk: int, status: Status, *, token: UUID, **columns: Any) -> bool:
+    """End the row that is still held with `token`; False where the claim is gone."""
+    columns["completed_at"] = timezone.now()
+    return bool(_finish(status, *columns, pk=pk, held=token, **columns))
+
+
+@compiled.update
+def _finish(status: Status, *names: str) -> tuple[ExecutionQuerySet, dict[str, Any]]:
+    row = Execution.objects.filter(pk=Parameter("pk", _ID), token=Parameter("held", _UUID))
+    meta: Any = Execution._meta
+    columns = {name: Parameter(name, meta.get_field(name)) for name in names}
+    return row.entering(status, **columns)

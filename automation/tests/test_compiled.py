@@ -1,0 +1,119 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
+
+from automation.models import Execution, LogLine, Process, Status, Trigger, compiled
+from automation.models.compiled import Parameter, parameters
+from automation.tests.factories import ExecutionFactory, ProcessFactory
+
+pytestmark = pytest.mark.django_db
+
+ID, TEXT = models.BigAutoField(), models.CharField()
+
+
+@compiled.select
+def named(count):
+    return Process.objects.filter(name__in=parameters("names", TEXT, count)).order_by("name")
+
+
+@compiled.select
+def numbers(ordering):
+    return Process.objects.order_by(ordering).values_list("id", "parameters")
+
+
+@compiled.update
+def renamed():
+    row = Process.objects.filter(pk=Parameter("pk", ID))
+    return row, {"description": Parameter("description", TEXT), "priority": 3}
+
+
+@compiled.delete
+def deleted(count):
+    return LogLine.objects.filter(execution__id__in=parameters("executions", ID, count))
+
+
+def test_rows_are_those_that_the_queryset_has():
+    one, two = ProcessFactory(parameters={"name": "x"}), ProcessFactory()
+
+    for names in ([one.name], [one.name, two.name], [two.name], ["nobody"]):
+        fetched = named(len(names), names=names)
+
+        expected = list(Process.objects.filter(name__in=names).order_by("name"))
+        assert [row.__dict__ | {"_state": None} for row in fetched] == [
+            row.__dict__ | {"_state": None} for row in expected
+        ]
+        assert not any(row._state.adding for row in fetched)
+
+
+def test_values_are_converted_as_the_queryset_converts_them():
+    process = ProcessFactory(parameters={"name": "x"})
+
+    assert (process.pk, {"name": "x"}) in numbers("id")
+
+
+def test_a_change_tells_how_many_rows_it_changed():
+    process = ProcessFactory(description="before")
+
+    assert renamed(pk=process.pk, description="it's %s") == 1
+    assert renamed(pk=0, description="nobody's") == 0
+
+    process.refresh_from_db()
+    assert (process.description, process.priority) == ("it's %s", 3)
+
+
+def test_delete():
+    kept, *others = [ExecutionFactory() for _ in range(3)]
+    LogLine.objects.bulk_create(
+        LogLine(execution=e, level="INFO", logger="x", message="x") for e in (kept, *others)
+    )
+
+    assert deleted(2, executions=[e.pk for e in others]) == 2
+
+    assert LogLine.objects.get().execution == kept
+
+
+def test_insert_saves_what_save_does():
+    at = datetime(2026, 11, 25, 7, 30, 0, 123456, tzinfo=UTC)
+    columns = {
+        "process": ProcessFactory(),
+        "process_name": "x",
+        "function": "probes.greet",
+        "trigger": Trigger.MANUAL,
+        "parameters": {"text": "سلام", "number": 1.5},
+        "created_at": at,
+        "available_at": at,
+        "result": None,
+    }
+    saved, inserted = Execution(**columns), Execution(**columns)
+
+    saved.save()
+    compiled.insert(inserted)
+
+    assert not inserted._state.adding
+    read = [Execution.objects.filter(pk=row.pk).values().get() for row in (saved, inserted)]
+    assert read[0] | {"id": None} == read[1] | {"id": None}
+
+
+def test_a_text_is_composed_once(monkeypatch):
+    composed = []
+
+    @compiled.select
+    def running(count):
+        composed.append(count)
+        rows = Execution.objects.filter(status=Status.RUNNING)
+        return rows.filter(started_at__lte=Parameter("now", models.DateTimeField()))[:count]
+
+    execution = ExecutionFactory(running=True)
+    for seconds, found in ((-1, []), (1, [execution])):
+        assert running(5, now=execution.started_at + timedelta(seconds=seconds)) == found
+
+    assert composed == [5]
+
+
+def test_it_is_seen_by_whoever_watches_statements():
+    with CaptureQueriesContext(connection) as seen, transaction.atomic():
+        named(1, names=["x"])
+
+    assert [query["sql"] for query in seen if "automation_process" in query["sql"]]
