@@ -15,6 +15,7 @@ from automation.cluster.children import Wakeup
 from automation.engine import clock, notices, reconciling, recovery
 from automation.engine.patience import is_away
 from automation.models import Node, Process
+from automation.models.compiled import plans
 from automation.queue import notify, schedules
 from automation.queue.messages import serves_executions
 
@@ -29,6 +30,8 @@ WATCH = 30
 #: Seconds between the times at which all of the history is proven up to then, and that a turn has
 #: for it: what comes due waits no longer.
 PROOF, PROVING = 3_600, 0.2
+#: Seconds that are waited for in one go, and on time.
+SHORT = 0.1
 #: Seconds until a database that is away, or a process that somebody holds, is tried again.
 PAUSE = 0.5
 
@@ -107,7 +110,7 @@ class Clock:
     def _sleep(self, seconds: float) -> None:
         """Until something is due, somebody says that a schedule has changed, or it is to stop."""
         end = lease.now() + seconds
-        while not self._wait(max(0.0, end - lease.now())) and lease.now() < end:
+        while not self._wait(_in_time(end - lease.now())) and lease.now() < end:
             pass
 
     def _wait(self, seconds: float) -> bool:
@@ -120,13 +123,17 @@ class Clock:
         while self.pipe.poll():
             self.pipe.recv()
             self.is_stopping = True
-        words = self.listener.heard() if self.listener is not None else set()
+        words = set()
+        if self.listener is not None:
+            words = self.listener.heard()
+            plans.keep(on=self.listener.hears)
         return self.is_stopping or notify.SCHEDULE in words
 
     def _get_over(self, error: Exception) -> float:
         """Go on in a moment; return in how many seconds."""
         if not is_away(error):  # Whatever it is about one row, the others come due.
             logger.exception("The clock stumbled; it goes on.")
+            connection.close()  # Whatever is wrong with its session.
             return PAUSE
         logger.warning("The clock waits for the database: %s", str(error).strip())
         connection.close()
@@ -134,6 +141,11 @@ class Clock:
             self.listener.close()
             self.listener = None
         return PAUSE
+
+
+def _in_time(seconds: float) -> float:
+    """How long to wait so as not to be late: Linux ends a wait late by up to a thousandth of it."""
+    return max(0.0, seconds * 0.998 if seconds > SHORT else seconds)
 
 
 def _seconds_until(at: datetime) -> float:

@@ -25,6 +25,7 @@ from automation.engine import recovery
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, Status, reasons
+from automation.models.compiled import plans
 from automation.queue import messages, notify
 
 logger = logging.getLogger(__name__)
@@ -182,6 +183,7 @@ class Dispatcher:
             self.listener = notify.Listener()
         if self.listener is not None:
             self.words |= self.listener.heard()
+            plans.keep(on=self.listener.hears)
             self._say_if_deaf(self.listener)
 
     def _say_if_deaf(self, listener: notify.Listener) -> None:
@@ -411,6 +413,7 @@ class Dispatcher:
             self._lose_the_database(error)
         else:
             logger.exception("The dispatcher stumbled; it goes on.")
+            connection.close()  # Whatever is wrong with its session.
             wait([self.wakeup.fileno(), self.order.pipe], PAUSE)
 
     def _lose_the_database(self, error: Exception) -> None:

@@ -23,7 +23,7 @@ from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.readiness import only_node_of_its_file, wait_for_database
 from automation.conf import setting
 from automation.engine import clock
-from automation.models import Process
+from automation.models import Process, compiled
 from automation.queue import schedules
 from automation.queue.messages import serves_executions
 
@@ -98,7 +98,8 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             return
         if serves_executions():
             prepare()
-        connections.close_all()  # No child inherits an open one.
+        compiled.compose_usual()  # For its children.
+        connections.close_all()  # None of them inherits an open one.
         seconds = float(setting("STOP_GRACE")) if grace is None else grace
         _Family(wakeup, grace=seconds, run_once=run_once).main()
 

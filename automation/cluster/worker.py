@@ -88,6 +88,8 @@ def main(pipe: Connection) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, CANCEL_SIGNAL):
         signal.signal(number, lambda *_: None)
     settle_connection()
+    with suppress(DatabaseError):  # A run will say so.
+        connection.ensure_connection()
     voice = _Voice(pipe)
     ordinary.work(partial(_next_ordinary, voice), begun=partial(voice.say, BEGUN))
     with suppress(OSError):  # Its dispatcher is gone.

@@ -23,6 +23,8 @@ from automation.models import (
     Trigger,
     claiming,
     held_now,
+    holds_now,
+    locking,
     reasons,
 )
 from automation.queue import messages
@@ -122,6 +124,7 @@ class _Taking:
     def claim(self, count: int, node: str, lease: timedelta | None) -> list[Claim]:
         self._lock(self.waiting)
         self._look_at_slots()
+        self._look_at_holds()
         chosen: dict[int, tuple[Execution, Process, Slot]] = {}
         for execution in self.waiting:
             if len(chosen) == count:
@@ -136,7 +139,7 @@ class _Taking:
     def _lock(self, waiting: list[Execution]) -> None:
         """The gate: whoever claims, launches or ends by force holds the row of the process."""
         wanted = {execution.process_id for execution in waiting if execution.process_id}
-        self.processes = {process.pk: process for process in claiming.lock_free(wanted)}
+        self.processes = {process.pk: process for process in locking.lock_free(wanted)}
         self.passed_over |= wanted - set(self.processes)
         groups = {p.concurrency_group_id for p in self.processes.values() if p.concurrency_group_id}
         locked = ConcurrencyGroup.objects.select_for_update().filter(pk__in=groups)
@@ -152,10 +155,16 @@ class _Taking:
                 self.taken_in_group[pk or 0].add(slot)
         self.writer_is_busy = connection.vendor == "sqlite" and _an_atomic_run_goes_on()
 
+    def _look_at_holds(self) -> None:
+        """They hold what comes by a schedule."""
+        came = {e.process_id for e in self.waiting if e.trigger == Trigger.SCHEDULE}
+        scheduled = [process for pk, process in self.processes.items() if pk in came]
+        self.holds = holds_now(scheduled) if scheduled else {}
+
     def _may_start(self, execution: Execution, process: Process | None) -> bool:
         if execution.process_id is not None and process is None:
             return False  # Somebody else holds it just now.
-        refusal = refusal_of(execution, process)
+        refusal = refusal_of(execution, process, self.holds)
         if refusal is not None:
             skip(execution, refusal)
             self.skipped += 1
@@ -233,7 +242,7 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     execution = rows.first()
     if execution is None:
         return None
-    refusal = refusal_of(execution, process)
+    refusal = refusal_of(execution, process, holds_now([process] if process else []))
     if process is None or refusal:
         skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
         return None

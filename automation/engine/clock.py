@@ -27,6 +27,7 @@ from automation.models import (
     Status,
     Trigger,
     holds_between,
+    locking,
     nothing_running,
     reasons,
     record_unstarted,
@@ -82,14 +83,14 @@ def account_for(process_id: int, *, since: datetime | None = None) -> Execution 
     in force. The latest is started (or, if nothing is to be caught up, only if it is on time), the
     others are missed. The Schedule row moves on in the same transaction.
     """
-    process = Process.objects.lock(skip_locked=since is None).filter(pk=process_id).first()
+    process = locking.lock(process_id, skip_locked=since is None)
     if process is None and not Process.objects.filter(pk=process_id).exists():
         schedules.move_on(process_id, None)
     if process is None or _others_know(process):
         return None
-    schedules.keep_in_step(process)
+    newest = schedules.keep_in_step(process)
     since = since or schedules.next_run_of(process_id)
-    return _account(process, since) if since else None
+    return _account(process, since, newest) if since else None
 
 
 def _others_know(process: Process) -> bool:
@@ -97,10 +98,10 @@ def _others_know(process: Process) -> bool:
     return process.is_broken and bool(Node.objects.live().knowing(process.function))
 
 
-def _account(process: Process, since: datetime) -> Execution | None:
+def _account(process: Process, since: datetime, newest: ScheduleVersion | None) -> Execution | None:
     now, rule = timezone.now(), schedules.rule_in_force(process)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
-    spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now)
+    spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
     holds = holds_between([process], since, now)[process.pk]
     # Twice over what is due, which may be more than one wants to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -15,14 +14,14 @@ from automation.engine import cancelling, recovery
 from automation.engine.text import storable
 from automation.models import (
     Execution,
-    ExecutionQuerySet,
     Kind,
     OverlapPolicy,
     Process,
     Status,
     Trigger,
-    claiming,
     extend_newest,
+    launching,
+    locking,
     reasons,
 )
 from automation.parameters import ParameterError
@@ -39,7 +38,7 @@ class PreviewError(ValueError):
 @transaction.atomic
 def launch(process: Process, **options: Any) -> Execution:
     """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
-    locked = claiming.lock(process.pk)
+    locked = locking.lock(process.pk)
     if locked is None:
         raise Process.DoesNotExist(f"{process} was deleted.")
     return launch_locked(locked, **options)
@@ -71,7 +70,7 @@ def launch_locked(
     brings are recorded instead), PreviewError for a preview of a function that offers none.
     """
     if scheduled_for is not None and trigger == Trigger.SCHEDULE:
-        known = Execution.objects.of_occurrence(process, scheduled_for).first()
+        known = launching.row_of_occurrence(process, scheduled_for)
         if known:
             return known
     execution = record_of(
@@ -139,7 +138,9 @@ def _find_room(execution: Execution, process: Process) -> bool:
     """Let its process's policy decide where as many run, or are about to, as may at once."""
     if process.overlap_policy == OverlapPolicy.WAIT:
         return True
-    ahead = _ahead(process)
+    if launching.has_room(process):
+        return True
+    ahead = launching.ahead_of(process)
     if ahead.count() >= process.max_concurrency:
         recovery.mark_lost(process)
     too_many = ahead.count() - process.max_concurrency + 1
@@ -148,12 +149,6 @@ def _find_room(execution: Execution, process: Process) -> bool:
     for older in ahead[: max(too_many, 0)]:
         cancelling.cancel(older, by_name=process.name)
     return True
-
-
-def _ahead(process: Process) -> ExecutionQuerySet:
-    """What a start has to reckon with: not backfills, and retries of them, which give way to it."""
-    yielding = Q(trigger=Trigger.BACKFILL) | Q(trigger=Trigger.RETRY, priority__lt=process.priority)
-    return Execution.objects.filter(process=process).open().exclude(yielding).order_by("id")
 
 
 def _skip(execution: Execution, reason: str, data: dict[str, Any]) -> bool:

@@ -1,10 +1,11 @@
 """What keeps an execution that waited from starting at all: it is skipped, and says why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from automation import registry
-from automation.models import Execution, Process, Trigger, hold_now, reasons
+from automation.models import Execution, Hold, Process, Trigger, reasons
 from automation.queue import messages
 
 
@@ -16,21 +17,27 @@ class Refusal:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def refusal_of(execution: Execution, process: Process | None) -> Refusal | None:
-    """Why the execution must not start any more; None where it may."""
+def refusal_of(
+    execution: Execution, process: Process | None, holds: Mapping[int, Hold]
+) -> Refusal | None:
+    """Why the execution must not start any more; None where it may.
+
+    `holds` says what holds processes just now, by their ids.
+    """
     if process is None:
         return Refusal(reasons.PROCESS_DELETED)
     if registry.find(execution.function) is None:
         return Refusal(reasons.FUNCTION_GONE, {"function": execution.function})
     if execution.trigger == Trigger.SCHEDULE:
-        return _refusal_of_occurrence(execution, process)
+        return _refusal_of_occurrence(execution, process, holds.get(process.pk))
     return None
 
 
-def _refusal_of_occurrence(execution: Execution, process: Process) -> Refusal | None:
+def _refusal_of_occurrence(
+    execution: Execution, process: Process, hold: Hold | None
+) -> Refusal | None:
     if not process.is_enabled:
         return Refusal(reasons.DISABLED)
-    hold = hold_now(process)
     if hold is not None:
         return Refusal(hold.reason, hold.data)
     due = execution.scheduled_for

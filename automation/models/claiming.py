@@ -13,7 +13,6 @@ from django.utils import timezone
 from automation.models import compiled
 from automation.models.compiled import Parameter, parameters
 from automation.models.execution import Execution, ExecutionQuerySet, Status
-from automation.models.process import Process, ProcessQuerySet
 
 _ID, _TEXT, _TIME = models.BigAutoField(), models.CharField(), models.DateTimeField()
 _SMALL, _BIG, _UUID = (
@@ -45,26 +44,9 @@ def first_in_line(functions: Collection[str], count: int) -> list[Execution]:
     return _first_in_line(len(keys), count, functions=keys, now=timezone.now()) if keys else []
 
 
-@compiled.select
+@compiled.select()
 def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
     return in_line(parameters("functions", _TEXT, functions), Parameter("now", _TIME))[:count]
-
-
-def lock(process: int, *, skip_locked: bool = False) -> Process | None:
-    """Lock a process; None where it is gone or, with `skip_locked`, somebody else holds it."""
-    return next(iter(_lock(1, skip_locked, pks=[process])), None)
-
-
-def lock_free(processes: Collection[int]) -> list[Process]:
-    """Lock those that nobody else holds."""
-    pks = list(processes)
-    return _lock(len(pks), True, pks=pks) if pks else []
-
-
-@compiled.select
-def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
-    rows = Process.objects.lock(skip_locked=skip_locked)
-    return rows.filter(pk__in=parameters("pks", _ID, count)).order_by("pk")
 
 
 def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
@@ -76,7 +58,7 @@ def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
     return taken
 
 
-@compiled.select
+@compiled.select((1,))
 def _slots_taken(count: int) -> "models.QuerySet[Any, Any]":
     running = Execution.objects.real().filter(status=Status.RUNNING)
     of_them = running.filter(process__id__in=parameters("pks", _ID, count))
@@ -110,7 +92,7 @@ def start(*, node: str, release: str, lease: timedelta, slots: Mapping[int, Slot
     return set(held.values_list("pk", flat=True))
 
 
-@compiled.update
+@compiled.update((1, False))
 def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]]:
     columns: dict[str, Any] = {"slot": _SMALL, "token": _UUID}
     if grouped:
@@ -139,10 +121,14 @@ def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
 def finish(pk: int, status: Status, *, token: UUID, **columns: Any) -> bool:
     """End the row that is still held with `token`; False where the claim is gone."""
     columns["completed_at"] = timezone.now()
-    return bool(_finish(status, *columns, pk=pk, held=token, **columns))
+    return bool(_finish(status, *sorted(columns), pk=pk, held=token, **columns))
 
 
-@compiled.update
+#: What a run that ends well brings.
+_GOOD_END = ("progress_done", "progress_message", "progress_total", "result", "started_at")
+
+
+@compiled.update((Status.COMPLETED, "completed_at", *_GOOD_END))
 def _finish(status: Status, *names: str) -> tuple[ExecutionQuerySet, dict[str, Any]]:
     row = Execution.objects.filter(pk=Parameter("pk", _ID), token=Parameter("held", _UUID))
     meta: Any = Execution._meta

@@ -4,14 +4,21 @@ To compose one takes more time than to execute it. Here are those of the way fro
 function, and back.
 """
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, wraps
+from dataclasses import dataclass, field
+from functools import lru_cache, partial, wraps
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
+_numbers = count(1)
+#: Seconds for which the server's plans are kept.
+PLANS_KEPT_FOR = 60
 #: Shapes of one statement that are kept: a number of rows, mostly.
 SHAPES = 64
 
@@ -29,9 +36,9 @@ class Parameter(models.Expression):
     def as_sql(self, _compiler: Any, _connection: Any) -> Any:
         return "%s", [self]
 
-    def take(self, values: Mapping[str, Any]) -> Any:
+    def take(self, values: Mapping[str, Any], database: Any) -> Any:
         value = values[self.name] if self.index is None else values[self.name][self.index]
-        return self.output_field.get_db_prep_save(value, connection)
+        return self.output_field.get_db_prep_save(value, database)
 
 
 def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
@@ -39,90 +46,198 @@ def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
     return [Parameter(name, field, index) for index in range(count)]
 
 
-def select(compose: Callable[..., "models.QuerySet[Any]"]) -> Callable[..., list[Any]]:
+@dataclass
+class _Session:
+    """What a session of the database has prepared."""
+
+    raw: Any  # the driver's connection
+    names: set[str] = field(default_factory=set)
+    until: float = field(default_factory=lambda: time.monotonic() + PLANS_KEPT_FOR)
+
+
+class _Plans:
+    """The server's plans of these statements, kept for a session: PREPARE and EXECUTE.
+
+    Only for a process that has its session for itself, and on PostgreSQL. They are made anew after
+    a while, for one that was made while a table was small does not fit it for good.
+    """
+
+    def __init__(self) -> None:
+        self._process = 0
+
+    @property
+    def are_kept(self) -> bool:
+        return self._process == os.getpid()
+
+    def keep(self, *, on: bool) -> None:
+        """Keep plans in this process, and in none that it forks: a worker cleans its session."""
+        self._process = os.getpid() if on else 0
+
+    def prepare(self, cursor: Any, name: str, compose: Callable[[Any], str]) -> None:
+        session = self._session_of(cursor.db)
+        if time.monotonic() > session.until:
+            for old in session.names:
+                cursor.execute(f"DEALLOCATE {old}")
+            session = cursor.db.compiled = _Session(cursor.db.connection)
+        if name not in session.names:
+            cursor.execute(f"PREPARE {name} AS {compose(cursor)}")
+            session.names.add(name)
+
+    def _session_of(self, database: Any) -> _Session:
+        session: _Session | None = getattr(database, "compiled", None)
+        if session is None or session.raw is not database.connection:
+            session = database.compiled = _Session(database.connection)
+        return session
+
+
+plans = _Plans()
+
+
+Compose = Callable[..., Any]
+Shape = tuple[Any, ...]
+
+#: What composes the usual shapes of each statement.
+_usual: list[Callable[[], object]] = []
+
+
+def compose_usual() -> None:
+    """Compose the usual shapes now, so that the first who needs one does not wait for it."""
+    with transaction.atomic():  # Locks are composed nowhere else.
+        for composed in _usual:
+            composed()
+
+
+def select(*usual: Shape) -> Callable[[Compose], Callable[..., list[Any]]]:
     """Let the rows of a queryset be fetched by `name(*shape, **values)`.
 
-    `compose(*shape)` returns it, with a `Parameter` for each value. It has rows of a model, or those
-    of `values_list`.
-    """
-    statement = lru_cache(SHAPES)(lambda *shape: _Select(compose(*shape)))
-
-    @wraps(compose)
-    def fetch(*shape: Any, **values: Any) -> list[Any]:
-        return statement(*shape).fetch(values)
-
-    return fetch
-
-
-def update(
-    compose: Callable[..., tuple["models.QuerySet[Any]", dict[str, Any]]],
-) -> Callable[..., int]:
-    """The same for an UPDATE: `compose(*shape)` returns the rows and their new columns.
-
-    It returns how many rows there were.
+    The decorated function returns it for a shape, with a `Parameter` for each value. It has rows of
+    a model, or those of `values_list`. `usual`: shapes that most calls have.
     """
 
-    def composed(*shape: Any) -> _Change:
-        rows, columns = compose(*shape)
+    def decorate(compose: Compose) -> Callable[..., list[Any]]:
+        statement = _kept(lambda *shape: _Select(compose(*shape)), usual)
+
+        @wraps(compose)
+        def fetch(*shape: Any, **values: Any) -> list[Any]:
+            found: list[Any] = statement(*shape).fetch(values)
+            return found
+
+        return fetch
+
+    return decorate
+
+
+def update(*usual: Shape) -> Callable[[Compose], Callable[..., int]]:
+    """The same for an UPDATE: the function returns the rows and their new columns.
+
+    Called, it returns how many rows there were.
+    """
+
+    def composed(rows: "models.QuerySet[Any]", columns: dict[str, Any]) -> _Change:
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(columns)
         return _Change(query)
 
-    return _changing(compose, composed)
+    return _changing(composed, usual)
 
 
-def delete(compose: Callable[..., "models.QuerySet[Any]"]) -> Callable[..., int]:
+def delete(*usual: Shape) -> Callable[[Compose], Callable[..., int]]:
     """The same for a DELETE of rows on which no others depend."""
-    return _changing(compose, lambda *shape: _Change(compose(*shape).query.chain(DeleteQuery)))
+    return _changing(lambda rows: _Change(rows.query.chain(DeleteQuery)), usual)
+
+
+def _changing(
+    composed: Callable[..., "_Change"], usual: Sequence[Shape]
+) -> Callable[[Compose], Callable[..., int]]:
+    def decorate(compose: Compose) -> Callable[..., int]:
+        def of_shape(*shape: Any) -> _Change:
+            parts = compose(*shape)
+            return composed(*parts) if isinstance(parts, tuple) else composed(parts)
+
+        statement = _kept(of_shape, usual)
+
+        @wraps(compose)
+        def change(*shape: Any, **values: Any) -> int:
+            return int(statement(*shape).change(values))
+
+        return change
+
+    return decorate
+
+
+def _kept(of_shape: Callable[..., Any], usual: Sequence[Shape]) -> Callable[..., Any]:
+    statement = lru_cache(SHAPES)(of_shape)
+    _usual.extend(partial(statement, *shape) for shape in usual)
+    return statement
 
 
 def insert(row: models.Model, **computed: models.Expression) -> None:
     """Save a new row, around the signals; `computed` columns are the database's, and read back."""
-    statement = _insert(type(row), tuple(computed.items()), row.pk is not None)
-    for name, value in statement.insert(row).items():
+    values = {
+        field.attname: value
+        for field in type(row)._meta.concrete_fields
+        if field.attname not in computed and (value := field.pre_save(row, add=True)) is not None
+    }
+    statement = _insert(type(row), tuple(values), tuple(computed.items()))
+    for name, value in statement.insert(values).items():
         setattr(row, name, value)
     row._state.adding, row._state.db = False, connection.alias
 
 
 @lru_cache(SHAPES)
-def _insert(model: type[models.Model], computed: tuple[Any, ...], has_pk: bool) -> "_Insert":
-    return _Insert(model, dict(computed), has_pk=has_pk)
-
-
-def _changing(name: Callable[..., Any], composed: Callable[..., "_Change"]) -> Callable[..., int]:
-    statement = lru_cache(SHAPES)(composed)
-
-    @wraps(name)
-    def change(*shape: Any, **values: Any) -> int:
-        return statement(*shape).execute(values)
-
-    return change
+def _insert(
+    model: type[models.Model], given: tuple[str, ...], computed: tuple[Any, ...]
+) -> "_Insert":
+    return _Insert(model, given, dict(computed))
 
 
 class _Statement:
     def __init__(self, query: Any) -> None:
         self.compiler = query.get_compiler(connection=connection)
         self.sql, self.parameters = self.compose()
+        self.name = f"compiled_{next(_numbers)}"
 
     def compose(self) -> tuple[str, Sequence[Any]]:
         sql, values = self.compiler.as_sql()
         return sql, values
 
-    def values(self, values: Mapping[str, Any]) -> list[Any]:
-        return [p.take(values) if isinstance(p, Parameter) else p for p in self.parameters]
+    def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        database = cursor.db
+        taken = [
+            p.take(values, database) if isinstance(p, Parameter) else p for p in self.parameters
+        ]
+        if not plans.are_kept:
+            cursor.execute(self.sql, taken)
+            return
+        plans.prepare(cursor, self.name, self._as_prepared)
+        given = [v for v, p in zip(taken, self.parameters, strict=True) if isinstance(p, Parameter)]
+        places = f" ({', '.join(['%s'] * len(given))})" if given else ""
+        cursor.execute(f"EXECUTE {self.name}{places}", given)
+
+    def _as_prepared(self, cursor: Any) -> str:
+        """Values that never change stay in it: the planner knows a partial index by them."""
+        number, places = count(1), []
+        for parameter in self.parameters:
+            if isinstance(parameter, Parameter):
+                kind = parameter.output_field.db_type(connection)
+                places.append(f"${next(number)}::{kind}")
+            else:
+                places.append(cursor.mogrify("%s", [parameter]).decode())
+        return self.sql % tuple(places)
 
 
 class _Insert(_Statement):
+    """Columns that are neither given nor computed become NULL."""
+
     def __init__(
-        self, model: type[models.Model], computed: dict[str, models.Expression], *, has_pk: bool
+        self, model: type[models.Model], given: Sequence[str], computed: dict[str, Any]
     ) -> None:
-        fields = [f for f in model._meta.concrete_fields if has_pk or not f.primary_key]
-        self.fields = [field for field in fields if field.attname not in computed]
-        columns = {field.attname: Parameter(field.attname, field) for field in self.fields}
+        fields = [f for f in model._meta.concrete_fields if f.attname in {*given, *computed}]
+        columns = {f.attname: Parameter(f.attname, f) for f in fields} | computed
         query = InsertQuery(model)
-        row: Any = SimpleNamespace(**columns, **computed)
+        row: Any = SimpleNamespace(**columns)
         query.insert_values(fields, [row], raw=True)
-        self.returned = [] if has_pk else [model._meta.pk]
+        self.returned = [] if model._meta.pk in fields else [model._meta.pk]
         self.returned += [field for field in fields if field.attname in computed]
         super().__init__(query)
 
@@ -131,18 +246,17 @@ class _Insert(_Statement):
         [(sql, values)] = self.compiler.as_sql()
         return sql, values
 
-    def insert(self, row: models.Model) -> dict[str, Any]:
-        values = {field.attname: field.pre_save(row, add=True) for field in self.fields}
+    def insert(self, values: Mapping[str, Any]) -> dict[str, Any]:
         names = [field.attname for field in self.returned]
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, self.values(values))
+            self.execute(cursor, values)
             return dict(zip(names, cursor.fetchone(), strict=True)) if names else {}
 
 
 class _Change(_Statement):
-    def execute(self, values: Mapping[str, Any]) -> int:
+    def change(self, values: Mapping[str, Any]) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, self.values(values))
+            self.execute(cursor, values)
             return int(cursor.rowcount)
 
 
@@ -156,7 +270,7 @@ class _Select(_Statement):
 
     def fetch(self, values: Mapping[str, Any]) -> list[Any]:
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, self.values(values))
+            self.execute(cursor, values)
             rows: list[Any] = cursor.fetchall()
         if self.converters:
             rows = [tuple(row) for row in self.compiler.apply_converters(rows, self.converters)]

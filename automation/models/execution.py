@@ -64,11 +64,6 @@ _MAY_HAVE_UNDONE = [Status.PENDING, Status.RUNNING, Status.COMPLETED]
 
 
 class ExecutionQuerySet(models.QuerySet["Execution"]):
-    def open(self) -> Self:
-        """Those that run, or wait for a worker and are due."""
-        waiting = models.Q(status=Status.PENDING, available_at__lte=timezone.now())
-        return self.real().filter(waiting | models.Q(status=Status.RUNNING))
-
     def real(self) -> Self:
         """Without previews, which leave nothing behind and are in nobody's way."""
         return self.exclude(kind=Kind.PREVIEW)
@@ -99,14 +94,6 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         seen = rows.values_list("pk", "token", "status")
         ours = {pk for pk, token, status in seen if token == held[pk] and status != Status.LOST}
         return set(held) - ours
-
-    def of_occurrence(self, process: Process, scheduled_for: datetime) -> Self:
-        """The row that accounts for an occurrence, alone or among several."""
-        return self.filter(
-            process=process, trigger=Trigger.SCHEDULE, scheduled_for__lte=scheduled_for
-        ).filter(
-            models.Q(scheduled_for=scheduled_for) | models.Q(scheduled_until__gte=scheduled_for)
-        )
 
     def covering(self, process: Process, since: datetime) -> Self:
         """The rows that account for occurrences of a process from `since` on, in their order."""

@@ -13,8 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.models import reasons
+from automation.models import compiled, reasons
+from automation.models.compiled import Parameter, parameters
 from automation.models.process import Process
+
+_TIME = models.DateTimeField()
 
 #: Characters that are kept of a reason.
 MAX_REASON = 500
@@ -214,11 +217,8 @@ def holds_between(
     of statements.
     """
     pks = [process.pk for process in processes]
-    ends_later = models.Q(until=None) | models.Q(until__gt=since)
-    of_them = models.Q(process__in=pks) | models.Q(process=None)
-    pauses = list(Pause.objects.filter(ends_later, of_them, since__lte=until).order_by("pk"))
-    overlapping = MaintenanceWindow.objects.filter(starts_at__lte=until, ends_at__gt=since)
-    windows = list(overlapping.order_by("pk"))
+    pauses = _pauses_between(len(pks), pks=pks, since=since, until=until)
+    windows = _windows_between(since=since, until=until)
     named = _named_by(windows)
 
     def holds_of(pk: int) -> Iterator[Hold]:
@@ -227,6 +227,22 @@ def holds_between(
         yield from (w.hold for w in windows if w.pk not in named or pk in named[w.pk])
 
     return {pk: Holds(holds_of(pk)) for pk in pks}
+
+
+@compiled.select((1,))
+def _pauses_between(count: int) -> PauseQuerySet:
+    ends_later = models.Q(until=None) | models.Q(until__gt=Parameter("since", _TIME))
+    of_them = models.Q(process=None)
+    if count:
+        of_them |= models.Q(process__id__in=parameters("pks", models.BigAutoField(), count))
+    begun = Pause.objects.filter(ends_later, of_them, since__lte=Parameter("until", _TIME))
+    return begun.order_by("pk")
+
+
+@compiled.select(())
+def _windows_between() -> WindowQuerySet:
+    begun = MaintenanceWindow.objects.filter(starts_at__lte=Parameter("until", _TIME))
+    return begun.filter(ends_at__gt=Parameter("since", _TIME)).order_by("pk")
 
 
 def _named_by(windows: list[MaintenanceWindow]) -> dict[int, set[int]]:

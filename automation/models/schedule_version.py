@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from automation.models import compiled
+from automation.models.compiled import Parameter
 from automation.models.process import Process
 from automation.schedule import Rule, ScheduleError, schedule_from_json
 
@@ -27,16 +29,13 @@ class Span(NamedTuple):
 
 
 class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
-    def newest_of(self, process: Process) -> "ScheduleVersion | None":
-        return self.filter(process=process).order_by("-id").first()
-
     def in_force_at(self, process: Process, at: datetime) -> "ScheduleVersion | None":
         """What says whether an instant was due: a version holds after its `valid_from`."""
         return self.filter(process=process, valid_from__lt=at).order_by("-id").first()
 
     def record(self, process: Process, rule: Rule | None, since: datetime) -> None:
         """Write down the rule that is in force from an instant on, unless it was already."""
-        newest = self.newest_of(process)
+        newest = ScheduleVersion.newest_of(process)
         schedule = rule.as_json() if rule else None
         if (newest.schedule if newest else None) == schedule:
             return
@@ -58,9 +57,18 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
             if span.since < span.until:
                 yield span
 
-    def overdue(self, process: Process, since: datetime, until: datetime) -> list[Span]:
-        """The same, where something says that it is due since then: the first rule reaches back."""
-        newest = self.newest_of(process)
+    def overdue(
+        self,
+        process: Process,
+        since: datetime,
+        until: datetime,
+        newest: "ScheduleVersion | None" = None,
+    ) -> list[Span]:
+        """The same, where something says that it is due since then: the first rule reaches back.
+
+        `newest`: the newest version, where it is known.
+        """
+        newest = newest or ScheduleVersion.newest_of(process)
         if newest is not None and newest.valid_from <= since < until:
             return [Span(newest, since, until)]  # The usual case, in one statement.
         spans = list(self.spans_of(process, since, until))
@@ -90,6 +98,10 @@ class ScheduleVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.process_id} {self.valid_from.isoformat()}"
 
+    @staticmethod
+    def newest_of(process: Process) -> "ScheduleVersion | None":
+        return next(iter(_newest(process=process.pk)), None)
+
     @cached_property
     def rule(self) -> Rule | None:
         """None too where the stored one cannot be read any more: its zone is gone, for one."""
@@ -97,3 +109,9 @@ class ScheduleVersion(models.Model):
             return schedule_from_json(self.schedule) if self.schedule else None
         except ScheduleError:
             return None
+
+
+@compiled.select(())
+def _newest() -> ScheduleVersionQuerySet:
+    rows = ScheduleVersion.objects.filter(process=Parameter("process", models.BigAutoField()))
+    return rows.order_by("-id")[:1]

@@ -131,7 +131,7 @@ def delete(messages: Iterable[int | None]) -> None:
         _delete(len(found), found=found)
 
 
-@compiled.delete
+@compiled.delete((1,))
 def _delete(count: int) -> Any:
     return OrmQ.objects.filter(pk__in=parameters("found", models.BigAutoField(), count))
 

@@ -51,6 +51,11 @@ class Listener:
         """It listens, and hears nothing: a pooler that lends connections by the transaction does that."""
         return self._greeting is not None and time.monotonic() - self._greeted_at > HEARING
 
+    @property
+    def hears(self) -> bool:
+        """It was heard to: so sessions are kept, and no pooler lends them."""
+        return self._greeting is None
+
     def fileno(self) -> int:
         """It becomes readable when something was said."""
         return int(self._raw.fileno())

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Min
+from django.db import models, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -23,9 +22,11 @@ from automation.models import (
     Process,
     ScheduleVersion,
     Status,
+    compiled,
     reasons,
     record_unstarted,
 )
+from automation.models.compiled import Parameter
 from automation.queue.notify import SCHEDULE, notify
 from automation.schedule import Rule, ScheduleError
 
@@ -33,6 +34,7 @@ from automation.schedule import Rule, ScheduleError
 ENTRY = "automation.engine.clock.start_occurrence"
 
 PREFIX = "process:"
+_NAME = Parameter("name", models.CharField())
 SECOND = timedelta(seconds=1)
 #: By how much a clock that was set back, or another host's, is believed to be behind.
 FURTHEST_BACK = timedelta(days=1)
@@ -112,12 +114,15 @@ def _not_before_what_is_past(process: Process, begin: datetime) -> datetime:
     return known if known and begin < known <= begin + FURTHEST_BACK else begin
 
 
-def keep_in_step(process: Process) -> None:
-    """Let what was written down be the rule in force: a default in the code may have changed."""
-    newest = ScheduleVersion.objects.newest_of(process)
+def keep_in_step(process: Process) -> ScheduleVersion | None:
+    """Let what was written down be the rule in force, and return it: a default in the code may have
+    changed."""
+    newest = ScheduleVersion.newest_of(process)
     rule = rule_in_force(process)
-    if (newest.schedule if newest else None) != (rule.as_json() if rule else None):
-        sync(process)
+    if (newest.schedule if newest else None) == (rule.as_json() if rule else None):
+        return newest
+    sync(process)
+    return ScheduleVersion.newest_of(process)
 
 
 def sync_calendar(calendar: Calendar) -> list[Change]:
@@ -183,27 +188,47 @@ def ordinary() -> Any:
 
 def next_run_of(process_id: int) -> Any:
     """When the process is due next, or has been due since."""
-    return _rows(process_id).values_list("next_run", flat=True).first()
+    return next((at for (at,) in _next_run(name=_name(process_id))), None)
+
+
+@compiled.select(())
+def _next_run() -> Any:
+    return Schedule.objects.filter(name=_NAME).order_by("pk").values_list("next_run")[:1]
 
 
 def due(now: datetime) -> list[int]:
     """Return the ids of the processes that are due, most overdue first."""
-    rows = Schedule.objects.filter(name__startswith=PREFIX, next_run__lte=now)
-    names = rows.order_by("next_run").values_list("name", flat=True)
-    numbers = (str(name).removeprefix(PREFIX) for name in names)
+    numbers = (str(name).removeprefix(PREFIX) for (name,) in _due(now=now))
     return [int(number) for number in numbers if number.isdigit()]
+
+
+@compiled.select(())
+def _due() -> Any:
+    rows = Schedule.objects.filter(name__startswith=PREFIX)
+    due = rows.filter(next_run__lte=Parameter("now", models.DateTimeField()))
+    return due.order_by("next_run").values_list("name")
 
 
 def next_due() -> datetime | None:
     """When the next process is due, or has been due since."""
-    rows = Schedule.objects.filter(name__startswith=PREFIX)
-    at: datetime | None = rows.aggregate(at=Min("next_run"))["at"]
-    return at
+    return next((at for (at,) in _first_due()), None)
+
+
+@compiled.select(())
+def _first_due() -> Any:
+    rows = Schedule.objects.filter(name__startswith=PREFIX, next_run__isnull=False)
+    return rows.order_by("next_run").values_list("next_run")[:1]
 
 
 def move_on(process_id: int, next_run: datetime | None) -> None:
     """Set when the process is due next; None parks it."""
-    _rows(process_id).update(next_run=next_run)
+    _move_on(name=_name(process_id), next_run=next_run)
+
+
+@compiled.update(())
+def _move_on() -> Any:
+    at = Parameter("next_run", models.DateTimeField())
+    return Schedule.objects.filter(name=_NAME), {"next_run": at}
 
 
 def correct(schedule: Schedule) -> None:
@@ -251,7 +276,7 @@ def _rule_of(row: Schedule) -> str | None:
 
 def _recorded_rule(process: Process) -> Rule | None:
     """The rule that was written down last for the process."""
-    newest = ScheduleVersion.objects.newest_of(process)
+    newest = ScheduleVersion.newest_of(process)
     return newest.rule if newest else None
 
 

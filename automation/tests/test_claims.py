@@ -3,7 +3,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -18,10 +18,22 @@ from automation.models import (
     Status,
     Trigger,
     claiming,
+    compiled,
     reasons,
 )
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
+
+
+@pytest.fixture(
+    autouse=True,
+    params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"],
+)
+def statements(request):
+    """As a dispatcher has them, too: with plans that the server keeps."""
+    compiled.plans.keep(on=request.param == "prepared")
+    yield
+    compiled.plans.keep(on=False)
 
 
 @pytest.mark.django_db

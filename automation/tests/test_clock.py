@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django_q.models import OrmQ, Schedule
 
 from automation.engine import clock
@@ -13,6 +14,7 @@ from automation.models import (
     ScheduleVersion,
     Status,
     Trigger,
+    compiled,
     reasons,
 )
 from automation.queue import schedules
@@ -22,6 +24,17 @@ from automation.tests.races import at_once
 pytestmark = pytest.mark.django_db
 
 START = datetime(2026, 11, 22, 6, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture(
+    autouse=True,
+    params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"],
+)
+def statements(request):
+    """As a clock has them, too: with plans that the server keeps."""
+    compiled.plans.keep(on=request.param == "prepared")
+    yield
+    compiled.plans.keep(on=False)
 
 
 @pytest.fixture(autouse=True)
@@ -302,7 +315,7 @@ def test_edit_by_a_clock_that_is_behind_changes_nothing_of_what_has_been_started
     process.cron = "30 * * * *"
     process.save()
 
-    assert ScheduleVersion.objects.newest_of(process).valid_from == due_at(0, hour=7)
+    assert ScheduleVersion.newest_of(process).valid_from == due_at(0, hour=7)
 
 
 def test_what_was_due_already_counts_where_no_rule_had_been_written_down(time_machine):
@@ -313,7 +326,7 @@ def test_what_was_due_already_counts_where_no_rule_had_been_written_down(time_ma
     clock.tick()
 
     assert Execution.objects.get().scheduled_for == due_at(0, 7)
-    assert ScheduleVersion.objects.newest_of(process).valid_from < due_at(0, 7)
+    assert ScheduleVersion.newest_of(process).valid_from < due_at(0, 7)
 
 
 def test_occurrence_of_a_process_that_was_deleted_starts_nothing():

@@ -1,4 +1,6 @@
+import os
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, models, transaction
@@ -13,23 +15,23 @@ pytestmark = pytest.mark.django_db
 ID, TEXT = models.BigAutoField(), models.CharField()
 
 
-@compiled.select
+@compiled.select()
 def named(count):
     return Process.objects.filter(name__in=parameters("names", TEXT, count)).order_by("name")
 
 
-@compiled.select
+@compiled.select()
 def numbers(ordering):
     return Process.objects.order_by(ordering).values_list("id", "parameters")
 
 
-@compiled.update
+@compiled.update()
 def renamed():
     row = Process.objects.filter(pk=Parameter("pk", ID))
     return row, {"description": Parameter("description", TEXT), "priority": 3}
 
 
-@compiled.delete
+@compiled.delete()
 def deleted(count):
     return LogLine.objects.filter(execution__id__in=parameters("executions", ID, count))
 
@@ -99,7 +101,7 @@ def test_insert_saves_what_save_does():
 def test_a_text_is_composed_once(monkeypatch):
     composed = []
 
-    @compiled.select
+    @compiled.select()
     def running(count):
         composed.append(count)
         rows = Execution.objects.filter(status=Status.RUNNING)
@@ -117,3 +119,92 @@ def test_it_is_seen_by_whoever_watches_statements():
         named(1, names=["x"])
 
     assert [query["sql"] for query in seen if "automation_process" in query["sql"]]
+
+
+def test_the_usual_shapes_are_composed_beforehand():
+    composed = []
+
+    @compiled.select((1,), (2,))
+    def some(count):
+        composed.append(count)
+        return Process.objects.filter(name__in=parameters("names", TEXT, count))
+
+    compiled.compose_usual()
+
+    assert composed == [1, 2]
+    some(2, names=["x", "y"])
+    assert composed == [1, 2]
+
+
+@pytest.fixture
+def kept_plans():
+    compiled.plans.keep(on=True)
+    yield
+    compiled.plans.keep(on=False)
+
+
+def prepared():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements WHERE name LIKE 'compiled%'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+@pytest.mark.postgresql
+def test_plans_are_kept_for_the_session(kept_plans):
+    one = ProcessFactory(name="100%s")
+    before = prepared()
+
+    for _ in range(2):
+        assert named(1, names=["100%s"]) == [one]
+        assert renamed(pk=one.pk, description="it's $1 %s") == 1
+
+    assert len(prepared() - before) == 2
+    one.refresh_from_db()
+    assert one.description == "it's $1 %s"
+
+
+@pytest.mark.postgresql
+def test_plans_are_made_anew_after_a_while(kept_plans, monkeypatch):
+    named(1, names=["x"])
+    named(2, names=["x", "y"])
+    session: Any = connection
+    monkeypatch.setattr(session.compiled, "until", 0)
+    first = prepared()
+
+    assert renamed(pk=0, description="") == 0
+
+    assert len(first) > 1
+    assert len(prepared()) == 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_another_session_makes_its_own_plans(kept_plans):
+    named(1, names=["x"])
+    connection.close()
+
+    assert named(1, names=["x"]) == []
+
+
+@pytest.mark.postgresql
+def test_a_forked_process_keeps_none(kept_plans):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, repr(compiled.plans.are_kept).encode())
+        os._exit(0)
+    os.wait()
+
+    assert os.read(reader, 10) == b"False"
+    assert compiled.plans.are_kept
+
+
+@pytest.mark.postgresql
+def test_the_usual_shapes_can_all_be_prepared(kept_plans):
+    before = prepared()
+
+    with connection.cursor() as cursor:
+        for composed in compiled._usual:
+            statement: Any = composed()
+            compiled.plans.prepare(cursor, statement.name, statement._as_prepared)
+
+    assert len(prepared() - before) >= 15

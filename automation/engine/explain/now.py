@@ -94,7 +94,7 @@ def _due(scene: Scene, plan: Plan | None, error: str) -> Step:
     if row is None and process.is_enabled and plan.rule.next_after(scene.now) is not None:
         told = _("Its Schedule row is gone, or waits for nothing.")
         return blocks("due", told, _("Run the command sync_schedules."))
-    version = ScheduleVersion.objects.newest_of(process)
+    version = ScheduleVersion.newest_of(process)
     words = [plan.rule.words.rstrip(".") + ".", conditions.origin(version, zone)]
     if plan.bare.next_after(scene.now) is None and not (row and row <= scene.now):
         told = _("Nothing is due any more.")

@@ -1,0 +1,53 @@
+"""What a start looks at first: compiled, for somebody waits for it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from automation.models import compiled
+from automation.models.compiled import Parameter
+from automation.models.execution import Execution, ExecutionQuerySet, Status, Trigger
+from automation.models.process import Process
+
+_ID, _TIME = models.BigAutoField(), models.DateTimeField()
+
+
+def row_of_occurrence(process: Process, scheduled_for: datetime) -> Execution | None:
+    """The row that accounts for an occurrence, alone or among several."""
+    return next(iter(_rows_of_occurrence(process=process.pk, at=scheduled_for)), None)
+
+
+@compiled.select(())
+def _rows_of_occurrence() -> ExecutionQuerySet:
+    process, at = Parameter("process", _ID), Parameter("at", _TIME)
+    rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
+    reaching = models.Q(scheduled_for=at) | models.Q(scheduled_until__gte=at)
+    return rows.filter(reaching, scheduled_for__lte=at).order_by("pk")[:1]
+
+
+def has_room(process: Process) -> bool:
+    """Whether a start has fewer others to reckon with than may go on at once."""
+    limit = process.max_concurrency
+    values = {"process": process.pk, "priority": process.priority, "now": timezone.now()}
+    return len(_first_ahead(limit, **values)) < limit
+
+
+def ahead_of(process: Process) -> ExecutionQuerySet:
+    """What a start has to reckon with: not backfills, and retries of them, which give way to it."""
+    return _ahead(process.pk, process.priority, timezone.now())
+
+
+@compiled.select((1,))
+def _first_ahead(count: int) -> "models.QuerySet[Any, Any]":
+    process, priority = Parameter("process", _ID), Parameter("priority", models.SmallIntegerField())
+    return _ahead(process, priority, Parameter("now", _TIME)).values_list("pk")[:count]
+
+
+def _ahead(process: Any, priority: Any, now: Any) -> ExecutionQuerySet:
+    waiting = models.Q(status=Status.PENDING, available_at__lte=now)
+    retries = models.Q(trigger=Trigger.RETRY, priority__lt=priority)
+    rows = Execution.objects.real().filter(waiting | models.Q(status=Status.RUNNING))
+    yielding = models.Q(trigger=Trigger.BACKFILL) | retries
+    return rows.filter(process=process).exclude(yielding).order_by("id")

@@ -1,0 +1,26 @@
+"""The gate: whoever claims, launches or ends by force holds the row of the process."""
+
+from collections.abc import Collection
+
+from django.db import models
+
+from automation.models import compiled
+from automation.models.compiled import parameters
+from automation.models.process import Process, ProcessQuerySet
+
+
+def lock(process: int, *, skip_locked: bool = False) -> Process | None:
+    """Lock a process; None where it is gone or, with `skip_locked`, somebody else holds it."""
+    return next(iter(_lock(1, skip_locked, pks=[process])), None)
+
+
+def lock_free(processes: Collection[int]) -> list[Process]:
+    """Lock those that nobody else holds."""
+    pks = list(processes)
+    return _lock(len(pks), True, pks=pks) if pks else []
+
+
+@compiled.select((1, True), (1, False))
+def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
+    rows = Process.objects.lock(skip_locked=skip_locked)
+    return rows.filter(pk__in=parameters("pks", models.BigAutoField(), count)).order_by("pk")
