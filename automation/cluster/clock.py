@@ -79,7 +79,7 @@ class Clock:
         recovery.mark_all_lost()
         recovery.requeue_forgotten()
         recovery.skip_what_no_node_knows()
-        nodes = set(Node.objects.live().values_list("pk", flat=True))
+        nodes = {node.pk for node in Node.live_ones()}
         if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
             schedules.sync_all()
         self.nodes = nodes

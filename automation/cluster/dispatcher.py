@@ -12,7 +12,6 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from django.db import Error, connection
-from django.db.models import Min
 from django.utils import timezone
 from django_q.conf import Conf
 
@@ -24,7 +23,7 @@ from automation.cluster.shown import Shown
 from automation.engine import recovery
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
-from automation.models import Execution, Node, Status, reasons
+from automation.models import Execution, Node, claiming, reasons
 from automation.models.compiled import plans
 from automation.queue import messages, notify
 
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 #: Seconds between looks for work where nobody says that there is some, where somebody does, and
 #: where somebody should and is not heard.
 POLL, POLL_BESIDE_LISTENING, POLL_WHEN_DEAF = 0.2, 5, 1
+#: Seconds between looks at the time while something runs.
+WATCH = 0.5
 #: Seconds for which a run goes on before its log lines are written while it does, and between.
 LIVE_AFTER = 0.5
 #: For how many seconds of work, and how many runs a worker, is claimed ahead.
@@ -368,8 +369,7 @@ class Dispatcher:
     def _note_next_available(self) -> None:
         """When the next of those comes due that wait for their time."""
         now = timezone.now()
-        later = Execution.objects.filter(status=Status.PENDING, available_at__gt=now)
-        at = later.aggregate(at=Min("available_at"))["at"]
+        at = claiming.next_available(now)
         self.next_available = lease.now() + (at - now).total_seconds() if at else None
 
     def _send_notices(self) -> None:
@@ -399,6 +399,8 @@ class Dispatcher:
         if self.ready:
             deadlines.append(self.claimed_at + 2 * AHEAD_SECONDS)
         deadlines += [run.kill_at for run in self._runs() if run.kill_at is not None]
+        if self._runs():  # Nobody tells that the host was suspended, and the lease is over.
+            deadlines.append(now + WATCH)
         deadlines += [at for at in (self.next_available, self.kill_all_at) if at is not None]
         if any(run.lines or run.progress for run in self._runs()):
             deadlines.append(self.wrote_at + LIVE_AFTER)

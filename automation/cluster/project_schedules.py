@@ -8,7 +8,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import DateTimeField, Q
 from django.utils import timezone
 from django_q import scheduler
 from django_q.brokers import get_broker
@@ -17,6 +17,8 @@ from django_q.models import Schedule
 
 from automation.cluster.results import errors_let_out
 from automation.engine.patience import is_away
+from automation.models import compiled
+from automation.models.compiled import Parameter
 from automation.queue import schedules
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,7 @@ def start_due() -> None:
     """Fire what is due. One that cannot be fired is parked, and said."""
     if not Conf.SCHEDULER:
         return
-    for pk in _active().filter(next_run__lt=timezone.now()).values_list("pk", flat=True):
+    for (pk,) in _due(now=timezone.now()):
         try:
             _fire(pk)
         except Exception as error:
@@ -49,8 +51,19 @@ def _park(pk: int, error: Exception) -> None:
 def next_due() -> datetime | None:
     if not Conf.SCHEDULER:
         return None
-    at: datetime | None = _active().aggregate(at=Min("next_run"))["at"]
-    return at
+    return next((at for (at,) in _first_due()), None)
+
+
+@compiled.select(())
+def _due() -> Any:
+    due = _active().filter(next_run__lt=Parameter("now", DateTimeField()))
+    return due.order_by("next_run").values_list("pk")
+
+
+@compiled.select(())
+def _first_due() -> Any:
+    rows = _active().filter(next_run__isnull=False)
+    return rows.order_by("next_run").values_list("next_run")[:1]
 
 
 def _fire(pk: int) -> None:

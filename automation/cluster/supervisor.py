@@ -31,6 +31,8 @@ from automation.queue.messages import serves_executions
 LAST_WORDS = 5
 #: Seconds without a word from the clock, which speaks every few, until it is replaced: at least.
 CLOCK_SILENT = 15
+#: Seconds between looks at the children, who wake their parent; and where something is to end.
+LOOK, SOON = 5, 0.5
 #: Seconds before a child that died is started again; and how many deaths in how many seconds are
 #: too many.
 BACKOFF, MAX_DEATHS, DEATHS_WITHIN = 0.2, 5, 30
@@ -151,13 +153,21 @@ class _Family:
                 part.start([p for p in self.parts if hasattr(p, "pipe")])
             while not self._is_over:
                 self._look()
-                wait([self.wakeup.fileno(), *(part.pipe for part in self.parts)], 0.5)
+                wait([self.wakeup.fileno(), *(part.pipe for part in self.parts)], self._patience)
             logger.info("Q Cluster %s has stopped.", Conf.CLUSTER_NAME)
         finally:
             for part in self.parts:
                 part.child.kill()
             self.heartbeat.stop()
             kill_orphans(set())
+
+    @property
+    def _patience(self) -> float:
+        """Seconds until it has to look again, whatever happens: until a part counts as silent."""
+        if self.stop_by is not None or not self.is_announced:
+            return SOON
+        silent_at = min(part.heard_at + part.silent_after for part in self.parts)
+        return min(LOOK, max(SOON, silent_at - lease.now()))
 
     @property
     def _is_over(self) -> bool:

@@ -1,9 +1,13 @@
 """What a dead worker or a lost message leaves behind is put right."""
 
+from typing import Any
+
 from django.db import transaction
+from django.db.models import CharField, QuerySet
 
 from automation.engine import ending
-from automation.models import Execution, Node, Process, Status, reasons
+from automation.models import Execution, Node, Process, Status, compiled, locking, reasons
+from automation.models.compiled import parameters
 from automation.queue import messages
 
 
@@ -18,11 +22,15 @@ def mark_lost(process: Process | None) -> int:
 def mark_all_lost() -> int:
     """The same for every process, each in a transaction of its own."""
     lost = 0
-    for process_id in Execution.objects.expired().order_by().values_list("process").distinct():
+    for (process_id,) in _processes_with_expired():
         with transaction.atomic():
-            process = Process.objects.lock().filter(pk=process_id[0]).first()
-            lost += mark_lost(process)
+            lost += mark_lost(locking.lock(process_id or 0))
     return lost
+
+
+@compiled.select(())
+def _processes_with_expired() -> "QuerySet[Any, Any]":
+    return Execution.objects.expired().order_by().values_list("process_id").distinct()
 
 
 def mark_lost_of_node(name: str, reason: str) -> int:
@@ -38,7 +46,12 @@ def mark_lost_of_node(name: str, reason: str) -> int:
 
 def requeue_forgotten() -> int:
     """Queue the pending executions that no message would bring to a worker. Return how many."""
-    return sum(_requeue(pk) for pk in list(messages.without_message().values_list("pk", flat=True)))
+    return sum(_requeue(pk) for (pk,) in _forgotten())
+
+
+@compiled.select(())
+def _forgotten() -> "QuerySet[Any, Any]":
+    return messages.without_message().values_list("pk")
 
 
 @transaction.atomic
@@ -55,16 +68,23 @@ def _requeue(execution_id: int) -> bool:
 
 def skip_what_no_node_knows() -> int:
     """Skip pending executions whose function is in the code of no live node; return how many."""
-    nodes = list(Node.objects.live().filter(cluster=messages.default_queue()))
+    queue = messages.default_queue()
+    nodes = [node for node in Node.live_ones() if node.cluster == queue]
     if not nodes:
         return 0
-    known = {key for node in nodes for key in node.functions}
-    unknown = Execution.objects.filter(status=Status.PENDING).exclude(function__in=known)
+    known = sorted({key for node in nodes for key in node.functions})
     skipped = 0
-    for pk, function, message in list(unknown.values_list("pk", "function", "message")):
+    for pk, function, message in _of_others(len(known), known=known):
         with transaction.atomic():
             row = Execution.objects.filter(pk=pk)
             if row.skip(reasons.FUNCTION_GONE, function=function):
                 messages.delete([message])
                 skipped += 1
     return skipped
+
+
+@compiled.select()
+def _of_others(count: int) -> "QuerySet[Any, Any]":
+    pending = Execution.objects.filter(status=Status.PENDING)
+    others = pending.exclude(function__in=parameters("known", CharField(), count))
+    return others.values_list("pk", "function", "message")

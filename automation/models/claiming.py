@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,6 +47,19 @@ def first_in_line(functions: Collection[str], count: int) -> list[Execution]:
 @compiled.select()
 def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
     return in_line(parameters("functions", _TEXT, functions), Parameter("now", _TIME))[:count]
+
+
+def next_available(now: datetime) -> datetime | None:
+    """When the next of those comes due that wait for their time."""
+    return next((at for (at,) in _next_available(now=now)), None)
+
+
+@compiled.select(())
+def _next_available() -> "models.QuerySet[Any, Any]":
+    later = Execution.objects.filter(available_at__gt=Parameter("now", _TIME))
+    return (
+        later.filter(status=Status.PENDING).order_by("available_at").values_list("available_at")[:1]
+    )
 
 
 def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:

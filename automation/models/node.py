@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from automation.models import compiled
+
 #: Seconds without a word after which a node counts as silent.
 SILENT = 60
 
@@ -115,3 +117,13 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def live_ones() -> "list[Node]":
+        """Those that live, oldest first."""
+        return _live()
+
+
+@compiled.select(())
+def _live() -> NodeQuerySet:
+    return Node.objects.live().order_by("pk")

@@ -21,7 +21,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from automation.models import Execution, ExecutionQuerySet, Status, compiled
-from automation.models.compiled import parameters
+from automation.models.compiled import Parameter, parameters
 from automation.queue.notify import RUN, notify
 
 # By name: the runner is above this floor.
@@ -172,19 +172,30 @@ def take_ordinary(count: int) -> list[Ordinary]:
     Each is locked for django-q2's `retry` seconds, after which it comes again unless it was
     acknowledged.
     """
-    now = timezone.now()
-    carried = Execution.objects.filter(
-        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
-    )
-    due = OrmQ.objects.filter(key=queue_name(), lock__lt=now).order_by("pk")
-    waiting = due.exclude(pk__in=carried.values("message"))
-    if not waiting.exists():  # Asked first: on SQLite a transaction waits for whoever writes.
+    now, queue = timezone.now(), queue_name()
+    # Asked first: on SQLite a transaction waits for whoever writes.
+    if not _first_ordinary(now=now, queue=queue):
         return []
     with transaction.atomic():
-        rows = list(waiting.select_for_update(skip_locked=True)[:count])
+        rows = list(_ordinary(queue, now).select_for_update(skip_locked=True)[:count])
         until = now + timedelta(seconds=Conf.RETRY)
         OrmQ.objects.filter(pk__in=[row.pk for row in rows]).update(lock=until)
     return [Ordinary(row.pk, row.payload) for row in rows]
+
+
+@compiled.select(())
+def _first_ordinary() -> Any:
+    queue, now = Parameter("queue", models.CharField()), Parameter("now", models.DateTimeField())
+    return _ordinary(queue, now).values_list("pk")[:1]
+
+
+def _ordinary(queue: Any, now: Any) -> Any:
+    """The messages that are due and carry no execution."""
+    carried = Execution.objects.filter(
+        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
+    )
+    due = OrmQ.objects.filter(key=queue, lock__lt=now).order_by("pk")
+    return due.exclude(pk__in=carried.values("message"))
 
 
 def give_back_ordinary(messages: Iterable[int]) -> None:
