@@ -18,7 +18,8 @@ class Contender:
     enqueue: str
     enqueue_many: str
     done: str
-    #: Python that lets a job start each minute; "" where that takes another program.
+    #: Python that adds SCHEDULES by which a job starts each minute; "" where that takes another
+    #: program.
     each_minute: str = ""
     setup: str = ""
 
@@ -83,10 +84,10 @@ for start in range(0, N, 500):
 """,
     done="print(Execution.objects.filter(status='completed').count())",
     each_minute="""
-for number in range(SCHEDULES):
+for _ in range(SCHEDULES):
     Process.objects.create(
-        name=f"each-minute-{number}", function="work.job", trigger_type="time_based",
-        cron="* * * * *", timezone="UTC")
+        name=f"each-minute-{Process.objects.count()}", function="work.job",
+        trigger_type="time_based", cron="* * * * *", timezone="UTC")
 """,
 )
 STOCK = Contender(name="django-q2", **_Q2)  # type: ignore[arg-type]

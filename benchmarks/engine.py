@@ -31,6 +31,8 @@ from contenders import ALL, BEHFLOW, CELERY, PERSISTENT, PROJECT, Contender
 
 #: Seconds for anything to happen.
 PATIENCE = 300
+#: Schedules that are due at the same instants, after one alone was measured.
+TOGETHER = 10
 
 Row = dict[str, Any]
 
@@ -54,8 +56,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3000, help="for the throughput")
     parser.add_argument("--backlog", type=int, default=0, help="the same with so many more waiting")
     parser.add_argument("--starts", type=int, default=100, help="for the latency")
-    parser.add_argument("--minutes", type=int, default=2, help="idle, with schedules each minute")
-    parser.add_argument("--schedules", type=int, default=5, help="that fire each minute")
+    parser.add_argument("--idle", type=int, default=60, help="seconds to wait and do nothing")
+    parser.add_argument("--minutes", type=int, default=3, help="with schedules for each minute")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="names of contenders")
     return parser.parse_args()
@@ -67,7 +69,9 @@ def _measure(contender: Contender, options: argparse.Namespace, redis: str) -> R
             "name": contender.name,
             **_throughput(contender, options.runs, seen, env),
             **_latency(contender, options.starts, seen, env),
-            **_idle(contender, options, seen, env, pid),
+            **_idle(options.idle, pid),
+            **_lateness(contender, 1, options.minutes, seen, env),
+            **_lateness(contender, TOGETHER, options.minutes, seen, env),
         }
     if options.backlog:
         with _started(contender, options.runs + options.backlog, redis) as (seen, env, _pid):
@@ -132,24 +136,30 @@ for _ in range({starts}):
     return {"start p50 ms": median(late), "start p99 ms": late[int(len(late) * 0.99) - 1]}
 
 
-def _idle(
-    contender: Contender, options: argparse.Namespace, seen: Path, env: dict[str, str], pid: int
-) -> Row:
-    """What it costs to wait; then how late what is due each minute starts."""
+def _idle(seconds: int, pid: int) -> Row:
+    """What it costs to wait."""
     family = _family(pid)
-    memory = sum(map(_memory, family)) / 2**20
-    if not options.minutes:
-        return {"MiB": memory}
-    before = sum(map(_cpu, family))
-    time.sleep(60)
-    row: Row = {"idle %": 100 * (sum(map(_cpu, family)) - before) / 60, "MiB": memory}
-    if not contender.each_minute:
-        return row
+    row = {"MiB": sum(map(_memory, family)) / 2**20}
+    if seconds:
+        before = sum(map(_cpu, family))
+        time.sleep(seconds)
+        row["idle %"] = 100 * (sum(map(_cpu, family)) - before) / seconds
+    return row
+
+
+def _lateness(
+    contender: Contender, together: int, minutes: int, seen: Path, env: dict[str, str]
+) -> Row:
+    """How late that starts of which so many are due each minute, at the same instant."""
+    if not contender.each_minute or not minutes:
+        return {}
+    time.sleep(105 - time.time() % 60)  # No minute begins while it is set up.
     known = len(_times(seen))
-    contender.run(f"SCHEDULES = {options.schedules}\n{contender.each_minute}", env)
-    time.sleep(60 * options.minutes + 30)
-    late = sorted((at % 60) * 1000 for at in _times(seen)[known:])
-    return row | {"firings": len(late), "late p50 ms": median(late), "late max ms": late[-1]}
+    new = together if together == 1 else together - 1
+    contender.run(f"SCHEDULES = {new}\n{contender.each_minute}", env)
+    time.sleep(60 * minutes)
+    late = [(at % 60) * 1000 for at in _times(seen)[known:]]
+    return {f"{together} late p50 ms": median(late), f"{together} late max ms": max(late)}
 
 
 def _bare_loop(runs: int) -> Row:
@@ -243,13 +253,13 @@ def _memory(pid: int) -> int:
 
 def _cpu(pid: int) -> float:
     """Seconds of a core that it used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _print(rows: list[Row]) -> None:
-    columns = ["runs/s", "backlog/s", "start p50 ms", "start p99 ms", "firings"]
-    columns += ["late p50 ms", "late max ms", "idle %", "MiB"]
+    columns = ["runs/s", "backlog/s", "start p50 ms", "start p99 ms"]
+    columns += [f"{n} late {what} ms" for n in (1, TOGETHER) for what in ("p50", "max")]
+    columns += ["idle %", "MiB"]
     best = {row["name"]: row["runs/s"] for row in rows}
     print(f"{'':28}" + "".join(f"{column:>14}" for column in columns))
     for row in rows:

@@ -95,13 +95,14 @@ _cleaned: tuple[Any, int] = (None, 0)
 def clean_session(seconds: int) -> None:
     """Forget what an earlier run left in the database session, and limit statements to `seconds`.
 
-    PostgreSQL's DISCARD ALL, in parts that go through in one round trip together with the limit.
+    PostgreSQL's DISCARD ALL, in parts that go through in one round trip together with the limit;
+    but the plans of foreign keys stay, of which nothing is to be seen.
     """
     global _cleaned
     with connection.cursor() as cursor:
         cursor.execute(
             "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; "
-            "SELECT pg_advisory_unlock_all(); DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; "
+            "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; "
             f"SET statement_timeout = {int(seconds * 1000)}"
         )
     _cleaned = connection.connection, seconds

@@ -173,15 +173,29 @@ def _kept(of_shape: Callable[..., Any], usual: Sequence[Shape]) -> Callable[...,
 
 def insert(row: models.Model, **computed: models.Expression) -> None:
     """Save a new row, around the signals; `computed` columns are the database's, and read back."""
-    values = {
-        field.attname: value
-        for field in type(row)._meta.concrete_fields
-        if field.attname not in computed and (value := field.pre_save(row, add=True)) is not None
-    }
+    values = _values(row, computed)
     statement = _insert(type(row), tuple(values), tuple(computed.items()))
     for name, value in statement.insert(values).items():
         setattr(row, name, value)
     row._state.adding, row._state.db = False, connection.alias
+
+
+def usual_insert(row: Callable[[], models.Model], **computed: models.Expression) -> None:
+    """Say that rows of this shape, by the columns that are not NULL, are often inserted."""
+
+    def composed() -> _Insert:
+        usual = row()
+        return _insert(type(usual), tuple(_values(usual, computed)), tuple(computed.items()))
+
+    _usual.append(composed)
+
+
+def _values(row: models.Model, computed: Mapping[str, object]) -> dict[str, Any]:
+    return {
+        field.attname: value
+        for field in type(row)._meta.concrete_fields
+        if field.attname not in computed and (value := field.pre_save(row, add=True)) is not None
+    }
 
 
 @lru_cache(SHAPES)

@@ -51,6 +51,13 @@ class _NextMessage(models.Func):
     output_field = models.BigIntegerField()
 
 
+compiled.usual_insert(lambda: Execution(process_id=0), message=_NextMessage())
+compiled.usual_insert(
+    lambda: Execution(process_id=0, scheduled_for=timezone.now()), message=_NextMessage()
+)
+compiled.usual_insert(lambda: OrmQ(pk=0, key="", payload="", lock=timezone.now()))
+
+
 def record(execution: Execution, *, time_limit: int) -> None:
     """Save a new pending execution and queue it, as `save` and `push` do, in fewer statements."""
     if connection.vendor != "postgresql":
