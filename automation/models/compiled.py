@@ -6,9 +6,9 @@ function, and back.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
 _numbers = count(1)
 #: Seconds for which the server's plans are kept.
-PLANS_KEPT_FOR = 60
+PLANS_KEPT_FOR = 900
 #: Shapes of one statement that are kept: a number of rows, mostly.
 SHAPES = 64
 
@@ -73,21 +73,31 @@ class _Plans:
         """Keep plans in this process, and in none that it forks: a worker cleans its session."""
         self._process = os.getpid() if on else 0
 
-    def prepare(self, cursor: Any, name: str, compose: Callable[[Any], str]) -> None:
-        session = self._session_of(cursor.db)
-        if time.monotonic() > session.until:
-            for old in session.names:
-                cursor.execute(f"DEALLOCATE {old}")
-            session = cursor.db.compiled = _Session(cursor.db.connection)
-        if name not in session.names:
-            cursor.execute(f"PREPARE {name} AS {compose(cursor)}")
-            session.names.add(name)
+    def prepare(self, cursor: Any, statement: "_Statement") -> None:
+        session: _Session | None = getattr(cursor.db, "compiled", None)
+        is_over = session is None or session.raw is not cursor.db.connection
+        if session is None or is_over or time.monotonic() > session.until:
+            old = set() if session is None or is_over else session.names
+            session = cursor.db.compiled = self._begin(cursor, old)
+        self._prepare(cursor, session, statement)
 
-    def _session_of(self, database: Any) -> _Session:
-        session: _Session | None = getattr(database, "compiled", None)
-        if session is None or session.raw is not database.connection:
-            session = database.compiled = _Session(database.connection)
+    def _begin(self, cursor: Any, old: Iterable[str]) -> _Session:
+        """Plan the usual ones at once: whoever is the first to need one does not wait for that."""
+        session = _Session(cursor.db.connection)
+        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        for name in old:
+            cursor.execute(f"DEALLOCATE {name}")
+        for composed in _usual:
+            statement = composed()
+            self._prepare(cursor, session, statement)
+            call = f"EXPLAIN EXECUTE {statement.name}{statement.places}"
+            cursor.execute(call, statement.nothing)
         return session
+
+    def _prepare(self, cursor: Any, session: _Session, statement: "_Statement") -> None:
+        if statement.name not in session.names:
+            cursor.execute(f"PREPARE {statement.name} AS {statement.as_prepared(cursor)}")
+            session.names.add(statement.name)
 
 
 plans = _Plans()
@@ -97,7 +107,7 @@ Compose = Callable[..., Any]
 Shape = tuple[Any, ...]
 
 #: What composes the usual shapes of each statement.
-_usual: list[Callable[[], object]] = []
+_usual: list[Callable[[], "_Statement"]] = []
 
 
 def compose_usual() -> None:
@@ -223,12 +233,22 @@ class _Statement:
         if not plans.are_kept:
             cursor.execute(self.sql, taken)
             return
-        plans.prepare(cursor, self.name, self._as_prepared)
+        plans.prepare(cursor, self)
         given = [v for v, p in zip(taken, self.parameters, strict=True) if isinstance(p, Parameter)]
-        places = f" ({', '.join(['%s'] * len(given))})" if given else ""
-        cursor.execute(f"EXECUTE {self.name}{places}", given)
+        cursor.execute(f"EXECUTE {self.name}{self.places}", given)
 
-    def _as_prepared(self, cursor: Any) -> str:
+    @cached_property
+    def places(self) -> str:
+        """Where an EXECUTE has its values."""
+        count = sum(isinstance(parameter, Parameter) for parameter in self.parameters)
+        return f" ({', '.join(['%s'] * count)})" if count else ""
+
+    @property
+    def nothing(self) -> list[None]:
+        """NULL for each value."""
+        return [None for parameter in self.parameters if isinstance(parameter, Parameter)]
+
+    def as_prepared(self, cursor: Any) -> str:
         """Values that never change stay in it: the planner knows a partial index by them."""
         number, places = count(1), []
         for parameter in self.parameters:
