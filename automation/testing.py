@@ -107,7 +107,7 @@ def run_at_once() -> Iterator[None]:
 def _run(executions: Sequence[Execution]) -> None:
     for execution in executions:
         held = claims.claim(execution.pk, node="test")
-        if held is not None:  # It waits still.
+        if held is not None:  # Else it ran by now, or waits.
             runner.run(held)
 
 

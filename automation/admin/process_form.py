@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from automation import registry
 from automation.admin.parameters import ParametersField
 from automation.admin.timing_form import TimingForm
-from automation.models import Process, changes_between
+from automation.models import Process, changes_between, locking
 
 
 class ProcessForm(TimingForm):
@@ -52,7 +52,7 @@ class ProcessForm(TimingForm):
         cleaned = super().clean()
         version = self.cleaned_data.get("version")
         if self.instance.pk and version:
-            stored = Process.objects.lock().filter(pk=self.instance.pk).first()
+            stored = locking.lock(self.instance.pk)
             if stored is None:
                 raise ValidationError(_("This process does not exist any more."))
             if stored.updated_at.isoformat() != version:

@@ -15,7 +15,7 @@ from automation.cluster.children import Wakeup
 from automation.engine import clock, notices, reconciling, recovery
 from automation.engine.patience import is_away
 from automation.models import Node, Process
-from automation.models.compiled import plans
+from automation.models.plans import plans
 from automation.queue import notify, schedules
 from automation.queue.messages import serves_executions
 

@@ -24,7 +24,7 @@ from automation.engine import recovery
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, claiming, reasons
-from automation.models.compiled import plans
+from automation.models.plans import plans
 from automation.queue import messages, notify
 
 logger = logging.getLogger(__name__)
@@ -211,6 +211,7 @@ class Dispatcher:
                 if is_away(error):
                     raise
                 logger.exception("An end could not be recorded; its lease will end.")
+                connection.close()  # Whatever is wrong with its session.
                 left = None
             self.unrecorded.pop(0)
             self.obituaries += [left] if left else []

@@ -12,7 +12,7 @@ from automation.cluster.crew import Run
 from automation.engine import ending
 from automation.engine.claims import Claim, give_back
 from automation.engine.context import save_lines
-from automation.models import Execution, Process, Status, reasons
+from automation.models import Execution, Status, locking, reasons
 from automation.queue import messages
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def _record_execution(death: Death, claim: Claim) -> None:
     columns["exit_code"] = death.exit_code
     try:
         with transaction.atomic():
-            Process.objects.lock().filter(pk=claim.execution.process_id or 0).first()
+            locking.lock(claim.execution.process_id)
             ending.end(claim.execution, status, token=claim.token, **columns)
             save_lines(claim.execution.pk, list(death.run.lines))
     except ending.ClaimLostError:  # It had ended well, or another node has it.

@@ -23,7 +23,8 @@ from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.readiness import only_node_of_its_file, wait_for_database
 from automation.conf import setting
 from automation.engine import clock
-from automation.models import Process, compiled
+from automation.models import Process
+from automation.models.plans import plans
 from automation.queue import schedules
 from automation.queue.messages import serves_executions
 
@@ -31,8 +32,9 @@ from automation.queue.messages import serves_executions
 LAST_WORDS = 5
 #: Seconds without a word from the clock, which speaks every few, until it is replaced: at least.
 CLOCK_SILENT = 15
-#: Seconds between looks at the children, who wake their parent; and where something is to end.
-LOOK, SOON = 5, 0.5
+#: Seconds between looks at the children, who wake their parent, for a host that was suspended tells
+#: nobody; and where something is to end.
+LOOK, SOON = 1, 0.5
 #: Seconds before a child that died is started again; and how many deaths in how many seconds are
 #: too many.
 BACKOFF, MAX_DEATHS, DEATHS_WITHIN = 0.2, 5, 30
@@ -100,7 +102,7 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             return
         if serves_executions():
             prepare()
-        compiled.compose_usual()  # For its children.
+        plans.compose()  # For its children.
         connections.close_all()  # None of them inherits an open one.
         seconds = float(setting("STOP_GRACE")) if grace is None else grace
         _Family(wakeup, grace=seconds, run_once=run_once).main()

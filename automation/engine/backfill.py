@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from automation.engine.launch import record_of
-from automation.models import Execution, Kind, Process, ScheduleVersion, Status, Trigger
+from automation.models import Execution, Kind, Process, ScheduleVersion, Status, Trigger, locking
 from automation.parameters import ParameterError
 from automation.queue import messages, schedules
 from automation.schedule import Rule, ScheduleError
@@ -133,7 +133,7 @@ def backfill(
 
 @transaction.atomic
 def _start(process: Process, instants: Sequence[datetime], *, again: bool, **asked: Any) -> int:
-    locked = Process.objects.lock().filter(pk=process.pk).first()
+    locked = locking.lock(process.pk)
     if locked is None:
         raise BackfillError(_("This process does not exist any more."))
     columns: dict[str, Any] = {

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from automation import registry
 from automation.engine import ending
-from automation.models import Execution, ExecutionQuerySet, Kind, Process, Status, reasons
+from automation.models import Execution, ExecutionQuerySet, Kind, Status, locking, reasons
 from automation.queue import messages
 from automation.queue.notify import CANCEL, notify
 
@@ -32,7 +32,7 @@ def cancel(
     Its worker is interrupted by an exception, and killed 3 s later if that did not end it. Returns
     it as it stands now. Raises CancelError for one that has ended.
     """
-    Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    locking.lock(execution.process_id)
     rows = Execution.objects.filter(pk=execution.pk)
     who = {
         "cancel_requested_at": Now(),
@@ -69,7 +69,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
 
     `who`: `requested_by` and `requested_by_name`. Raises RetryError where that cannot be.
     """
-    process = Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    process = locking.lock(execution.process_id)
     execution.refresh_from_db()
     refusal = why_not_retry(execution)
     if process is None or refusal:

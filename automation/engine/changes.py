@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from automation import registry
 from automation.engine.launch import launch
-from automation.models import Execution, Kind, Process, Status, Trigger
+from automation.models import Execution, Kind, Status, Trigger, locking
 from automation.registry import ProcessFunction
 from automation.run import Run
 
@@ -95,7 +95,7 @@ def launch_undo(execution: Execution, **options: Any) -> Execution:
 
     Raises UndoError where there is nothing to undo, or no way to.
     """
-    process = Process.objects.lock().filter(pk=execution.process_id or 0).first()
+    process = locking.lock(execution.process_id)
     execution.refresh_from_db()
     refusal = why_not_undo(execution)
     if process is None or refusal:

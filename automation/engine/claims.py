@@ -17,6 +17,7 @@ from automation.engine.refusal import Refusal, refusal_of, skip
 from automation.models import (
     ConcurrencyGroup,
     Execution,
+    Hold,
     Process,
     Slot,
     Status,
@@ -112,6 +113,13 @@ def _held_of(waiting: Iterable[Execution]) -> set[int]:
     return set(held_now().filter(pk__in=found).values_list("pk", flat=True)) if found else set()
 
 
+def _holds_of(waiting: Iterable[Execution], processes: Iterable[Process]) -> dict[int, Hold]:
+    """What holds processes, of those whose occurrences are among what waits."""
+    came = {row.process_id for row in waiting if row.trigger == Trigger.SCHEDULE}
+    scheduled = [process for process in processes if process.pk in came]
+    return holds_now(scheduled) if scheduled else {}
+
+
 @dataclass
 class _Taking:
     """One transaction of claims: what waits, the processes it locked and their free slots."""
@@ -124,7 +132,7 @@ class _Taking:
     def claim(self, count: int, node: str, lease: timedelta | None) -> list[Claim]:
         self._lock(self.waiting)
         self._look_at_slots()
-        self._look_at_holds()
+        self.holds = _holds_of(self.waiting, self.processes.values())
         chosen: dict[int, tuple[Execution, Process, Slot]] = {}
         for execution in self.waiting:
             if len(chosen) == count:
@@ -154,12 +162,6 @@ class _Taking:
             for pk, slot in in_groups.values_list("concurrency_group", "group_slot"):
                 self.taken_in_group[pk or 0].add(slot)
         self.writer_is_busy = connection.vendor == "sqlite" and _an_atomic_run_goes_on()
-
-    def _look_at_holds(self) -> None:
-        """They hold what comes by a schedule."""
-        came = {e.process_id for e in self.waiting if e.trigger == Trigger.SCHEDULE}
-        scheduled = [process for pk, process in self.processes.items() if pk in came]
-        self.holds = holds_now(scheduled) if scheduled else {}
 
     def _may_start(self, execution: Execution, process: Process | None) -> bool:
         if execution.process_id is not None and process is None:
@@ -237,12 +239,12 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
     """
     rows = Execution.objects.filter(pk=execution_id, status=Status.PENDING)
     process_id = rows.values_list("process", flat=True).first()
-    process = Process.objects.lock().filter(pk=process_id or 0).first()
+    process = locking.lock(process_id)
     recovery.mark_lost(process)
     execution = rows.first()
     if execution is None:
         return None
-    refusal = refusal_of(execution, process, holds_now([process] if process else []))
+    refusal = refusal_of(execution, process, _holds_of([execution], [process] if process else []))
     if process is None or refusal:
         skip(execution, refusal or Refusal(reasons.PROCESS_DELETED))
         return None

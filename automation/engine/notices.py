@@ -6,7 +6,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from automation.conf import setting
-from automation.models import Execution, Kind, Notice, NoticeEvent, Process, Status, Trigger
+from automation.models import (
+    Execution,
+    Kind,
+    Notice,
+    NoticeEvent,
+    Process,
+    Status,
+    Trigger,
+    locking,
+)
 from automation.queue.notify import NOTICE, notify
 from automation.queue.states import State, state_of, with_state
 
@@ -45,7 +54,7 @@ def about_silence() -> None:
 @transaction.atomic
 def _tell(process: Any) -> None:
     # Of several nodes, and beside the end of a run, one at a time.
-    locked = Process.objects.lock(skip_locked=True).filter(pk=process.pk).first()
+    locked = locking.lock(process.pk, skip_locked=True)
     if locked is None or _is_told(process):
         return
     if process.state == State.LATE:

@@ -20,6 +20,7 @@ from automation.models import (
     Process,
     Status,
     Trigger,
+    locking,
 )
 
 #: Executions that are deleted in one transaction, with the log lines of each.
@@ -100,7 +101,7 @@ def _is_needed() -> models.Q:
 def _prune_batch(process: Process | None, rows: ExecutionQuerySet) -> int:
     """Delete a batch of the oldest; the proof of the ledger begins after what it accounted for."""
     # Locked, so that no row is made to account for more just now.
-    locked = Process.objects.lock().filter(pk=process.pk).first() if process else None
+    locked = locking.lock(process.pk) if process else None
     numbers = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
     batch = Execution.objects.filter(pk__in=numbers)
     end = batch.filter(trigger=Trigger.SCHEDULE).aggregate(

@@ -13,6 +13,7 @@ from automation.models import (
     Node,
     Process,
     ScheduleVersion,
+    locking,
     nothing_running,
     record_unstarted,
 )
@@ -44,7 +45,7 @@ def reconcile(process_id: int) -> bool:
     What has no row, though its Schedule row has moved beyond it, is recorded as missed; what has two
     is logged. How far it got is remembered.
     """
-    process = Process.objects.lock(skip_locked=True).filter(pk=process_id).first()
+    process = locking.lock(process_id, skip_locked=True)
     begin = beginning(process) if process else None
     if process is None or begin is None:
         return False

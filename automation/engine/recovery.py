@@ -24,7 +24,7 @@ def mark_all_lost() -> int:
     lost = 0
     for (process_id,) in _processes_with_expired():
         with transaction.atomic():
-            lost += mark_lost(locking.lock(process_id or 0))
+            lost += mark_lost(locking.lock(process_id))
     return lost
 
 
@@ -39,7 +39,7 @@ def mark_lost_of_node(name: str, reason: str) -> int:
     running = Execution.objects.filter(status=Status.RUNNING, node=name)
     for execution in running.order_by("pk"):
         with transaction.atomic():
-            Process.objects.lock().filter(pk=execution.process_id or 0).first()
+            locking.lock(execution.process_id)
             lost += ending.lose([execution], reason)
     return lost
 

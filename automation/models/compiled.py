@@ -4,23 +4,21 @@ To compose one takes more time than to execute it. Here are those of the way fro
 function, and back.
 """
 
-import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial, wraps
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property, lru_cache, partial, wraps
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
+from django.db.transaction import TransactionManagementError
+
+from automation.models.plans import plans
 
 _numbers = count(1)
-#: Seconds for which the server's plans are kept.
-PLANS_KEPT_FOR = 900
 #: Shapes of one statement that are kept: a number of rows, mostly.
-SHAPES = 64
+SHAPES = 256
 
 
 class Parameter(models.Expression):
@@ -46,75 +44,8 @@ def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
     return [Parameter(name, field, index) for index in range(count)]
 
 
-@dataclass
-class _Session:
-    """What a session of the database has prepared."""
-
-    raw: Any  # the driver's connection
-    names: set[str] = field(default_factory=set)
-    until: float = field(default_factory=lambda: time.monotonic() + PLANS_KEPT_FOR)
-
-
-class _Plans:
-    """The server's plans of these statements, kept for a session: PREPARE and EXECUTE.
-
-    Only for a process that has its session for itself, and on PostgreSQL. They are made anew after
-    a while, for one that was made while a table was small does not fit it for good.
-    """
-
-    def __init__(self) -> None:
-        self._process = 0
-
-    @property
-    def are_kept(self) -> bool:
-        return self._process == os.getpid()
-
-    def keep(self, *, on: bool) -> None:
-        """Keep plans in this process, and in none that it forks: a worker cleans its session."""
-        self._process = os.getpid() if on else 0
-
-    def prepare(self, cursor: Any, statement: "_Statement") -> None:
-        session: _Session | None = getattr(cursor.db, "compiled", None)
-        is_over = session is None or session.raw is not cursor.db.connection
-        if session is None or is_over or time.monotonic() > session.until:
-            old = set() if session is None or is_over else session.names
-            session = cursor.db.compiled = self._begin(cursor, old)
-        self._prepare(cursor, session, statement)
-
-    def _begin(self, cursor: Any, old: Iterable[str]) -> _Session:
-        """Plan the usual ones at once: whoever is the first to need one does not wait for that."""
-        session = _Session(cursor.db.connection)
-        cursor.execute("SET plan_cache_mode = force_generic_plan")
-        for name in old:
-            cursor.execute(f"DEALLOCATE {name}")
-        for composed in _usual:
-            statement = composed()
-            self._prepare(cursor, session, statement)
-            call = f"EXPLAIN EXECUTE {statement.name}{statement.places}"
-            cursor.execute(call, statement.nothing)
-        return session
-
-    def _prepare(self, cursor: Any, session: _Session, statement: "_Statement") -> None:
-        if statement.name not in session.names:
-            cursor.execute(f"PREPARE {statement.name} AS {statement.as_prepared(cursor)}")
-            session.names.add(statement.name)
-
-
-plans = _Plans()
-
-
 Compose = Callable[..., Any]
 Shape = tuple[Any, ...]
-
-#: What composes the usual shapes of each statement.
-_usual: list[Callable[[], "_Statement"]] = []
-
-
-def compose_usual() -> None:
-    """Compose the usual shapes now, so that the first who needs one does not wait for it."""
-    with transaction.atomic():  # Locks are composed nowhere else.
-        for composed in _usual:
-            composed()
 
 
 def select(*usual: Shape) -> Callable[[Compose], Callable[..., list[Any]]]:
@@ -176,9 +107,9 @@ def _changing(
 
 
 def _kept(of_shape: Callable[..., Any], usual: Sequence[Shape]) -> Callable[..., Any]:
-    statement = lru_cache(SHAPES)(of_shape)
-    _usual.extend(partial(statement, *shape) for shape in usual)
-    return statement
+    often, seldom = cache(of_shape), lru_cache(SHAPES)(of_shape)
+    plans.usual.extend(partial(often, *shape) for shape in usual)
+    return lambda *shape: (often if shape in usual else seldom)(*shape)
 
 
 def insert(row: models.Model, **computed: models.Expression) -> None:
@@ -197,7 +128,7 @@ def usual_insert(row: Callable[[], models.Model], **computed: models.Expression)
         usual = row()
         return _insert(type(usual), tuple(_values(usual, computed)), tuple(computed.items()))
 
-    _usual.append(composed)
+    plans.usual.append(composed)
 
 
 def _values(row: models.Model, computed: Mapping[str, object]) -> dict[str, Any]:
@@ -253,7 +184,8 @@ class _Statement:
         number, places = count(1), []
         for parameter in self.parameters:
             if isinstance(parameter, Parameter):
-                kind = parameter.output_field.db_type(connection)
+                # Without a length, to which it would be cut in silence.
+                kind = str(parameter.output_field.db_type(connection)).partition("(")[0]
                 places.append(f"${next(number)}::{kind}")
             else:
                 places.append(cursor.mogrify("%s", [parameter]).decode())
@@ -300,9 +232,12 @@ class _Select(_Statement):
         columns = [column for column, *_ in self.compiler.select]
         self.converters = self.compiler.get_converters(columns)
         self.names = [column.target.attname for column in columns]
+        self.locks = rows.query.select_for_update
         self.model: Any = None if rows.query.values_select else rows.model
 
     def fetch(self, values: Mapping[str, Any]) -> list[Any]:
+        if self.locks and connection.features.has_select_for_update and connection.get_autocommit():
+            raise TransactionManagementError("What is locked is locked until a transaction ends.")
         with connection.cursor() as cursor:
             self.execute(cursor, values)
             rows: list[Any] = cursor.fetchall()

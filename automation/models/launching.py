@@ -11,6 +11,9 @@ from automation.models.compiled import Parameter
 from automation.models.execution import Execution, ExecutionQuerySet, Status, Trigger
 from automation.models.process import Process
 
+#: As many as are fetched to count them.
+FEW = 10
+
 _ID, _TIME = models.BigAutoField(), models.DateTimeField()
 
 
@@ -24,12 +27,14 @@ def _rows_of_occurrence() -> ExecutionQuerySet:
     process, at = Parameter("process", _ID), Parameter("at", _TIME)
     rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
     reaching = models.Q(scheduled_for=at) | models.Q(scheduled_until__gte=at)
-    return rows.filter(reaching, scheduled_for__lte=at).order_by("pk")[:1]
+    return rows.filter(reaching, scheduled_for__lte=at).order_by("-pk")[:1]
 
 
 def has_room(process: Process) -> bool:
     """Whether a start has fewer others to reckon with than may go on at once."""
     limit = process.max_concurrency
+    if limit > FEW:
+        return ahead_of(process).count() < limit
     values = {"process": process.pk, "priority": process.priority, "now": timezone.now()}
     return len(_first_ahead(limit, **values)) < limit
 

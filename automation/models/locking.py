@@ -9,9 +9,12 @@ from automation.models.compiled import parameters
 from automation.models.process import Process, ProcessQuerySet
 
 
-def lock(process: int, *, skip_locked: bool = False) -> Process | None:
-    """Lock a process; None where it is gone or, with `skip_locked`, somebody else holds it."""
-    return next(iter(_lock(1, skip_locked, pks=[process])), None)
+def lock(process: int | None, *, skip_locked: bool = False) -> Process | None:
+    """Lock a process, by its id, until the transaction ends.
+
+    None where it is gone or, with `skip_locked`, somebody else holds it.
+    """
+    return next(iter(_lock(1, skip_locked, pks=[process or 0])), None)
 
 
 def lock_free(processes: Collection[int]) -> list[Process]:

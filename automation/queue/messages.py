@@ -64,13 +64,14 @@ def record(execution: Execution, *, time_limit: int) -> None:
         execution.save()
         push(execution, time_limit=time_limit)
         return
-    pre_save.send(Execution, instance=execution, raw=False, using=connection.alias)
+    told = {"raw": False, "using": connection.alias, "update_fields": None}
+    pre_save.send(Execution, instance=execution, **told)
     compiled.insert(execution, message=_NextMessage())
     [row] = _rows([execution], time_limit=time_limit)
     row.pk = execution.message
     compiled.insert(row)
     notify(RUN)
-    post_save.send(Execution, instance=execution, created=True, raw=False, using=connection.alias)
+    post_save.send(Execution, instance=execution, created=True, **told)
 
 
 def push(execution: Execution, *, time_limit: int, not_before: datetime | None = None) -> None:

@@ -66,7 +66,7 @@ class Listener:
             self._raw.poll()
         words = {notice.payload for notice in self._raw.notifies}
         self._raw.notifies.clear()
-        if words:
+        if self._greeting in words:
             self._greeting = None
         return {word for word in words if not word.startswith("hello ")}
 

@@ -23,6 +23,7 @@ from automation.models import (
     ScheduleVersion,
     Status,
     compiled,
+    locking,
     reasons,
     record_unstarted,
 )
@@ -152,7 +153,7 @@ def sync_all() -> list[Change]:
 @transaction.atomic
 def _sync(process_id: int) -> Change | None:
     """Locked, so that nobody changes the process meanwhile."""
-    process = Process.objects.lock().filter(pk=process_id).first()
+    process = locking.lock(process_id)
     return sync(process) if process else None
 
 

@@ -18,9 +18,9 @@ from automation.models import (
     Status,
     Trigger,
     claiming,
-    compiled,
     reasons,
 )
+from automation.models.plans import plans
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
 
@@ -31,9 +31,9 @@ from automation.tests.races import at_once
 )
 def statements(request):
     """As a dispatcher has them, too: with plans that the server keeps."""
-    compiled.plans.keep(on=request.param == "prepared")
+    plans.keep(on=request.param == "prepared")
     yield
-    compiled.plans.keep(on=False)
+    plans.keep(on=False)
 
 
 @pytest.mark.django_db

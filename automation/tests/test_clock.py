@@ -14,9 +14,9 @@ from automation.models import (
     ScheduleVersion,
     Status,
     Trigger,
-    compiled,
     reasons,
 )
+from automation.models.plans import plans
 from automation.queue import schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
@@ -32,9 +32,9 @@ START = datetime(2026, 11, 22, 6, 0, 30, tzinfo=UTC)
 )
 def statements(request):
     """As a clock has them, too: with plans that the server keeps."""
-    compiled.plans.keep(on=request.param == "prepared")
+    plans.keep(on=request.param == "prepared")
     yield
-    compiled.plans.keep(on=False)
+    plans.keep(on=False)
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, models, transaction
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
-from automation.models import Execution, LogLine, Process, Status, Trigger, compiled
+from automation.models import Execution, LogLine, Process, Status, Trigger, compiled, locking
 from automation.models.compiled import Parameter, parameters
+from automation.models.plans import plans
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +131,7 @@ def test_the_usual_shapes_are_composed_beforehand():
         composed.append(count)
         return Process.objects.filter(name__in=parameters("names", TEXT, count))
 
-    compiled.compose_usual()
+    plans.compose()
 
     assert composed == [1, 2]
     some(2, names=["x", "y"])
@@ -138,9 +140,9 @@ def test_the_usual_shapes_are_composed_beforehand():
 
 @pytest.fixture
 def kept_plans():
-    compiled.plans.keep(on=True)
+    plans.keep(on=True)
     yield
-    compiled.plans.keep(on=False)
+    plans.keep(on=False)
 
 
 def prepared():
@@ -166,14 +168,14 @@ def test_plans_are_kept_for_the_session(kept_plans):
 @pytest.mark.postgresql
 def test_plans_are_made_anew_after_a_while(kept_plans, monkeypatch):
     named(1, names=["x"])
-    before = prepared()
     session: Any = connection
-    monkeypatch.setattr(session.compiled, "until", 0)
+    monkeypatch.setattr(session.kept_plans, "until", 0)
 
-    assert renamed(pk=0, description="") == 0
+    with CaptureQueriesContext(connection) as seen:
+        named(1, names=["x"])
+        named(1, names=["x"])
 
-    assert before - prepared()
-    assert session.compiled.until > 0
+    assert [query["sql"] for query in seen].count("DISCARD PLANS") == 1
 
 
 @pytest.mark.postgresql
@@ -189,21 +191,47 @@ def test_another_session_makes_its_own_plans(kept_plans):
 def test_a_forked_process_keeps_none(kept_plans):
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, repr(compiled.plans.are_kept).encode())
+        os.write(writer, repr(plans.are_kept).encode())
         os._exit(0)
     os.wait()
 
     assert os.read(reader, 10) == b"False"
-    assert compiled.plans.are_kept
+    assert plans.are_kept
 
 
 @pytest.mark.postgresql
-def test_the_usual_ones_are_planned_before_they_are_needed(kept_plans):
-    with connection.cursor() as cursor:
-        cursor.execute("DEALLOCATE ALL")
-    session: Any = connection
-    session.compiled = None
+@pytest.mark.django_db(transaction=True)
+def test_the_usual_ones_are_planned_before_they_are_needed(kept_plans, monkeypatch):
+    monkeypatch.setattr(plans, "_is_warm", False)
+    plans.compose()
+    connection.close()
 
     named(1, names=["x"])
 
     assert len(prepared()) > 20
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_planned_beforehand_stops_nothing(kept_plans, monkeypatch):
+    @compiled.select(())
+    def gone():
+        return Process.objects.extra(where=["no_such_column = 1"])
+
+    monkeypatch.setattr(plans, "_is_warm", False)
+    connection.close()
+    try:
+        assert named(1, names=["x"]) == []
+    finally:
+        plans.usual.pop()
+
+
+def test_nothing_is_locked_outside_a_transaction():
+    assert locking.lock(0) is None
+    if connection.features.has_select_for_update:
+        connection.in_atomic_block, connection.autocommit = False, True
+        try:
+            with pytest.raises(TransactionManagementError):
+                locking.lock(0)
+        finally:
+            connection.in_atomic_block, connection.autocommit = True, False

@@ -1,0 +1,107 @@
+"""The server's plans of compiled statements, kept: to plan one takes as long as to execute it."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.db import DatabaseError, transaction
+
+#: Seconds for which plans are kept, and statements of a session.
+KEPT_FOR, MOST = 900, 500
+#: Milliseconds that planning beforehand may wait for a table.
+PATIENCE = 500
+
+
+class Statement(Protocol):
+    """As much of a compiled statement as is to be known here."""
+
+    name: str
+
+    @property
+    def places(self) -> str:
+        """Where an EXECUTE has its values."""
+
+    @property
+    def nothing(self) -> list[None]:
+        """NULL for each value."""
+
+    def as_prepared(self, cursor: Any, /) -> str:
+        """Its text with numbered parameters."""
+
+
+@dataclass
+class _Session:
+    """What a session of the database has prepared."""
+
+    raw: Any  # the driver's connection
+    names: set[str] = field(default_factory=set)
+    until: float = field(default_factory=lambda: time.monotonic() + KEPT_FOR)
+
+
+class _Plans:
+    """What PREPARE keeps for a session, and EXECUTE takes.
+
+    Only for a process that has its session for itself, and on PostgreSQL. They are made anew after
+    a while, for one that was made while a table was small does not fit it for good.
+    """
+
+    def __init__(self) -> None:
+        self._process, self._is_warm = 0, False
+        #: What composes the usual shapes of each statement.
+        self.usual: list[Callable[[], Statement]] = []
+
+    def compose(self) -> None:
+        """Compose the usual ones now: whoever is the first to need one does not wait for that."""
+        with transaction.atomic():  # Locks are composed nowhere else.
+            for composed in self.usual:
+                composed()
+
+    @property
+    def are_kept(self) -> bool:
+        return self._process == os.getpid()
+
+    def keep(self, *, on: bool) -> None:
+        """Keep plans in this process, and in none that it forks: a worker cleans its session."""
+        self._process = os.getpid() if on else 0
+
+    def prepare(self, cursor: Any, statement: Statement) -> None:
+        session: _Session | None = getattr(cursor.db, "kept_plans", None)
+        if session is None or session.raw is not cursor.db.connection:
+            session = cursor.db.kept_plans = _Session(cursor.db.connection)
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+            self._warm_up(cursor, session)
+        elif time.monotonic() > session.until:
+            cursor.execute("DISCARD PLANS")
+            session.until = time.monotonic() + KEPT_FOR
+        self._prepare(cursor, session, statement)
+
+    def _warm_up(self, cursor: Any, session: _Session) -> None:
+        """Let the usual ones be planned, once: the first to need one does not wait for that.
+
+        Somebody who changes a table just now, or has other ones, is no reason to stumble.
+        """
+        if self._is_warm or cursor.db.in_atomic_block:
+            return
+        self._is_warm = True
+        with suppress(DatabaseError), transaction.atomic():
+            cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE}")
+            for composed in self.usual:
+                statement = composed()
+                self._prepare(cursor, session, statement)
+                call = f"EXPLAIN EXECUTE {statement.name}{statement.places}"
+                cursor.execute(call, statement.nothing)
+
+    def _prepare(self, cursor: Any, session: _Session, statement: Statement) -> None:
+        if statement.name in session.names:
+            return
+        if len(session.names) >= MOST:
+            cursor.execute("DEALLOCATE ALL")
+            session.names.clear()
+        cursor.execute(f"PREPARE {statement.name} AS {statement.as_prepared(cursor)}")
+        session.names.add(statement.name)
+
+
+plans = _Plans()
