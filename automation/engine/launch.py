@@ -136,13 +136,10 @@ def _make_ready(
 
 def _find_room(execution: Execution, process: Process) -> bool:
     """Let its process's policy decide where as many run, or are about to, as may at once."""
-    if process.overlap_policy == OverlapPolicy.WAIT:
+    if process.overlap_policy == OverlapPolicy.WAIT or launching.has_room(process):
         return True
-    if launching.has_room(process):
-        return True
+    recovery.mark_lost(process)
     ahead = launching.ahead_of(process)
-    if ahead.count() >= process.max_concurrency:
-        recovery.mark_lost(process)
     too_many = ahead.count() - process.max_concurrency + 1
     if too_many > 0 and process.overlap_policy == OverlapPolicy.SKIP:
         return _skip(execution, reasons.STILL_RUNNING, {"execution": ahead[0].pk})

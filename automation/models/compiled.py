@@ -44,72 +44,54 @@ def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
     return [Parameter(name, field, index) for index in range(count)]
 
 
-Compose = Callable[..., Any]
 Shape = tuple[Any, ...]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def select(*usual: Shape) -> Callable[[Compose], Callable[..., list[Any]]]:
-    """Let the rows of a queryset be fetched by `name(*shape, **values)`.
+def select(*usual: Shape) -> Decorator:
+    """Let the rows of a queryset be fetched, as a list, by `name(*shape, **values)`.
 
     The decorated function returns it for a shape, with a `Parameter` for each value. It has rows of
     a model, or those of `values_list`. `usual`: shapes that most calls have.
     """
-
-    def decorate(compose: Compose) -> Callable[..., list[Any]]:
-        statement = _kept(lambda *shape: _Select(compose(*shape)), usual)
-
-        @wraps(compose)
-        def fetch(*shape: Any, **values: Any) -> list[Any]:
-            found: list[Any] = statement(*shape).fetch(values)
-            return found
-
-        return fetch
-
-    return decorate
+    return _decorator(_Select, usual)
 
 
-def update(*usual: Shape) -> Callable[[Compose], Callable[..., int]]:
+def update(*usual: Shape) -> Decorator:
     """The same for an UPDATE: the function returns the rows and their new columns.
 
     Called, it returns how many rows there were.
     """
 
-    def composed(rows: "models.QuerySet[Any]", columns: dict[str, Any]) -> _Change:
+    def composed(parts: "tuple[models.QuerySet[Any], dict[str, Any]]") -> _Change:
+        rows, columns = parts
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(columns)
         return _Change(query)
 
-    return _changing(composed, usual)
+    return _decorator(composed, usual)
 
 
-def delete(*usual: Shape) -> Callable[[Compose], Callable[..., int]]:
+def delete(*usual: Shape) -> Decorator:
     """The same for a DELETE of rows on which no others depend."""
-    return _changing(lambda rows: _Change(rows.query.chain(DeleteQuery)), usual)
+    return _decorator(lambda rows: _Change(rows.query.chain(DeleteQuery)), usual)
 
 
-def _changing(
-    composed: Callable[..., "_Change"], usual: Sequence[Shape]
-) -> Callable[[Compose], Callable[..., int]]:
-    def decorate(compose: Compose) -> Callable[..., int]:
-        def of_shape(*shape: Any) -> _Change:
-            parts = compose(*shape)
-            return composed(*parts) if isinstance(parts, tuple) else composed(parts)
+def _decorator(composed: Callable[[Any], "_Select | _Change"], usual: Sequence[Shape]) -> Decorator:
+    def decorate(compose: Callable[..., Any]) -> Callable[..., Any]:
+        def of_shape(*shape: Any) -> _Select | _Change:
+            return composed(compose(*shape))
 
-        statement = _kept(of_shape, usual)
+        often, seldom = cache(of_shape), lru_cache(SHAPES)(of_shape)
+        plans.usual.extend(partial(often, *shape) for shape in usual)
 
         @wraps(compose)
-        def change(*shape: Any, **values: Any) -> int:
-            return int(statement(*shape).change(values))
+        def run(*shape: Any, **values: Any) -> Any:
+            return (often if shape in usual else seldom)(*shape).run(values)
 
-        return change
+        return run
 
     return decorate
-
-
-def _kept(of_shape: Callable[..., Any], usual: Sequence[Shape]) -> Callable[..., Any]:
-    often, seldom = cache(of_shape), lru_cache(SHAPES)(of_shape)
-    plans.usual.extend(partial(often, *shape) for shape in usual)
-    return lambda *shape: (often if shape in usual else seldom)(*shape)
 
 
 def insert(row: models.Model, **computed: models.Expression) -> None:
@@ -146,6 +128,11 @@ def _insert(
     return _Insert(model, given, dict(computed))
 
 
+def _is_open(parameter: Any) -> bool:
+    """Whether its value is new each time; others are part of the statement."""
+    return isinstance(parameter, Parameter)
+
+
 class _Statement:
     def __init__(self, query: Any) -> None:
         self.compiler = query.get_compiler(connection=connection)
@@ -157,33 +144,32 @@ class _Statement:
         return sql, values
 
     def execute(self, cursor: Any, values: Mapping[str, Any]) -> None:
-        database = cursor.db
-        taken = [
-            p.take(values, database) if isinstance(p, Parameter) else p for p in self.parameters
-        ]
-        if not plans.are_kept:
-            cursor.execute(self.sql, taken)
-            return
-        plans.prepare(cursor, self)
-        given = [v for v, p in zip(taken, self.parameters, strict=True) if isinstance(p, Parameter)]
-        cursor.execute(f"EXECUTE {self.name}{self.places}", given)
+        def value_of(parameter: Any) -> Any:
+            return parameter.take(values, cursor.db) if _is_open(parameter) else parameter
+
+        if plans.are_kept:
+            plans.prepare(cursor, self)
+            given = [value_of(parameter) for parameter in self.parameters if _is_open(parameter)]
+            cursor.execute(f"EXECUTE {self.name}{self.places}", given)
+        else:
+            cursor.execute(self.sql, [value_of(parameter) for parameter in self.parameters])
 
     @cached_property
     def places(self) -> str:
         """Where an EXECUTE has its values."""
-        count = sum(isinstance(parameter, Parameter) for parameter in self.parameters)
-        return f" ({', '.join(['%s'] * count)})" if count else ""
+        marks = ["%s"] * len(self.nothing)
+        return f" ({', '.join(marks)})" if marks else ""
 
     @property
     def nothing(self) -> list[None]:
         """NULL for each value."""
-        return [None for parameter in self.parameters if isinstance(parameter, Parameter)]
+        return [None for parameter in self.parameters if _is_open(parameter)]
 
     def as_prepared(self, cursor: Any) -> str:
         """Values that never change stay in it: the planner knows a partial index by them."""
         number, places = count(1), []
         for parameter in self.parameters:
-            if isinstance(parameter, Parameter):
+            if _is_open(parameter):
                 # Without a length, to which it would be cut in silence.
                 kind = str(parameter.output_field.db_type(connection)).partition("(")[0]
                 places.append(f"${next(number)}::{kind}")
@@ -220,7 +206,7 @@ class _Insert(_Statement):
 
 
 class _Change(_Statement):
-    def change(self, values: Mapping[str, Any]) -> int:
+    def run(self, values: Mapping[str, Any]) -> int:
         with connection.cursor() as cursor:
             self.execute(cursor, values)
             return int(cursor.rowcount)
@@ -235,7 +221,7 @@ class _Select(_Statement):
         self.locks = rows.query.select_for_update
         self.model: Any = None if rows.query.values_select else rows.model
 
-    def fetch(self, values: Mapping[str, Any]) -> list[Any]:
+    def run(self, values: Mapping[str, Any]) -> list[Any]:
         if self.locks and connection.features.has_select_for_update and connection.get_autocommit():
             raise TransactionManagementError("What is locked is locked until a transaction ends.")
         with connection.cursor() as cursor:

@@ -121,7 +121,8 @@ class Node(models.Model):
     @staticmethod
     def live_ones() -> "list[Node]":
         """Those that live, oldest first."""
-        return _live()
+        live: list[Node] = _live()
+        return live
 
 
 @compiled.select(())

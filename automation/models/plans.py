@@ -1,15 +1,17 @@
 """The server's plans of compiled statements, kept: to plan one takes as long as to execute it."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.db import DatabaseError, transaction
 
-#: Seconds for which plans are kept, and statements of a session.
+logger = logging.getLogger(__name__)
+
+#: Seconds for which plans are kept, and how many statements of a session.
 KEPT_FOR, MOST = 900, 500
 #: Milliseconds that planning beforehand may wait for a table.
 PATIENCE = 500
@@ -86,13 +88,16 @@ class _Plans:
         if self._is_warm or cursor.db.in_atomic_block:
             return
         self._is_warm = True
-        with suppress(DatabaseError), transaction.atomic():
-            cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE}")
-            for composed in self.usual:
-                statement = composed()
-                self._prepare(cursor, session, statement)
-                call = f"EXPLAIN EXECUTE {statement.name}{statement.places}"
-                cursor.execute(call, statement.nothing)
+        try:
+            with transaction.atomic():
+                cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE}")
+                for composed in self.usual:
+                    statement = composed()
+                    self._prepare(cursor, session, statement)
+                    call = f"EXPLAIN EXECUTE {statement.name}{statement.places}"
+                    cursor.execute(call, statement.nothing)
+        except DatabaseError as error:
+            logger.info("Not all statements were planned beforehand: %s", str(error).strip())
 
     def _prepare(self, cursor: Any, session: _Session, statement: Statement) -> None:
         if statement.name in session.names:

@@ -59,7 +59,10 @@ compiled.usual_insert(lambda: OrmQ(pk=0, key="", payload="", lock=timezone.now()
 
 
 def record(execution: Execution, *, time_limit: int) -> None:
-    """Save a new pending execution and queue it, as `save` and `push` do, in fewer statements."""
+    """Save a new pending execution and queue it, as `save` and `push` do, in fewer statements.
+
+    `time_limit` in seconds. Call it in a transaction.
+    """
     if connection.vendor != "postgresql":
         execution.save()
         push(execution, time_limit=time_limit)
@@ -67,6 +70,7 @@ def record(execution: Execution, *, time_limit: int) -> None:
     told = {"raw": False, "using": connection.alias, "update_fields": None}
     pre_save.send(Execution, instance=execution, **told)
     compiled.insert(execution, message=_NextMessage())
+    # Its message's id is known already, and the message names it.
     [row] = _rows([execution], time_limit=time_limit)
     row.pk = execution.message
     compiled.insert(row)

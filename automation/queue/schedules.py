@@ -116,8 +116,10 @@ def _not_before_what_is_past(process: Process, begin: datetime) -> datetime:
 
 
 def keep_in_step(process: Process) -> ScheduleVersion | None:
-    """Let what was written down be the rule in force, and return it: a default in the code may have
-    changed."""
+    """Let what was written down be the rule in force, and return that version.
+
+    A default in the code may have changed.
+    """
     newest = ScheduleVersion.newest_of(process)
     rule = rule_in_force(process)
     if (newest.schedule if newest else None) == (rule.as_json() if rule else None):

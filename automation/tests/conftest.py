@@ -1,11 +1,13 @@
-"""People for the tests of the admin."""
+"""People for the tests of the admin; and statements as a node has them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
 
+from automation.models.plans import plans
 from automation.tests.factories import UserFactory
 
 
@@ -35,3 +37,20 @@ def member_of(client: Client) -> Callable[[str], Client]:
         return client
 
     return log_in
+
+
+@pytest.fixture
+def kept_plans() -> Iterator[None]:
+    """Statements are prepared, as in the sessions of clock and dispatcher."""
+    plans.keep(on=True)
+    yield
+    plans.keep(on=False)
+
+
+@pytest.fixture(
+    params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"]
+)
+def statements(request: pytest.FixtureRequest) -> None:
+    """They are composed, as in other processes; and again, on PostgreSQL, prepared."""
+    if request.param == "prepared":
+        request.getfixturevalue("kept_plans")

@@ -3,7 +3,7 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -20,20 +20,10 @@ from automation.models import (
     claiming,
     reasons,
 )
-from automation.models.plans import plans
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
 
-
-@pytest.fixture(
-    autouse=True,
-    params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"],
-)
-def statements(request):
-    """As a dispatcher has them, too: with plans that the server keeps."""
-    plans.keep(on=request.param == "prepared")
-    yield
-    plans.keep(on=False)
+pytestmark = pytest.mark.usefixtures("statements")
 
 
 @pytest.mark.django_db

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
 from django_q.models import OrmQ, Schedule
 
 from automation.engine import clock
@@ -16,25 +15,13 @@ from automation.models import (
     Trigger,
     reasons,
 )
-from automation.models.plans import plans
 from automation.queue import schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("statements")]
 
 START = datetime(2026, 11, 22, 6, 0, 30, tzinfo=UTC)
-
-
-@pytest.fixture(
-    autouse=True,
-    params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"],
-)
-def statements(request):
-    """As a clock has them, too: with plans that the server keeps."""
-    plans.keep(on=request.param == "prepared")
-    yield
-    plans.keep(on=False)
 
 
 @pytest.fixture(autouse=True)

@@ -100,7 +100,7 @@ def test_insert_saves_what_save_does():
     assert read[0] | {"id": None} == read[1] | {"id": None}
 
 
-def test_a_text_is_composed_once(monkeypatch):
+def test_a_text_is_composed_once():
     composed = []
 
     @compiled.select()
@@ -123,7 +123,8 @@ def test_it_is_seen_by_whoever_watches_statements():
     assert [query["sql"] for query in seen if "automation_process" in query["sql"]]
 
 
-def test_the_usual_shapes_are_composed_beforehand():
+def test_the_usual_shapes_are_composed_beforehand(monkeypatch):
+    monkeypatch.setattr(plans, "usual", [])
     composed = []
 
     @compiled.select((1,), (2,))
@@ -136,13 +137,6 @@ def test_the_usual_shapes_are_composed_beforehand():
     assert composed == [1, 2]
     some(2, names=["x", "y"])
     assert composed == [1, 2]
-
-
-@pytest.fixture
-def kept_plans():
-    plans.keep(on=True)
-    yield
-    plans.keep(on=False)
 
 
 def prepared():
@@ -213,25 +207,25 @@ def test_the_usual_ones_are_planned_before_they_are_needed(kept_plans, monkeypat
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_what_cannot_be_planned_beforehand_stops_nothing(kept_plans, monkeypatch):
+def test_what_cannot_be_planned_beforehand_stops_nothing(kept_plans, monkeypatch, caplog):
+    monkeypatch.setattr(plans, "usual", [])
+    monkeypatch.setattr(plans, "_is_warm", False)
+    caplog.set_level("INFO")
+
     @compiled.select(())
     def gone():
         return Process.objects.extra(where=["no_such_column = 1"])
 
-    monkeypatch.setattr(plans, "_is_warm", False)
     connection.close()
-    try:
-        assert named(1, names=["x"]) == []
-    finally:
-        plans.usual.pop()
+
+    assert named(1, names=["x"]) == []
+    assert 'column "no_such_column" does not exist' in caplog.text
 
 
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
 def test_nothing_is_locked_outside_a_transaction():
-    assert locking.lock(0) is None
-    if connection.features.has_select_for_update:
-        connection.in_atomic_block, connection.autocommit = False, True
-        try:
-            with pytest.raises(TransactionManagementError):
-                locking.lock(0)
-        finally:
-            connection.in_atomic_block, connection.autocommit = True, False
+    with transaction.atomic():
+        assert locking.lock(0) is None
+    with pytest.raises(TransactionManagementError):
+        locking.lock(0)
