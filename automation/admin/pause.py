@@ -146,6 +146,9 @@ class ProcessPause(admin.ModelAdmin):
         if processes is not None:
             told = ngettext("Resumed %d process.", "Resumed %d processes.", count) % count
         self._say(request, told if count else "")
+        for process, why in pausing.why_still_held(processes or []):
+            told = _("%(process)s still does not start by itself. %(why)s")
+            self.message_user(request, told % {"process": process, "why": why}, messages.WARNING)
 
     def _say(self, request: HttpRequest, told: str) -> None:
         if told:

@@ -18,13 +18,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from automation.admin.addresses import ForgivingChangeList
 from automation.admin.pause import holds_shown, local_time
 from automation.models import (
+    Hold,
     LastRun,
     Node,
     Process,
     ProcessQuerySet,
     Status,
     TriggerType,
-    holds_now,
+    coming_of,
     last_runs,
     reasons,
 )
@@ -57,12 +58,15 @@ class _WithLastRuns(ForgivingChangeList):
         pks = [process.pk for process in self.result_list]
         runs = last_runs(pks, BARS)
         rows = with_state(Process.objects.filter(pk__in=pks)).order_by().values_list("pk", "state")
-        states, holds = dict(rows), holds_now(self.result_list)
+        states = dict(rows)
         self.holds = holds_shown(request, None)
         for process in self.result_list:
-            process.state, process.hold = states.get(process.pk, State.NEW), holds.get(process.pk)
+            process.state = states.get(process.pk, State.NEW)
             process.last_runs = runs.get(process.pk, [])
             process.known = known
+        comings = coming_of(self.result_list)
+        for process in self.result_list:
+            process.coming = comings[process.pk]
 
 
 class ProcessList(admin.ModelAdmin):
@@ -87,7 +91,7 @@ class ProcessList(admin.ModelAdmin):
 
         @admin.display(description=_("next run"))
         def next_run_at(process: Process) -> SafeString:
-            return _next_run(process) + _hold(process, linked=may_see_runs)
+            return _next_run(process) + _holds(process, linked=may_see_runs)
 
         @admin.display(description=_("last runs"))
         def last_runs(process: Process) -> SafeString:
@@ -96,7 +100,7 @@ class ProcessList(admin.ModelAdmin):
         @admin.display(description=_("enabled"), ordering="is_enabled")
         def controls(process: Process) -> SafeString:
             shown = _switch(process) if may_switch else _state(process)
-            if may_pause and process.hold and process.hold.reason == reasons.PAUSED:
+            if may_pause and any(hold.reason == reasons.PAUSED for hold in _own_holds(process)):
                 shown += _resume_button(process)
             return shown + (_run_button(process) if may_run else SafeString(""))
 
@@ -138,8 +142,8 @@ def state_badge(state: str) -> SafeString:
     return format_html('<span class="behflow-status behflow-state-{}">{}</span>', state, label)
 
 
-def _next_run(process: Process) -> SafeString:
-    next_run = process.next_run
+def _next_run(process: Any) -> SafeString:
+    next_run = process.coming.next_run
     if next_run is None:
         return SafeString("")
     # Translators: a date format, as of the template filter `date`.
@@ -154,14 +158,18 @@ def _next_run(process: Process) -> SafeString:
     )
 
 
-def _hold(process: Process, *, linked: bool) -> SafeString:
-    """Why it does not start, since when and until when; and the failure that paused it.
+def _own_holds(process: Any) -> list[Hold]:
+    """That everything is paused the page says once."""
+    return [hold for hold in process.coming.holds if hold.reason != reasons.ALL_PAUSED]
 
-    That everything is paused the page says once.
-    """
-    hold = process.hold
-    if hold is None or hold.reason == reasons.ALL_PAUSED:
-        return SafeString("")
+
+def _holds(process: Any, *, linked: bool) -> SafeString:
+    """Why it does not start, since when and until when; and the failure that paused it."""
+    shown = [(_hold(hold, process, linked=linked),) for hold in _own_holds(process)]
+    return format_html_join("", "{}", shown)
+
+
+def _hold(hold: Hold, process: Process, *, linked: bool) -> SafeString:
     told = _("since %(time)s") % {"time": local_time(hold.since, process)}
     if hold.until is not None:
         until = _("until %(time)s") % {"time": local_time(hold.until, process)}

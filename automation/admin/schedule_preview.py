@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from automation import schedule
-from automation.models import Process, ScheduleKind, Status, TriggerType
+from automation.models import Holds, Process, ScheduleKind, Status, TriggerType, holds_ahead
 from automation.schedule import ClockChange, Effect, Outlook, Rule
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _outlook(process: Process, rule: Rule | None) -> dict[str, Any]:
     if rule is None:
         return {"none_yet": True}
     seen = schedule.outlook(rule, timezone.now(), RUNS)
+    held = holds_ahead([process])[process.pk] if process.pk else Holds([])
     is_cron = process.schedule_kind == ScheduleKind.CRON
     return {
         "rule": rule,
@@ -72,7 +73,7 @@ def _outlook(process: Process, rule: Rule | None) -> dict[str, Any]:
         "is_cron": is_cron,
         "is_enabled": process.is_enabled,
         "has_jitter": process.jitter,
-        "runs": [_run(process, rule, at, seen) for at in seen.occurrences],
+        "runs": [_run(process, rule, at, seen, held) for at in seen.occurrences],
         "changes": [_change(rule, change, effects) for change, effects in seen.changes],
         "excluded": seen.excluded,
     }
@@ -81,12 +82,13 @@ def _outlook(process: Process, rule: Rule | None) -> dict[str, Any]:
 # Without their zones: the template would turn them into the site's.
 
 
-def _run(process: Process, rule: Rule, at: datetime, seen: Outlook) -> dict[str, Any]:
-    effect = seen.effect_on(at)
+def _run(process: Process, rule: Rule, at: datetime, seen: Outlook, held: Holds) -> dict[str, Any]:
+    effect, hold = seen.effect_on(at), held.at(at)
     return {
         **_at(rule, at),
         "start": schedule.wall_clock(rule.zone, process.start_of(at)),
         "effect": effect.words if effect else "",
+        "hold": hold.in_words if hold else "",
     }
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
@@ -23,7 +24,7 @@ from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.readiness import only_node_of_its_file, wait_for_database
 from automation.conf import setting
 from automation.engine import clock
-from automation.models import Process
+from automation.models import Process, coming_of
 from automation.models.plans import plans
 from automation.queue import schedules
 from automation.queue.messages import serves_executions
@@ -111,15 +112,16 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
 def prepare() -> None:
     for change in schedules.sync_all():
         logger.info("Schedule of %s: %s.", change.name, change.what)
-    for process in Process.objects.all():
-        _log_next_run(process)
+    processes = list(Process.objects.all())
+    comings = coming_of(processes)
+    for process in processes:
+        _log_next_run(process, comings[process.pk].next_run)
     for message in checks.check_processes(databases=[DEFAULT_DB_ALIAS]):
         logger.warning("%s", message)
     clock.tick()
 
 
-def _log_next_run(process: Process) -> None:
-    next_run = process.next_run
+def _log_next_run(process: Process, next_run: datetime | None) -> None:
     if process.is_broken:
         logger.warning("%s: its function %s is not in the code.", process, process.function)
     if next_run is not None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from automation.models import Execution, Kind, Pause, Process, Status
+from automation.models import Execution, Kind, Pause, Process, Status, coming_of
 from automation.models.holds import MAX_REASON
 from automation.queue.notify import RUN, SCHEDULE, notify
 
@@ -58,6 +58,20 @@ def resume(
     ended = pauses.end(by=by, by_name=by_name)
     _wake()
     return ended
+
+
+def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
+    """Those that start by themselves no more than before their pause ended, each with the reason."""
+    chosen = list(processes)
+    comings = coming_of(chosen)
+    found = []
+    for process in chosen:
+        hold = comings[process.pk].hold
+        if hold is not None:
+            found.append((process, hold.in_words))
+        elif not process.is_enabled:
+            found.append((process, _("It is switched off.")))
+    return found
 
 
 def pause_after_failures(execution: Execution) -> None:

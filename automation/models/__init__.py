@@ -3,6 +3,7 @@
 from automation.models.attempts import attempts_of
 from automation.models.calendar import Calendar
 from automation.models.claiming import Slot
+from automation.models.coming import Coming, coming, coming_of
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.execution import (
     ENTERED_FROM,
@@ -24,6 +25,7 @@ from automation.models.holds import (
     Pause,
     held_now,
     hold_now,
+    holds_ahead,
     holds_between,
     holds_now,
     is_held,
@@ -42,6 +44,7 @@ __all__ = [
     "Calendar",
     "CatchUp",
     "Cause",
+    "Coming",
     "ConcurrencyGroup",
     "DefaultProcess",
     "Execution",
@@ -72,10 +75,13 @@ __all__ = [
     "attempts_of",
     "changes_between",
     "column_of",
+    "coming",
+    "coming_of",
     "extend_newest",
     "held_now",
     "history_of",
     "hold_now",
+    "holds_ahead",
     "holds_between",
     "holds_now",
     "is_held",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -18,6 +18,9 @@ from automation.models.compiled import Parameter, parameters
 from automation.models.process import Process
 
 _TIME = models.DateTimeField()
+
+#: Later than anything that can be planned.
+NEVER = datetime(9999, 12, 30, tzinfo=UTC)
 
 #: Characters that are kept of a reason.
 MAX_REASON = 500
@@ -37,10 +40,9 @@ class Hold:
     def __contains__(self, instant: datetime) -> bool:
         return self.since <= instant and (self.until is None or instant < self.until)
 
-    @property
-    def last_instant(self) -> datetime:
-        """Of one that ends."""
-        return (self.until or self.since) - timedelta(microseconds=1)
+    def end_or_never(self) -> datetime:
+        """Its end, to compare it with others; one without an end is later than any."""
+        return self.until or NEVER
 
     @property
     def in_words(self) -> str:
@@ -207,6 +209,19 @@ class Holds:
         """The first that holds it at an instant."""
         return next((hold for hold in self.all if instant in hold), None)
 
+    def all_at(self, instant: datetime) -> list[Hold]:
+        """Each that holds it at an instant; the one that ends last stands first."""
+        found = [hold for hold in self.all if instant in hold]
+        return sorted(found, key=Hold.end_or_never, reverse=True)
+
+    def free_from(self, instant: datetime) -> datetime | None:
+        """The first instant from this one on at which nothing holds it; None where there is none."""
+        while found := self.all_at(instant):
+            if found[0].until is None:
+                return None
+            instant = found[0].until
+        return instant
+
 
 def holds_between(
     processes: Iterable[Process], since: datetime, until: datetime
@@ -227,6 +242,11 @@ def holds_between(
         yield from (w.hold for w in windows if w.pk not in named or pk in named[w.pk])
 
     return {pk: Holds(holds_of(pk)) for pk in pks}
+
+
+def holds_ahead(processes: Iterable[Process]) -> dict[int, Holds]:
+    """What holds each of the processes from now on, by its id."""
+    return holds_between(processes, timezone.now(), NEVER)
 
 
 @compiled.select((1,))

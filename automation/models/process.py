@@ -1,12 +1,10 @@
 """Process: the row an operator manages."""
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -31,9 +29,6 @@ from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction, ProcessNotRegisteredError
 from automation.schedule import Rule, ScheduleError
-
-if TYPE_CHECKING:
-    from automation.models.holds import Hold
 
 
 class OverlapPolicy(models.TextChoices):
@@ -173,8 +168,6 @@ class Process(Timing):
 
     #: What the live nodes know, where somebody has looked; else this process's own code counts.
     known: Known | None = None
-    #: What holds it just now, where somebody has looked.
-    hold: "Hold | None" = None
 
     objects = ProcessQuerySet.as_manager()
     #: Who changed what, when.
@@ -334,16 +327,6 @@ class Process(Timing):
             return gettext("Broken: %(error)s") % {"error": error}
         words = rule.words if rule else gettext("Never: it has no rule")
         return words if self.is_enabled else gettext("%(words)s (switched off)") % {"words": words}
-
-    @property
-    def next_run(self) -> datetime | None:
-        """The next occurrence in the zone of the process; None where nothing will run."""
-        rule = None if self.is_broken else self.usable_rule
-        if self.hold is not None and self.hold.until is None:
-            return None
-        after = self.hold.last_instant if self.hold else timezone.now()
-        occurrence = rule.next_after(after) if rule else None
-        return occurrence.astimezone(rule.zone) if rule and occurrence else None
 
 
 class DefaultProcess(models.Model):

@@ -22,7 +22,7 @@ from automation.models import (
     Process,
     Status,
     Trigger,
-    hold_now,
+    coming,
 )
 from automation.notifications.secrets import without_secrets
 from automation.queue import schedules
@@ -144,17 +144,18 @@ def _next(notice: Notice, process: Process | None) -> str:
     if process.is_broken:
         told = _("Nothing: its function %(function)s is not in the code.")
         return told % {"function": process.function}
-    hold = hold_now(process)
-    if hold is not None:
-        return _held(hold, process)
+    comes = coming(process)
+    if comes.hold is not None:
+        return _held(comes.hold, comes.free_from, process)
     if notice.event == NoticeEvent.LATE:
         return _("It starts as soon as a worker takes it: see whether one is running and free.")
-    if process.next_run is not None:
-        return _("It runs next at %(when)s.") % {"when": _local(process.next_run, process)}
+    if comes.next_run is not None:
+        return _("It runs next at %(when)s.") % {"when": _local(comes.next_run, process)}
     return _("Nothing: it has no schedule, and runs when somebody starts it.")
 
 
-def _held(hold: Hold, process: Process) -> str:
+def _held(hold: Hold, until: datetime | None, process: Process) -> str:
+    """Until when: other holds may follow on this one."""
     told, count = hold.in_words, process.pause_after_failures
     if hold.failure is not None and count:
         told = ngettext(
@@ -163,8 +164,8 @@ def _held(hold: Hold, process: Process) -> str:
             count,
         ) % {"count": count}
     end = _("Nothing starts it until somebody resumes it.")
-    if hold.until is not None:
-        end = _("Nothing starts it until %(when)s.") % {"when": _local(hold.until, process)}
+    if until is not None:
+        end = _("Nothing starts it until %(when)s.") % {"when": _local(until, process)}
     return f"{told}\n  {end}"
 
 

@@ -246,7 +246,7 @@ def test_pause_after_a_failure_leads_to_it_and_its_page_says_so(admin_client):
     assert "After this its process paused by itself." in text
     assert "It is still paused." in text
     pausing.resume([process])
-    assert "It goes on since." in admin_client.get(failed).text
+    assert "That pause has ended." in admin_client.get(failed).text
 
 
 def test_link_to_a_failure_is_for_who_may_see_it(sara):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from automation.engine.launch import launch
-from automation.models import Execution, Node, Process, Status, Trigger, reasons
+from automation.models import Execution, Node, Process, Status, Trigger, coming, reasons
 from automation.queue.notify import SCHEDULE, notify
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
@@ -132,7 +132,7 @@ def cpu_seconds(pid: int) -> float:
 def test_start_logs_each_scheduled_process_with_its_next_run_and_zone(qcluster):
     text = qcluster().text
 
-    next_run = Process.objects.get(name="reschedule_remaining_tasks").next_run
+    next_run = coming(Process.objects.get(name="reschedule_remaining_tasks")).next_run
     assert f"reschedule_remaining_tasks: next run {next_run.isoformat()} (Asia/Tehran)" in text
 
 
@@ -171,7 +171,7 @@ def test_process_that_comes_due_is_started_while_the_cluster_runs(qcluster):
     done = process.executions.filter(status=Status.COMPLETED)
     wait_until(done.exists, why=cluster)
     assert done.get().trigger == Trigger.SCHEDULE
-    assert Schedule.objects.get(name=f"process:{process.pk}").next_run == process.next_run
+    assert Schedule.objects.get(name=f"process:{process.pk}").next_run == coming(process).next_run
 
 
 def test_function_that_kills_its_worker_or_never_ends_harms_no_other(qcluster):

@@ -289,8 +289,8 @@ def test_preview_schedule_json_lists_what_comes_after_a_time(call):
 
     assert code == 0
     assert json.loads(output) == [
-        {"at": "2026-03-08T07:00:00+00:00", "local": "2026-03-08T03:00:00-04:00"},
-        {"at": "2026-03-09T06:30:00+00:00", "local": "2026-03-09T02:30:00-04:00"},
+        {"at": "2026-03-08T07:00:00+00:00", "local": "2026-03-08T03:00:00-04:00", "hold": None},
+        {"at": "2026-03-09T06:30:00+00:00", "local": "2026-03-09T02:30:00-04:00", "hold": None},
     ]
 
 

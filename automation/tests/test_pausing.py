@@ -235,20 +235,6 @@ def test_holds_of_many_are_a_constant_number_of_statements(django_assert_num_que
         assert len(holds_now(processes)) == 5
 
 
-def test_next_run_of_a_held_process_is_after_the_hold(process):
-    process.hold = holds_now([process]).get(process.pk)
-    assert process.next_run == NOW.replace(minute=1, second=0)
-
-    pausing.pause([process], why="repairs", until=NOW.replace(minute=30, second=0))
-    process.hold = holds_now([process])[process.pk]
-    assert process.next_run == NOW.replace(minute=30, second=0)
-
-    pausing.resume([process])
-    pausing.pause([process], why="repairs")
-    process.hold = holds_now([process])[process.pk]
-    assert process.next_run is None
-
-
 # Pausing by itself
 
 

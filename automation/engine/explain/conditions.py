@@ -1,9 +1,8 @@
 """The conditions that concern any instant, past, present or to come."""
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -76,40 +75,53 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
 
 def held(process: Process, at: datetime, zone: ZoneInfo) -> list[Step]:
     """Whether it is paused, and whether there is maintenance."""
-    found = holds_between([process], at, at)[process.pk].all
-    return [_paused(found, zone), _maintained(found, zone)]
+    found = holds_between([process], at, at)[process.pk].all_at(at)
+    pauses = [hold for hold in found if hold.reason != reasons.MAINTENANCE]
+    windows = [hold for hold in found if hold.reason == reasons.MAINTENANCE]
+    return [_paused(pauses, zone), _maintained(windows, zone)]
 
 
-def _paused(holds: list[Hold], zone: ZoneInfo) -> Step:
-    hold = _first(holds, {reasons.PAUSED, reasons.ALL_PAUSED})
-    if hold is None:
+def _paused(pauses: list[Hold], zone: ZoneInfo) -> Step:
+    """The one that ends last is named first."""
+    if not pauses:
         return ok("paused", _("No pause holds it, and none holds everything."))
+    remedies = {
+        reasons.PAUSED: _("Resume it, or start it by hand: that runs all the same."),
+        reasons.ALL_PAUSED: _("Resume everything, or start it by hand: that runs all the same."),
+    }
+    remedy = remedies[pauses[0].reason]
+    if len(pauses) > 1:
+        remedy = _("Resume it, and resume everything; or start it by hand: that runs all the same.")
+    return blocks("paused", " ".join(_pause_in_words(hold, zone) for hold in pauses), remedy)
+
+
+def _pause_in_words(hold: Hold, zone: ZoneInfo) -> str:
     told = _("Paused by %(who)s since %(since)s, %(until)s: %(why)s")
-    remedy = _("Resume it, or start it by hand: that runs all the same.")
     if hold.reason == reasons.ALL_PAUSED:
         told = _("Everything paused by %(who)s since %(since)s, %(until)s: %(why)s")
-        remedy = _("Resume everything, or start it by hand: that runs all the same.")
     until = _("without an end")
     if hold.until is not None:
         until = _("until %(until)s") % {"until": clock(zone, hold.until)}
     values = {"who": hold.data["by"], "why": hold.data["why"], "until": until}
-    text = told % {**values, "since": clock(zone, hold.since)}
-    return blocks("paused", text, remedy)
+    return told % {**values, "since": clock(zone, hold.since)}
 
 
-def _maintained(holds: list[Hold], zone: ZoneInfo) -> Step:
-    hold = _first(holds, {reasons.MAINTENANCE})
-    if hold is None:
+def _maintained(windows: list[Hold], zone: ZoneInfo) -> Step:
+    if not windows:
         return ok("maintenance", _("No maintenance window holds it."))
+    text = " ".join(_window_in_words(hold, zone) for hold in windows)
+    remedy = _("Start it by hand, or change the maintenance window.")
+    return blocks("maintenance", text, remedy)
+
+
+def _window_in_words(hold: Hold, zone: ZoneInfo) -> str:
     told = _("Maintenance from %(since)s until %(until)s: %(label)s")
     until = clock(zone, hold.until) if hold.until else ""
-    values = {"since": clock(zone, hold.since), "until": until, "label": hold.data["label"]}
-    remedy = _("Start it by hand, or change the maintenance window.")
-    return blocks("maintenance", told % values, remedy)
-
-
-def _first(holds: Iterable[Hold], wanted: Container[Any]) -> Hold | None:
-    return next((hold for hold in holds if hold.reason in wanted), None)
+    return told % {
+        "since": clock(zone, hold.since),
+        "until": until,
+        "label": hold.data["label"],
+    }
 
 
 def excluded(plan: Plan | None, since: datetime, until: datetime, zone: ZoneInfo) -> Step:

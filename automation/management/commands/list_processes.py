@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.models import Hold, Known, Node, Process, holds_now, with_last_status
+from automation.models import Coming, Node, Process, coming_of, with_last_status
 from automation.queue.states import with_state
 from automation.schedule import CronRule
 
@@ -21,8 +21,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         known = Node.objects.known()
         processes = list(with_state(with_last_status(Process.objects.all())))
-        holds = holds_now(processes)
-        rows = [_row(process, known, holds.get(process.pk)) for process in processes]
+        for process in processes:
+            process.known = known
+        comings = coming_of(processes)
+        rows = [_row(process, comings[process.pk]) for process in processes]
         if options["json"]:
             self.stdout.write(json.dumps(rows, indent=2))
         elif rows:
@@ -39,9 +41,8 @@ class Command(BaseCommand):
             self.stdout.write("  ".join(cells).rstrip())
 
 
-def _row(process: Any, known: Known | None, hold: Hold | None) -> dict[str, Any]:
-    process.known, process.hold = known, hold
-    next_run, rule = process.next_run, process.usable_rule
+def _row(process: Any, coming: Coming) -> dict[str, Any]:
+    next_run, hold, rule = coming.next_run, coming.hold, process.usable_rule
     return {
         "name": process.name,
         "function": process.function,

@@ -10,7 +10,15 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.conf import default_time_zone
-from automation.models import Calendar, Process, ScheduleKind, TriggerType
+from automation.models import (
+    Calendar,
+    Hold,
+    Holds,
+    Process,
+    ScheduleKind,
+    TriggerType,
+    holds_ahead,
+)
 from automation.schedule import (
     ClockChange,
     Effect,
@@ -71,19 +79,22 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         except OverflowError as error:
             raise CommandError("The calendar ends in the year 9999.", returncode=2) from error
+        held = holds_ahead([stored])[stored.pk] if stored else Holds([])
         if options["json"]:
-            shown = [_as_json(at, rule) for at in seen.occurrences]
+            shown = [_as_json(at, rule, held.at(at)) for at in seen.occurrences]
             self.stdout.write(json.dumps(shown, indent=2))
             return
-        self._show(rule, seen)
+        self._show(rule, seen, held)
         if stored and old != rule:
             self._show_edit(old, rule, after)
 
-    def _show(self, rule: Rule, seen: Outlook) -> None:
+    def _show(self, rule: Rule, seen: Outlook, held: Holds) -> None:
         self.stdout.write(f"{rule.words} ({rule.zone.key})")
         for at in seen.occurrences:
-            effect = seen.effect_on(at)
-            self.stdout.write(_line(at, rule) + (f"   {effect.words}" if effect else ""))
+            effect, hold = seen.effect_on(at), held.at(at)
+            notes = [effect.words] if effect else []
+            notes += [f"Will be skipped: {hold.in_words}"] if hold else []
+            self.stdout.write("   ".join([_line(at, rule), *notes]))
         if not seen.occurrences:
             self.stdout.write("Nothing is due any more.")
         for days in seen.excluded:
@@ -175,8 +186,12 @@ def _line(at: datetime, rule: Rule) -> str:
     return f"{at.astimezone(rule.zone):%a %Y-%m-%d %H:%M %z}   {at:%H:%M} UTC"
 
 
-def _as_json(at: datetime, rule: Rule) -> dict[str, str]:
-    return {"at": at.isoformat(), "local": at.astimezone(rule.zone).isoformat()}
+def _as_json(at: datetime, rule: Rule, hold: Hold | None) -> dict[str, str | None]:
+    return {
+        "at": at.isoformat(),
+        "local": at.astimezone(rule.zone).isoformat(),
+        "hold": hold.in_words if hold else None,
+    }
 
 
 def _instant(option: str, options: dict[str, Any], zone: str) -> datetime | None:

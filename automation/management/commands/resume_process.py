@@ -11,9 +11,13 @@ class Command(HoldCommand):
     help = "End the pause of a process, or that of everything. What came due stays skipped."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ended = pausing.resume(subject_of(options["name"]), by_name=who())
-        if options["name"]:
+        processes = subject_of(options["name"])
+        ended = pausing.resume(processes, by_name=who())
+        if processes is not None:
             told = f"{options['name']} goes on." if ended else f"{options['name']} was not paused."
+            for _process, why in pausing.why_still_held(processes):
+                before = "Its own pause has ended." if ended else told
+                told = f"{before} It still does not start by itself. {why}"
         else:
             told = "Not everything is paused any more." if ended else "Not everything was paused."
         self.stdout.write(told)
