@@ -166,12 +166,12 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 @register
 def check_stop_grace(**_: Any) -> list[CheckMessage]:
     grace = setting("STOP_GRACE")
-    if _is_number(grace) and grace >= 0:
+    if grace is None or (_is_number(grace) and grace >= 0):
         return []
     return [
         Error(
             f"AUTOMATION['STOP_GRACE'] is {grace!r}: it is what running work gets to end in.",
-            hint="Give seconds, 0 or more; 30 is the default.",
+            hint="Give seconds, 0 or more; or None, the default: as long as its own time limit.",
             id="automation.E008",
         )
     ]

@@ -8,7 +8,7 @@ DEFAULTS: dict[str, Any] = {
     "TIME_ZONE": None,  # of new processes; None: Django's TIME_ZONE
     "DEFAULT_TIME_LIMIT": 300,  # seconds a run may take where its process sets no limit
     "LEASE": 60,  # seconds without a sign of life after which a node's runs are lost; PostgreSQL
-    "STOP_GRACE": 30,  # seconds that running work gets when its node is stopped
+    "STOP_GRACE": None,  # seconds that running work gets when its node is stopped; None: its time limit
     "RELEASE": "",  # which code this is; executions and nodes keep it
     "NOTIFY_EMAILS": [],  # who is told of failures and recoveries
     "SITE_URL": "",  # where people open the site; notices link to it

@@ -54,6 +54,14 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return int(value)
 
 
+def optional_number(name: str, low: int, high: int) -> int | None:
+    """None where it is empty."""
+    value = text(name)
+    if value and not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+        refuse(name, value, f"empty, or a whole number from {low} to {high}")
+    return int(value) if value else None
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

@@ -158,6 +158,7 @@ _time_limit = environment.number("DEFAULT_TIME_LIMIT", 300, 1, 86_400)  # second
 AUTOMATION = {
     "TIME_ZONE": BEHFLOW_TIMEZONE,
     "DEFAULT_TIME_LIMIT": _time_limit,
+    "STOP_GRACE": environment.optional_number("STOP_GRACE", 0, 86_400),  # seconds
     "SITE_URL": SITE_URL,
     "NOTIFY_EMAILS": environment.email_addresses("NOTIFY_EMAILS"),
     "HEARTBEAT_URL": environment.optional_address("HEARTBEAT_URL"),

@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 
-#: Seconds a child has to end by itself before its whole session is killed.
+#: Seconds a child has to end by itself before its whole session is killed: one that is not waited
+#: for, and every one after a second signal.
 GRACE = 9
 _LOOK = 0.1
 
@@ -21,7 +22,8 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._stop_asked = False
+        self._with_work: set[str] = set()
+        self._signals = 0
 
     def listen(self) -> None:
         """From now on a stopping signal is noted, and acted upon by `watch`."""
@@ -29,13 +31,17 @@ class Supervisor:
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop_asked = True
+        self._signals += 1
 
     @property
     def is_stopping(self) -> bool:
-        return self._stop_asked or self._dead() is not None
+        return self._signals > 0 or self._dead() is not None
 
-    def start(self, commands: Mapping[str, Sequence[str]]) -> None:
+    def start(
+        self, commands: Mapping[str, Sequence[str]], *, with_work: Iterable[str] = ()
+    ) -> None:
+        """`with_work`: the names of those that a stop waits for as long as they want."""
+        self._with_work = set(with_work)
         for name, command in commands.items():
             self._children[name] = subprocess.Popen(  # noqa: S603  # our own commands
                 [sys.executable, *command], start_new_session=True, stdin=subprocess.DEVNULL
@@ -52,19 +58,36 @@ class Supervisor:
         return 1 if dead else 0
 
     def stop(self) -> None:
-        """Ask each child's main process to end; kill what of its session is left after the grace."""
-        self._say("Stopping …")
-        for child in self._children.values():
-            if child.poll() is None:
-                child.terminate()
-        deadline = time.monotonic() + GRACE
-        while time.monotonic() < deadline and any(
-            c.poll() is None for c in self._children.values()
-        ):
+        """Ask each child's main process to end; kill what of its session is left after the grace.
+
+        Those that have work end with it, however long that takes, or after a second signal.
+        """
+        before = max(self._signals, 1)
+        self._say("Stopping: what runs may end. Ctrl-C again ends it at once.")
+        self._ask_to_end()
+        hurried_at = time.monotonic() + GRACE
+        while self._living and self._signals <= before:
+            if time.monotonic() >= hurried_at:
+                self._kill(self._living - self._with_work)
             time.sleep(_LOOK)
-        for child in self._children.values():
-            _kill_session(child)
+        self._ask_to_end()
+        deadline = time.monotonic() + GRACE
+        while self._living and time.monotonic() < deadline:
+            time.sleep(_LOOK)
+        self._kill(self._children)  # And what of their sessions is left.
         self._say("Stopped.")
+
+    @property
+    def _living(self) -> set[str]:
+        return {name for name, child in self._children.items() if child.poll() is None}
+
+    def _ask_to_end(self) -> None:
+        for name in self._living:
+            self._children[name].terminate()
+
+    def _kill(self, names: Iterable[str]) -> None:
+        for name in names:
+            _kill_session(self._children[name])
 
     def _dead(self) -> str | None:
         names = (name for name, child in self._children.items() if child.poll() is not None)

@@ -26,8 +26,8 @@ _STATES = {
 class NodeAdmin(admin.ModelAdmin):
     list_display = ("name", "state", "running", "release", "started_at", "seen_at")
     fields = (
-        *("name", "state", "running", "host", "pid", "cluster", "workers", "release"),
-        *("started_at", "seen_at", "stopped_at", "functions_shown", "defaults_shown"),
+        *("name", "state", "running", "host", "pid", "cluster", "workers", "stop_grace"),
+        *("release", "started_at", "seen_at", "stopped_at", "functions_shown", "defaults_shown"),
     )
     search_fields = ("name", "release")
     sortable_by = ()

@@ -20,6 +20,7 @@ from automation.cluster.children import Wakeup
 from automation.cluster.crew import Run, Worker
 from automation.cluster.postman import Postman
 from automation.cluster.shown import Shown
+from automation.cluster.stopping import Stop
 from automation.engine import recovery
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
@@ -52,6 +53,7 @@ class Order:
     pid: int  # of the parent
     workers: int
     pipe: Connection
+    stop_grace: float | None  # seconds; None: the time limit of what runs
     drain: bool = False  # stop when nothing is left to do
 
 
@@ -76,7 +78,7 @@ class Dispatcher:
         self.words = {notify.RUN, notify.TASK, notify.CANCEL}
         self.renewed_at = self.looked_at = self.wrote_at = lease.now()
         self.next_available: float | None = None
-        self.kill_all_at: float | None = None  # once it is stopping
+        self.stop = Stop()
         self.said_that_it_is_deaf = False
         self.postman = Postman()
 
@@ -103,25 +105,26 @@ class Dispatcher:
         self._cancel()
         self._tell_of_running()
         self._show()
-        if self.kill_all_at is None:
+        if not self.stop.is_asked:
             self._fill_up()
             self._claim()
             self._send_notices()
         else:
             self._give_back_ahead()
         if self.order.drain and self._is_drained:
-            self._stop(0)
+            self.stop.ask(0)
 
     def _hear(self) -> None:
         self.wakeup.signals()  # The parent has one to stop too, and says how long it may take.
         while self.order.pipe.poll():
-            self._stop(self.order.pipe.recv())
+            self.stop.ask(self.order.pipe.recv())
         for worker in self.workers:
             ended = worker.heard()
             if ended is not None:
                 self._note_end(ended)
-        if self.kill_all_at is not None:
+        if self.stop.is_asked:
             self._dismiss_the_idle()
+            self.stop.tell(self._runs())
 
     def _note_end(self, run: Run) -> None:
         if run.claim:
@@ -133,11 +136,6 @@ class Dispatcher:
     def _note_pace(self, run: Run) -> None:
         took = lease.now() - run.handed_at
         self.pace = took if self.pace is None else 0.8 * self.pace + 0.2 * took
-
-    def _stop(self, grace: float) -> None:
-        """Claim nothing more; let running work finish within `grace` seconds."""
-        at = lease.now() + grace
-        self.kill_all_at = at if self.kill_all_at is None else min(at, self.kill_all_at)
 
     def _dismiss_the_idle(self) -> None:
         for worker in self.workers:
@@ -159,9 +157,8 @@ class Dispatcher:
                 logger.warning("%s ended with %s.", worker.child.name, worker.child.exit_code)
 
     def _death_of(self, run: Run, exit_code: int | None) -> endings.Death:
-        now = lease.now()
-        is_stopped = self.kill_all_at is not None and now >= self.kill_all_at
-        return endings.Death(run=run, exit_code=exit_code, at=now, is_stopped=is_stopped)
+        is_stopped = self.stop.is_out_of_time
+        return endings.Death(run=run, exit_code=exit_code, at=lease.now(), is_stopped=is_stopped)
 
     def _kill_the_deaf(self) -> None:
         now = lease.now()
@@ -170,7 +167,7 @@ class Dispatcher:
             if run and run.kill_at is not None and now >= run.kill_at and not worker.is_leaving:
                 logger.warning("%s does not heed; it is killed.", worker.child.name)
                 worker.kill()
-        if self.kill_all_at is not None and now >= self.kill_all_at:
+        if self.stop.is_out_of_time:
             for worker in self.workers:
                 worker.kill()
 
@@ -178,7 +175,8 @@ class Dispatcher:
         if self.node_id is None:
             node.bury_the_dead(self.order.node, self.order.pid)
             self._give_up_what_an_earlier_one_ran()
-            self.node_id = node.register(self.order.node, self.order.pid, self.order.workers)
+            order = self.order
+            self.node_id = node.register(order.node, order.pid, order.workers, order.stop_grace)
             self._beat()
         if self.listener is None and notify.can_listen():
             self.listener = notify.Listener()
@@ -276,10 +274,9 @@ class Dispatcher:
                 endings.write_live(run, run.claim)
 
     def _show(self) -> None:
-        is_stopping = self.kill_all_at is not None
         status = Conf.WORKING if self._runs() else Conf.IDLE
         self.shown.publish(
-            Conf.STOPPING if is_stopping else status,
+            Conf.STOPPING if self.stop.is_asked else status,
             workers=[worker.child.pid for worker in self.workers],
             in_hand=len(self._runs()),
             unrecorded=len(self.unrecorded) + len(self.obituaries),
@@ -361,9 +358,7 @@ class Dispatcher:
 
     def _give_back_ahead(self) -> None:
         """What was claimed ahead, and then had to wait after all, is anybody's again."""
-        if self.ready and (
-            self.kill_all_at is not None or lease.now() - self.claimed_at > 2 * AHEAD_SECONDS
-        ):
+        if self.ready and (self.stop.is_asked or lease.now() - self.claimed_at > 2 * AHEAD_SECONDS):
             give_back(self.ready)
             self.ready, self.pace = [], None
 
@@ -388,9 +383,8 @@ class Dispatcher:
 
     @property
     def _is_finished(self) -> bool:
-        if self.kill_all_at is not None:
-            return not (self.workers or self.unrecorded or self.ready)
-        return False
+        has_to_write = bool(self.unrecorded or self.ready)
+        return self.stop.is_finished(self.workers, has_to_write=has_to_write)
 
     def _wait(self) -> None:
         now = lease.now()
@@ -402,7 +396,7 @@ class Dispatcher:
         deadlines += [run.kill_at for run in self._runs() if run.kill_at is not None]
         if self._runs():  # Nobody tells that the host was suspended, and the lease is over.
             deadlines.append(now + WATCH)
-        deadlines += [at for at in (self.next_available, self.kill_all_at) if at is not None]
+        deadlines += [at for at in (self.next_available, self.stop.kill_at) if at is not None]
         if any(run.lines or run.progress for run in self._runs()):
             deadlines.append(self.wrote_at + LIVE_AFTER)
         pipes: list[Any] = [self.wakeup.fileno(), self.order.pipe, *(w.pipe for w in self.workers)]

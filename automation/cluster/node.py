@@ -24,7 +24,7 @@ def new_name() -> str:
     return f"{socket.gethostname()[:150]}:{os.getpid()}-{uuid4().hex[:4]}"
 
 
-def register(name: str, pid: int, workers: int) -> int:
+def register(name: str, pid: int, workers: int, stop_grace: float | None) -> int:
     """Write the row of this node; return its id. One that is there goes on."""
     known = Node.objects.filter(name=name).values_list("pk", flat=True).first()
     if known is not None:
@@ -36,6 +36,7 @@ def register(name: str, pid: int, workers: int) -> int:
         pid_space=_pid_space(),
         cluster=queue_name(),
         workers=workers,
+        stop_grace=stop_grace,
         release=release(),
         functions=_functions(),
         defaults=_defaults(),

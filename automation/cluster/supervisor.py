@@ -3,6 +3,7 @@
 It never touches the database once they run, so that nothing there can hold it up.
 """
 
+import math
 import os
 import signal
 import time
@@ -11,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django_q.conf import Conf, logger
@@ -22,6 +22,7 @@ from automation.cluster import dispatcher, lease, node
 from automation.cluster.children import Child, Wakeup, adopt_orphans, kill_orphans
 from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.readiness import only_node_of_its_file, wait_for_database
+from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
 from automation.engine import clock
 from automation.models import Process, coming_of
@@ -29,8 +30,9 @@ from automation.models.plans import plans
 from automation.queue import schedules
 from automation.queue.messages import serves_executions
 
-#: Seconds after its grace for a child to end by itself.
-LAST_WORDS = 5
+#: Seconds for a child to end by itself, once it has nothing to wait for: the dispatcher may have
+#: ends to record, for which it takes `stopping.RECORD_WITHIN` at most.
+LAST_WORDS = RECORD_WITHIN + 3
 #: Seconds without a word from the clock, which speaks every few, until it is replaced: at least.
 CLOCK_SILENT = 15
 #: Seconds between looks at the children, who wake their parent, for a host that was suspended tells
@@ -59,6 +61,8 @@ class _Part:
     #: None until it has spoken; `heard_at` is set at its start too, for it needs time to begin.
     spoke_at: float | None = field(init=False, default=None)
     deaths: list[float] = field(init=False, default_factory=list)
+    #: When it is killed, where it is to stop and has not.
+    stop_by: float = field(init=False, default=math.inf)
 
     def start(self, others: "list[_Part]") -> None:
         self.pipe, its_end = Pipe()
@@ -81,9 +85,11 @@ class _Part:
         except (EOFError, OSError):
             pass
 
-    def tell(self, word: Any) -> None:
+    def stop(self, grace: float | None, *, within: float) -> None:
+        """Tell it to end; `grace` is what the work that it runs gets. Killed after `within` seconds."""
+        self.stop_by = min(self.stop_by, lease.now() + within)
         try:
-            self.pipe.send(word)
+            self.pipe.send(grace)
         except OSError:  # It is gone.
             logger.debug("%s heard nothing.", self.name)
 
@@ -91,7 +97,8 @@ class _Part:
 def run(*, run_once: bool = False, grace: float | None = None) -> None:
     """Run a node until a signal ends it; with `run_once`, until nothing is left to do.
 
-    `grace`: seconds that running work gets after the signal. Raises GuardDiedError, so that a
+    `grace`: seconds that running work gets after the signal; None: as the setting STOP_GRACE says,
+    which by default is as long as the time limits of what runs. A second signal ends that. Raises GuardDiedError, so that a
     service manager sees a failure and starts everything again, and NotReadyError.
     """
     wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -105,8 +112,8 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             prepare()
         plans.compose()  # For its children.
         connections.close_all()  # None of them inherits an open one.
-        seconds = float(setting("STOP_GRACE")) if grace is None else grace
-        _Family(wakeup, grace=seconds, run_once=run_once).main()
+        grace = setting("STOP_GRACE") if grace is None else grace
+        _Family(wakeup, grace=grace, run_once=run_once).main()
 
 
 def prepare() -> None:
@@ -131,13 +138,20 @@ def _log_next_run(process: Process, next_run: datetime | None) -> None:
 class _Family:
     """The parent's children, and their life."""
 
-    def __init__(self, wakeup: Wakeup, *, grace: float, run_once: bool) -> None:
+    def __init__(self, wakeup: Wakeup, *, grace: float | None, run_once: bool) -> None:
         self.wakeup, self.grace = wakeup, grace
         name, pid, workers = node.new_name(), os.getpid(), int(Conf.WORKERS)
 
         def dispatch(pipe: Connection) -> None:
             dispatcher.main(
-                dispatcher.Order(node=name, pid=pid, workers=workers, pipe=pipe, drain=run_once)
+                dispatcher.Order(
+                    node=name,
+                    pid=pid,
+                    workers=workers,
+                    pipe=pipe,
+                    stop_grace=grace,
+                    drain=run_once,
+                )
             )
 
         length = lease.length()
@@ -148,7 +162,7 @@ class _Family:
             silent_after = max(length.total_seconds() if length else 60.0, CLOCK_SILENT)
             self.parts.append(_Part("clock", clock_process.main, silent_after))
         self.heartbeat = Heartbeat()
-        self.stop_by: float | None = None
+        self.is_stopping = False
         self.is_announced = False
 
     def main(self) -> None:
@@ -168,19 +182,18 @@ class _Family:
     @property
     def _patience(self) -> float:
         """Seconds until it has to look again, whatever happens: until a part counts as silent."""
-        if self.stop_by is not None or not self.is_announced:
+        if self.is_stopping or not self.is_announced:
             return SOON
         silent_at = min(part.heard_at + part.silent_after for part in self.parts)
         return min(LOOK, max(SOON, silent_at - lease.now()))
 
     @property
     def _is_over(self) -> bool:
-        return self.stop_by is not None and not any(part.child.is_alive for part in self.parts)
+        return self.is_stopping and not any(part.child.is_alive for part in self.parts)
 
     def _look(self) -> None:
-        for number in self.wakeup.signals():
-            if number in (signal.SIGTERM, signal.SIGINT):
-                self._stop(self.grace if self.stop_by is None else 0)
+        if {signal.SIGTERM, signal.SIGINT} & set(self.wakeup.signals()):
+            self._stop(0 if self.is_stopping else self.grace)
         for part in self.parts:
             part.hear()
         if self.dispatcher.spoke_at is not None and not self.is_announced:
@@ -188,7 +201,7 @@ class _Family:
             logger.info("Q Cluster %s running.", Conf.CLUSTER_NAME)
         for part in self.parts:
             self._guard(part)
-        if self.stop_by is None and len(self.parts) > 1:  # With `run_once` there is no clock.
+        if not self.is_stopping and len(self.parts) > 1:  # With `run_once` there is no clock.
             self.heartbeat.look([part.spoke_at for part in self.parts])
 
     def _guard(self, part: _Part) -> None:
@@ -198,20 +211,23 @@ class _Family:
             logger.error("The %s is silent; it is killed.", part.name)
             part.was_silent = True
             part.child.kill()
-        elif self.stop_by is not None and lease.now() > self.stop_by:
+        elif lease.now() > part.stop_by:
             part.child.kill()
 
-    def _stop(self, grace: float) -> None:
-        logger.info("Q Cluster %s stopping.", Conf.CLUSTER_NAME)
-        self.stop_by = lease.now() + grace + LAST_WORDS
+    def _stop(self, grace: float | None) -> None:
+        """End the clock, and the dispatcher as soon as what it runs has ended, or the grace has."""
+        is_second, self.is_stopping = self.is_stopping, True
+        logger.info("Q Cluster %s stopping%s.", Conf.CLUSTER_NAME, " at once" if is_second else "")
         for part in self.parts:
-            part.tell(grace)
+            waits = part is self.dispatcher
+            for_work = (math.inf if grace is None else grace) if waits else 0.0
+            part.stop(grace, within=for_work + LAST_WORDS)
 
     def _bury(self, part: _Part) -> None:
         # A dead dispatcher's workers died with it; what they started has come to this process.
         living = {p.child.pid for p in self.parts if p.child.is_alive}
         kill_orphans(living | self.heartbeat.pids)
-        if self.stop_by is not None:
+        if self.is_stopping:
             return
         if part.child.exit_code == 0 and part is self.dispatcher:
             self._stop(0)  # It drained the queue.

@@ -7,10 +7,23 @@ from itertools import islice
 from time import monotonic, sleep
 from typing import Any
 
+from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 
 from automation import registry
-from automation.models import CatchUp, Execution, Kind, Process, Status, TriggerType, holds_between
+from automation.conf import setting
+from automation.engine.context import DEAF_GRACE
+from automation.models import (
+    CatchUp,
+    Execution,
+    Kind,
+    Node,
+    Process,
+    Status,
+    TriggerType,
+    holds_between,
+)
 from automation.parameters import ParameterError
 
 #: Seconds between looks while it waits for runs to end.
@@ -33,11 +46,23 @@ class Due:
 
 
 @dataclass(frozen=True)
+class Running:
+    """What runs, and when it has ended at the latest."""
+
+    execution: Execution
+    until: datetime
+    #: A stop of its node does not wait so long.
+    is_interrupted: bool
+
+
+@dataclass(frozen=True)
 class Outlook:
     """What a deployment would meet."""
 
-    #: These would be interrupted.
-    running: list[Execution]
+    running: list[Running]
+    #: Seconds for which a node that is stopped may wait for what runs, as limits are now; None: it
+    #: has no limit.
+    longest_stop: float | None
     due: list[Due]
     #: Waiting executions whose parameters this code refuses, with its sentence.
     refused: list[tuple[Execution, str]]
@@ -47,25 +72,59 @@ class Outlook:
     @property
     def is_safe(self) -> bool:
         missed = any(due.may_be_missed for due in self.due)
-        return not (self.running or missed or self.refused or self.orphaned)
+        interrupted = any(running.is_interrupted for running in self.running)
+        return not (interrupted or missed or self.refused or self.orphaned)
 
 
 def look_ahead(minutes: float, *, wait: float = 0) -> Outlook:
-    """What falls due within so many minutes counts; `wait` so many seconds for runs to end."""
+    """What falls due within so many minutes counts; `wait` so many seconds for runs to end.
+
+    Where the stop waits for a run that may take longer, what falls due meanwhile counts too.
+    """
     deadline = monotonic() + wait
     while (running := _running()) and monotonic() < deadline:
         sleep(LOOK)
+    now = timezone.now()
+    waits = [one.until - now for one in running if not one.is_interrupted]
     return Outlook(
         running=running,
-        due=list(_due(timezone.now(), timedelta(minutes=minutes))),
+        longest_stop=_longest_stop(),
+        due=list(_due(now, max([timedelta(minutes=minutes), *waits]))),
         refused=list(_refused()),
         orphaned=_orphaned(),
     )
 
 
-def _running() -> list[Execution]:
-    columns = ("process_name", "node", "started_at", "status")
-    return list(Execution.objects.filter(status=Status.RUNNING).only(*columns).order_by("pk"))
+def _running() -> list[Running]:
+    columns = ("process_name", "node", "started_at", "status", "process__time_limit")
+    running = Execution.objects.filter(status=Status.RUNNING).select_related("process")
+    graces = dict(Node.objects.live().values_list("name", "stop_grace"))
+    return [_ending(execution, graces) for execution in running.only(*columns).order_by("pk")]
+
+
+def _ending(execution: Execution, graces: dict[str, float | None]) -> Running:
+    """Of a terminal, or another cluster, it is not known that it waits."""
+    process, now = execution.process, timezone.now()
+    limit = process.effective_time_limit if process else int(setting("DEFAULT_TIME_LIMIT"))
+    until = max(now, (execution.started_at or now) + timedelta(seconds=limit + DEAF_GRACE))
+    grace = graces.get(execution.node, 0.0)
+    is_interrupted = grace is not None and until > now + timedelta(seconds=grace)
+    return Running(execution, until, is_interrupted)
+
+
+def _longest_stop() -> float | None:
+    """By the time limits of now, and that of ordinary work; a grace of all live nodes caps it."""
+    graces = list(Node.objects.live().values_list("stop_grace", flat=True)) or [
+        setting("STOP_GRACE")
+    ]
+    capped = [grace for grace in graces if grace is not None]
+    if len(capped) == len(graces):
+        return max(capped)
+    ordinary = getattr(settings, "Q_CLUSTER", {}).get("timeout")
+    if ordinary is None:
+        return None
+    longest = Process.objects.aggregate(seconds=Max("time_limit"))["seconds"] or 0
+    return float(max(ordinary, longest, int(setting("DEFAULT_TIME_LIMIT"))) + DEAF_GRACE)
 
 
 def _due(now: datetime, span: timedelta) -> Iterator[Due]:
@@ -125,13 +184,17 @@ def as_json(outlook: Outlook) -> dict[str, Any]:
         "is_safe": outlook.is_safe,
         "running": [
             {
-                "execution": execution.pk,
-                "process": execution.process_name,
-                "node": execution.node,
-                "started_at": execution.started_at.isoformat() if execution.started_at else None,
+                "execution": running.execution.pk,
+                "process": running.execution.process_name,
+                "node": running.execution.node,
+                "started_at": started_at.isoformat() if started_at else None,
+                "until": running.until.isoformat(),
+                "is_interrupted": running.is_interrupted,
             }
-            for execution in outlook.running
+            for running in outlook.running
+            for started_at in [running.execution.started_at]
         ],
+        "longest_stop": outlook.longest_stop,
         "due": [
             {
                 "process": due.process.name,

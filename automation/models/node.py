@@ -102,6 +102,11 @@ class Node(models.Model):
     release = models.CharField(_("release"), max_length=100, blank=True)
     functions = models.JSONField(_("functions"), default=list)
     defaults = models.JSONField(_("default rules"), default=dict)
+    stop_grace = models.FloatField(
+        _("what runs gets at a stop"),
+        null=True,
+        help_text=_("Seconds. Empty: as long as its time limit."),
+    )
     started_at = models.DateTimeField(_("started"), db_default=Now())
     seen_at = models.DateTimeField(_("seen"), db_default=Now())
     stopped_at = models.DateTimeField(_("stopped"), null=True)

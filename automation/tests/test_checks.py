@@ -82,7 +82,7 @@ def test_notices_that_can_be_sent_are_fine(settings):
     ("key", "check", "number", "wrong"),
     [
         ("LEASE", checks.check_lease, "automation.E007", [2.9, 0, -1, None, "60", True]),
-        ("STOP_GRACE", checks.check_stop_grace, "automation.E008", [-1, None, "30"]),
+        ("STOP_GRACE", checks.check_stop_grace, "automation.E008", [-1, True, "30"]),
         (
             "DEFAULT_TIME_LIMIT",
             checks.check_default_time_limit,

@@ -36,12 +36,46 @@ def test_nothing_to_interrupt_is_safe():
 
 
 def test_what_runs_would_be_interrupted():
-    execution = ExecutionFactory(running=True)
+    """Nothing is known of where it runs, or the stop of its node does not wait so long."""
+    elsewhere = ExecutionFactory(running=True)
+    NodeFactory(name="hurried", stop_grace=200)
+    there = ExecutionFactory(running=True, node="hurried", process=ProcessFactory(time_limit=300))
 
     outlook = look_ahead(5)
 
-    assert outlook.running == [execution]
+    assert [one.execution for one in outlook.running] == [elsewhere, there]
+    assert all(one.is_interrupted for one in outlook.running)
     assert not outlook.is_safe
+
+
+def test_what_the_stop_waits_for_is_safe_but_for_what_falls_due_meanwhile():
+    process = ProcessFactory(time_limit=900)
+    node = NodeFactory()
+    execution = ExecutionFactory(running=True, node=node.name, process=process)
+
+    [running] = look_ahead(5).running
+    assert (running.execution, running.is_interrupted) == (execution, False)
+    assert running.until == execution.started_at + timedelta(seconds=903)
+    assert look_ahead(5).is_safe
+
+    ProcessFactory(cron="40 7 * * *", catch_up=CatchUp.NONE)
+    assert not look_ahead(5).is_safe
+
+
+def test_longest_stop_follows_from_the_limits(settings):
+    limit = settings.Q_CLUSTER["timeout"] + 3
+    assert look_ahead(5).longest_stop == limit
+
+    ProcessFactory(time_limit=3_600)
+    assert look_ahead(5).longest_stop == 3_603
+
+    NodeFactory(stop_grace=20)
+    assert look_ahead(5).longest_stop == 20
+    NodeFactory()
+    assert look_ahead(5).longest_stop == 3_603
+
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "timeout": None}
+    assert look_ahead(5).longest_stop is None
 
 
 def test_what_runs_is_waited_for(monkeypatch):
@@ -107,7 +141,7 @@ def test_number_of_queries_does_not_grow(django_assert_num_queries):
         ExecutionFactory(process=without_its_function(cron="30 7 * * *"))
         ExecutionFactory(running=True, process=ProcessFactory(cron="30 7 * * *"))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(10):
         look_ahead(5)
 
 
@@ -125,7 +159,9 @@ def outcome(capsys, *arguments) -> tuple[int, str]:
 
 
 def test_safe_to_deploy_says_what_stands_in_the_way(capsys):
-    assert outcome(capsys, "safe_to_deploy") == (0, "Safe to deploy.\n")
+    code, told = outcome(capsys, "safe_to_deploy")
+    assert (code, told.splitlines()[-1]) == (0, "Safe to deploy.")
+    assert told.startswith("A stop may take 371 s by the limits of now")
     process = ProcessFactory(name="nightly", cron="30 7 * * *")
     running = ExecutionFactory(process=process, running=True, node="host:1")
     ExecutionFactory(process=process, parameters={"nme": 1})
@@ -135,6 +171,8 @@ def test_safe_to_deploy_says_what_stands_in_the_way(capsys):
 
     assert code == 1
     assert f"Would be interrupted: nightly #{running.pk}, on host:1." in told
+    NodeFactory(name="host:1")
+    assert f"at the latest: nightly #{running.pk}, on" in outcome(capsys, "safe_to_deploy")[1]
     assert "Falls due: nightly at 07:30 (Asia/Tehran)." in told
     assert "Waits with parameters that this code refuses: nightly #" in told
     assert "Has no function in this code: old (probes.removed)." in told

@@ -55,6 +55,39 @@ def test_child_that_does_not_end_is_killed_after_the_grace(monkeypatch, tmp_path
     assert time.monotonic() - begun < 5
 
 
+WORK = """
+import signal, sys, time
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+print("begun", flush=True)
+end = time.monotonic() + {seconds}
+while time.monotonic() < end and len(asked) < 2:
+    time.sleep(0.02)
+print("cut off" if len(asked) == 2 else "done", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("signals", "says"), [(1, "done"), (2, "cut off")])
+def test_work_is_waited_for_until_a_second_signal(signals, says, tmp_path, environment):
+    seconds = 3 if signals == 1 else 60
+    code = (
+        "from behflow import supervisor; import sys; supervisor.GRACE = 1;"
+        "s = supervisor.Supervisor(lambda line: print(line, flush=True)); s.listen();"
+        f"s.start({{'work': ['-c', {WORK.format(seconds=seconds)!r}]}}, with_work=['work']);"
+        "sys.exit(s.watch())"
+    )
+    env = {**environment, "PYTHONPATH": str(ROOT)}
+    family = Child([sys.executable, "-c", code], env, tmp_path / "output")
+    family.wait_for("begun")
+
+    for _ in range(signals):
+        family.process.send_signal(signal.SIGINT)
+        family.wait_for("Ctrl-C again ends it at once.")
+
+    assert family.process.wait(20) == 0, family
+    assert family.text.splitlines()[-2:] == [says, "Stopped."]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_ends_the_children_and_what_they_left_behind(number, tmp_path, environment):
     code = (

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
+from django.utils import timezone
 
+from automation.cluster.supervisor import LAST_WORDS
 from automation.engine.deploying import Outlook, as_json, look_ahead
 
 #: Minutes and seconds that may be asked for.
@@ -15,7 +17,7 @@ MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
 
 class Command(BaseCommand):
     help = (
-        "Run it with the code that is to be deployed. Says which runs would be interrupted, what "
+        "Run it with the code that is to be deployed. Says which runs would be interrupted or waited for, what "
         "falls due soon, which waiting executions this code would refuse, and which processes it "
         "lacks the function of. Exit code: 0 safe, 1 not safe, 2 an option that is none."
     )
@@ -54,8 +56,13 @@ class Command(BaseCommand):
 
 
 def _lines(outlook: Outlook) -> Iterator[str]:
-    for execution in outlook.running:
-        yield f"Would be interrupted: {execution}, on {execution.node}."
+    for running in outlook.running:
+        told = f"{running.execution}, on {running.execution.node}."
+        if running.is_interrupted:
+            yield f"Would be interrupted: {told}"
+        else:
+            until = timezone.localtime(running.until).strftime("%H:%M:%S")
+            yield f"The stop would wait, until {until} at the latest: {told}"
     for execution, error in outlook.refused:
         yield f"Waits with parameters that this code refuses: {execution}. {error}"
     for process in outlook.orphaned:
@@ -64,4 +71,14 @@ def _lines(outlook: Outlook) -> Iterator[str]:
         times = ", ".join(at.strftime("%H:%M") for at in due.instants)
         missed = " It catches nothing up: do not be away then." if due.may_be_missed else ""
         yield f"Falls due: {due.process} at {times} ({due.process.timezone}).{missed}"
+    yield _of_the_stop(outlook.longest_stop)
     yield "Safe to deploy." if outlook.is_safe else "Not safe to deploy."
+
+
+def _of_the_stop(longest: float | None) -> str:
+    if longest is None:
+        return "A stop may take any time: tasks of django-q2 have no time limit (Q_CLUSTER['timeout'])."
+    return (
+        f"A stop may take {longest + LAST_WORDS:g} s by the limits of now: what stops the workers has "
+        "to wait as long (systemd: TimeoutStopSec=infinity)."
+    )

@@ -1,9 +1,13 @@
 """SIGTERM, with work running and work waiting."""
 
 import os
+import re
 import signal
+from datetime import datetime, timedelta
 
 import pytest
+from django_q.models import Task
+from django_q.tasks import async_task
 
 from automation.models import Status, reasons
 from automation.tests.faults.truth import (
@@ -13,6 +17,8 @@ from automation.tests.faults.truth import (
     living,
     wait_for,
 )
+from automation.tests.probes import ordinary
+from automation.tests.written import written
 from conftest import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,13 +81,42 @@ def test_what_outlives_the_grace_is_killed_and_put_in_line_again_if_nothing_of_i
     assert_all_is_well(journal, after)
 
 
-def test_second_signal_ends_the_grace(start_node, journal):
-    execution = journal.launch(seconds=30)
-    node = start_node("--grace", "600")
+def test_setting_caps_what_running_work_gets(start_node, journal):
+    execution = journal.launch("work_as_it_goes", seconds=30, time_limit=600, max_retries=0)
+    node = start_node(STOP_GRACE="1")
     journal.wait_for(execution, node)
 
+    assert node.stop(seconds=20) == 0, node
+
+    execution.refresh_from_db()
+    assert (execution.status, execution.reason) == (Status.LOST, reasons.NODE_STOPPED)
+
+
+def test_stop_waits_for_ordinary_work_and_says_so(start_node):
+    node = start_node()
+    async_task(ordinary.PATH + "take_long", 3)
+    wait_until(written().filter(name__startswith="took long").exists, LONG, node)
+
+    assert node.stop(seconds=20) == 0, node
+
+    assert "The stop waits for the task of message" in node.text
+    assert Task.objects.get().success
+
+
+def test_what_runs_is_waited_for_until_its_time_limit_and_a_second_signal_ends_that(
+    start_node, journal
+):
+    execution = journal.launch(seconds=30, time_limit=600)
+    node = start_node()
+    journal.wait_for(execution, node)
+    execution.refresh_from_db()
+
     to_the_parent(node)
-    wait_until(lambda: "stopping." in node.text, LONG, node)
+    said = node.wait_for(f"The stop waits for {execution}, running since ", LONG)
+    since, until = re.findall(r"running since (\S+): until (\S+) at the latest\.", said)[0]
+    times = [datetime.fromisoformat(text) for text in (since, until)]
+    assert abs(times[0] - execution.started_at) < timedelta(seconds=3)
+    assert times[1] - times[0] == timedelta(seconds=603)
     to_the_parent(node)
 
     assert node.process.wait(15) == 0, node

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from behflow.supervisor import Supervisor
 from tasks import demo
 
 ADMIN = "admin"
+#: The child that runs processes.
+WORKERS = "qcluster"
 MAIN_JOB = "reschedule_remaining_tasks"
-#: Seconds that running work gets at the end: the supervisor's patience is longer.
-GRACE = 6
+#: Seconds for requests that are being answered at the end: the supervisor waits longer.
+WEB_GRACE = 6
 #: Seconds for the web server to answer, and for the workers to run the main job once.
 PATIENCE = 60
 
@@ -52,7 +55,7 @@ class Command(BaseCommand):
         first_run = options["demo"] and self._load_demo()
         if supervisor.is_stopping:
             return
-        supervisor.start(_commands(port))
+        supervisor.start(_commands(port), with_work=[WORKERS])
         try:
             self._greet(supervisor, port, first_run)
         except BaseException:
@@ -72,8 +75,9 @@ class Command(BaseCommand):
         self._say(f"Behflow is at http://127.0.0.1:{port}/ — Ctrl-C stops it.")
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        with suppress(OSError):  # The terminal may be gone; what runs is still to be ended.
+            self.stdout.write(line)
+            self.stdout.flush()
 
     def _migrate(self) -> None:
         call_command("migrate", verbosity=0, interactive=False)
@@ -164,10 +168,11 @@ def _manage(arguments: list[str]) -> list[str]:
 def _commands(port: int) -> dict[str, list[str]]:
     gunicorn = ["gunicorn", "behflow.wsgi", "--bind", f"127.0.0.1:{port}"]
     gunicorn += ["--workers", "2", "--threads", "4", "--preload", "--no-control-socket"]
+    gunicorn += ["--graceful-timeout", str(WEB_GRACE)]
     gunicorn += ["--log-level", "warning", "--chdir", str(settings.BASE_DIR)]
     return {
         "The web server": ["-m", *gunicorn],
-        "qcluster": _manage(["qcluster", "--grace", str(GRACE)])[1:],
+        WORKERS: _manage(["qcluster"])[1:],
     }
 
 

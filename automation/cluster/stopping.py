@@ -1,0 +1,72 @@
+"""A stop: what the node waits for, until when, and what it says meanwhile."""
+
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
+
+from automation.cluster import lease
+from automation.cluster.crew import Run, Worker
+from automation.engine.claims import Claim
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between the times at which it is said what is waited for.
+REMIND = 30
+#: Seconds, once nothing runs any more, for ends that the database does not take.
+RECORD_WITHIN = 5
+
+
+@dataclass
+class Stop:
+    """Nothing is claimed any more, and what runs is waited for."""
+
+    is_asked: bool = False
+    #: When whatever still runs is killed, by `lease.now`; infinite: each at its own time limit.
+    kill_at: float = math.inf
+    #: When the last worker was gone.
+    empty_at: float | None = None
+    _told_at: float = field(default=-math.inf, init=False)
+
+    def ask(self, grace: float | None) -> None:
+        """Wait so many seconds; None: until the time limit of what runs. The shortest counts."""
+        self.is_asked = True
+        if grace is not None:
+            self.kill_at = min(self.kill_at, lease.now() + grace)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        return lease.now() >= self.kill_at
+
+    def is_finished(self, workers: list[Worker], *, has_to_write: bool) -> bool:
+        """Whether nothing runs, and nothing is to be written that the database would take."""
+        if not self.is_asked or workers:
+            return False
+        self.empty_at = self.empty_at or lease.now()
+        return not has_to_write or lease.now() - self.empty_at > RECORD_WITHIN
+
+    def tell(self, runs: Iterable[Run]) -> None:
+        """Say what is waited for: at once, and now and then."""
+        now = lease.now()
+        if self.is_asked and not self.is_out_of_time and now - self._told_at >= REMIND:
+            self._told_at = now
+            for run in runs:
+                logger.info("%s A second signal ends it at once.", self._in_words(run))
+
+    def _in_words(self, run: Run) -> str:
+        work = run.work
+        what = work.execution if isinstance(work, Claim) else f"the task of message {work.message}"
+        if run.begun_at is None:
+            return f"The stop waits for {what}, which begins just now."
+        ends = min(self.kill_at, math.inf if run.kill_at is None else run.kill_at)
+        until = "it has no time limit" if math.isinf(ends) else f"until {_at(ends)} at the latest"
+        return f"The stop waits for {what}, running since {_at(run.begun_at)}: {until}."
+
+
+def _at(instant: float) -> str:
+    """What `lease.now` says, on the wall."""
+    at = timezone.now() + timedelta(seconds=instant - lease.now())
+    return timezone.localtime(at).isoformat(timespec="seconds")
