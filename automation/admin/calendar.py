@@ -48,7 +48,7 @@ class CalendarAdmin(admin.ModelAdmin):
     def used_by(self, calendar: Calendar) -> SafeString | str:
         if calendar.pk is None:
             return ""
-        rows = calendar.processes.values_list("pk", "name")
-        links = ((reverse("admin:automation_process_change", args=[pk]), name) for pk, name in rows)
+        rows = calendar.processes.only("pk", "name", "label")
+        links = ((reverse("admin:automation_process_change", args=[p.pk]), p.title) for p in rows)
         listed = format_html_join("", '<li><a href="{}">{}</a></li>', links)
         return format_html("<ul>{}</ul>", listed) if listed else ""

@@ -94,7 +94,7 @@ class ExecutionAdmin(ExecutionList):
         may_run = request.user.has_perm("automation.run_process")
         siblings = Execution.objects.filter(process=execution.process_id or 0)
         return {
-            "title": str(execution),
+            "title": execution.title,
             "opts": self.opts,
             "media": self.media,
             "execution": execution,
@@ -111,7 +111,9 @@ class ExecutionAdmin(ExecutionList):
             "log": story.log_of(execution, request.GET.get("level", "")),
             "notice": execution.notices.first(),
             "pause": Pause.objects.filter(execution=execution).first(),
-            "undone_by": execution.undone_by.order_by("-pk").only("pk", "status", "process_name"),
+            "undone_by": execution.undone_by.order_by("-pk").only(
+                "pk", "status", "process_name", "process_label"
+            ),
             "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
             "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
             "may_run": may_run and execution.process_id is not None,
@@ -141,7 +143,7 @@ class ExecutionAdmin(ExecutionList):
                 return self._shown(request, undoing)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Undo %(execution)s") % {"execution": execution},
+            "title": _("Undo %(execution)s") % {"execution": execution.title},
             "opts": self.opts,
             "media": self.media,
             "execution": execution,
@@ -194,7 +196,7 @@ class ExecutionAdmin(ExecutionList):
             return self._shown(request, execution)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Cancel %(execution)s") % {"execution": execution},
+            "title": _("Cancel %(execution)s") % {"execution": execution.title},
             "opts": self.opts,
             "media": self.media,
             "execution": execution,
@@ -241,7 +243,7 @@ def _told_of_cancelling(execution: Execution) -> str:
     told = _("Stopping %(execution)s; that takes a few seconds at most.")
     if execution.is_final:
         told = _("Cancelled %(execution)s before it began.")
-    return told % {"execution": execution}
+    return told % {"execution": execution.title}
 
 
 def _version(execution: Execution) -> str:

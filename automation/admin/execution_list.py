@@ -58,7 +58,7 @@ class ProcessFilter(admin.RelatedFieldListFilter):
 
 
 class ExecutionList(admin.ModelAdmin):
-    list_display = ("__str__", "outcome", "cause", "due", "started")
+    list_display = ("called", "outcome", "cause", "due", "started")
     list_filter = (
         "status",
         "kind",
@@ -102,8 +102,10 @@ class ExecutionList(admin.ModelAdmin):
             return queryset, False
         if term.isascii() and term.isdigit():
             return queryset.filter(pk=term), False
-        found = list(Process.objects.filter(name__icontains=term).values_list("pk", flat=True))
-        deleted = Q(process__isnull=True, process_name__icontains=term)
+        named = Q(name__icontains=term) | Q(label__icontains=term)
+        found = list(Process.objects.filter(named).values_list("pk", flat=True))
+        then = Q(process_name__icontains=term) | Q(process_label__icontains=term)
+        deleted = Q(process__isnull=True) & then
         return queryset.filter(Q(process__in=found) | deleted), False
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -121,6 +123,10 @@ class ExecutionList(admin.ModelAdmin):
         )
         level = messages.SUCCESS if cancelled else messages.WARNING
         self.message_user(request, told % {"cancelled": cancelled, "count": chosen}, level)
+
+    @admin.display(description=gettext_lazy("execution"))
+    def called(self, execution: Execution) -> SafeString:
+        return format_html('<span dir="auto">{}</span>', execution.title)
 
     @admin.display(description=gettext_lazy("status"))
     def outcome(self, execution: Execution) -> SafeString:

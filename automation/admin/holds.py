@@ -25,7 +25,7 @@ _ISO = "%Y-%m-%dT%H:%M"
 @admin.register(Pause)
 class PauseAdmin(admin.ModelAdmin):
     list_display = ("__str__", "why", "since", "until", "who", "resumed", "page_of_the_failure")
-    search_fields = ("process__name", "why")
+    search_fields = ("process__name", "process__label", "why")
     list_select_related = ("process",)
     sortable_by = ()
     actions = None
@@ -79,7 +79,7 @@ class _LocalTime(forms.DateTimeInput):
 class MaintenanceWindowAdmin(admin.ModelAdmin):
     list_display = ("label", "starts_at", "ends_at", "held", "created_by_name")
     list_filter = ("starts_at",)
-    search_fields = ("label", "processes__name")
+    search_fields = ("label", "processes__name", "processes__label")
     show_facets = admin.ShowFacets.NEVER
     formfield_overrides = {
         models.DateTimeField: {"form_class": forms.DateTimeField, "widget": _LocalTime},
@@ -106,7 +106,7 @@ class MaintenanceWindowAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("processes"))
     def held(self, window: MaintenanceWindow) -> str:
-        names = [process.name for process in window.processes.all()]
+        names = [process.title for process in window.processes.all()]
         return _(", ").join(names) if names else _("all")
 
     def save_model(

@@ -18,7 +18,7 @@ from automation.models import Execution, Notice
 class NoticeAdmin(admin.ModelAdmin):
     list_display = ("__str__", "event", "created_at", "recipients", "outcome")
     list_filter = ("event", "created_at")
-    search_fields = ("process_name",)
+    search_fields = ("process_name", "process_label")
     sortable_by = ()
     actions = None
     list_per_page = 50
@@ -26,7 +26,7 @@ class NoticeAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     fields = (
         "event",
-        "process_name",
+        "process_title",
         "page_of_the_execution",
         "created_at",
         "outcome",
@@ -36,7 +36,7 @@ class NoticeAdmin(admin.ModelAdmin):
         "subject",
         "text",
     )
-    readonly_fields = ("page_of_the_execution", "outcome", "text")
+    readonly_fields = ("process_title", "page_of_the_execution", "outcome", "text")
 
     class Media:
         css = {"all": ["automation/admin.css"]}
@@ -52,6 +52,10 @@ class NoticeAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ForgivingChangeList
+
+    @admin.display(description=gettext_lazy("process"))
+    def process_title(self, notice: Notice) -> str:
+        return notice.process_title
 
     @admin.display(description=gettext_lazy("what became of it"))
     def outcome(self, notice: Notice) -> str:

@@ -29,7 +29,7 @@ from automation.admin.process_list import ProcessList, state_badge
 from automation.admin.schedule_preview import schedule_preview
 from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
-from automation.models import Process, changes_between, history_of
+from automation.models import Process, changes_between, history_of, title_of
 from automation.queue.states import state_of
 
 #: Versions that a history page shows, newest first.
@@ -57,7 +57,7 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         else:
             may_save = self.has_add_permission(request)
         parameters = "parameters" if may_save else "parameters_shown"
-        what = ["name", "function", "what_it_does", "description", "is_enabled"]
+        what = ["name", "label", "function", "what_it_does", "description", "is_enabled"]
         retries = ["max_retries", "retries_shown", "retry_delay", "retry_backoff"]
         retries += ["retry_max_delay", "retry_jitter"]
         limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
@@ -213,7 +213,8 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         ]
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Changes of %(process)s") % {"process": versions[0].name},
+            "title": _("Changes of %(process)s")
+            % {"process": title_of(versions[0].label, versions[0].name)},
             "opts": self.opts,
             "media": self.media,
             "changes": changes[:VERSIONS],

@@ -26,6 +26,7 @@ class ProcessForm(TimingForm):
     class Meta(TimingForm.Meta):
         widgets = {
             **TimingForm.Meta.widgets,
+            "label": forms.TextInput(attrs={"class": "vTextField", "dir": "auto"}),
             "description": forms.Textarea(attrs={"rows": 2, "cols": 80, "dir": "auto"}),
         }
 

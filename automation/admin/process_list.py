@@ -71,7 +71,7 @@ class _WithLastRuns(ForgivingChangeList):
 
 class ProcessList(admin.ModelAdmin):
     list_filter = (StateFilter, "is_enabled", "trigger_type", "function")
-    search_fields = ("name", "function", "description")
+    search_fields = ("name", "label", "function", "description")
     list_per_page = 25
     empty_value_display = ""
 
@@ -104,7 +104,14 @@ class ProcessList(admin.ModelAdmin):
                 shown += _resume_button(process)
             return shown + (_run_button(process) if may_run else SafeString(""))
 
-        return ["name", state, last_runs, "schedule", next_run_at, controls]
+        return ["called", state, last_runs, "schedule", next_run_at, controls]
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def called(self, process: Process) -> SafeString:
+        """What people call it, and below that its name, where they differ."""
+        name = format_html('<br><span class="behflow-quiet" dir="ltr">{}</span>', process.name)
+        shown = format_html('<span dir="auto">{}</span>', process.title)
+        return shown + name if process.title != process.name else shown
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule(self, process: Process) -> str | SafeString:

@@ -130,9 +130,9 @@ def may_see_executions(request: HttpRequest) -> bool:
 def tell(page: admin.ModelAdmin, request: HttpRequest, execution: Execution) -> None:
     """Say whether it is queued, or why it was not started."""
     address = reverse("admin:automation_execution_change", args=[execution.pk])
-    link = format_html('<a href="{}">{}</a>', address, execution)
+    link = format_html('<a href="{}">{}</a>', address, execution.title)
     if not may_see_executions(request):
-        link = format_html("{}", execution)
+        link = format_html("{}", execution.title)
     if execution.status == Status.SKIPPED:
         text = format_html(_("{} was not started: {}"), link, execution.reason_in_words)
         page.message_user(request, text, messages.WARNING)

@@ -45,7 +45,7 @@ def cancel(
         execution.refresh_from_db()
         told = _("%(execution)s has ended already: %(status)s.")
         status = execution.get_status_display()
-        raise CancelError(told % {"execution": execution, "status": status})
+        raise CancelError(told % {"execution": execution.title, "status": status})
     notify(CANCEL)
     execution.refresh_from_db()
     return execution

@@ -88,6 +88,7 @@ def again(
     retry = Execution(
         process=process,
         process_name=process.name,
+        process_label=process.label,
         function=execution.function,
         trigger=Trigger.RETRY,
         retry_of=execution,

@@ -107,6 +107,7 @@ def record_of(
     return Execution(
         process=process,
         process_name=process.name,
+        process_label=process.label,
         function=process.function,
         requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
         requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
@@ -144,7 +145,7 @@ def _find_room(execution: Execution, process: Process) -> bool:
     if too_many > 0 and process.overlap_policy == OverlapPolicy.SKIP:
         return _skip(execution, reasons.STILL_RUNNING, {"execution": ahead[0].pk})
     for older in ahead[: max(too_many, 0)]:
-        cancelling.cancel(older, by_name=process.name)
+        cancelling.cancel(older, by_name=process.title)
     return True
 
 

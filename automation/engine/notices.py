@@ -62,7 +62,7 @@ def _tell(process: Any) -> None:
     else:
         event, execution_id = NoticeEvent.MISSED, process.newest_end
     columns = {"process_id": process.pk, "process_name": process.name}
-    _record(event, execution_id=execution_id, **columns)
+    _record(event, execution_id=execution_id, process_label=process.label, **columns)
 
 
 def _is_told(process: Any) -> bool:
@@ -86,6 +86,7 @@ def _of(execution: Execution) -> dict[str, Any]:
         "execution_id": execution.pk,
         "process_id": execution.process_id,
         "process_name": execution.process_name,
+        "process_label": execution.process_label,
     }
 
 

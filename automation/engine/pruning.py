@@ -38,7 +38,7 @@ def prune(*, keep_days: int, keep_runs: int, on_progress: Progress) -> dict[str,
     processes: list[Process | None] = [*Process.objects.order_by("pk"), None]
     executions, longest = 0, keep_days
     for number, process in enumerate(processes):
-        on_progress(number, len(processes), process.name if process else "")
+        on_progress(number, len(processes), process.title if process else "")
         days = (process and process.keep_days) or keep_days
         runs = (process and process.keep_runs) or keep_runs
         executions += _prune_executions(process, _days_ago(days), runs)

@@ -131,7 +131,8 @@ def execution_numbered(number: int) -> Execution:
 
 
 def process_named(name: str) -> Process:
-    process = Process.objects.filter(name=storable(name, len(name))).first()
+    stored = storable(name, len(name))
+    process = Process.objects.filter(name=stored).first()
     if process is not None:
         return process
     for function in registry.all_functions():
@@ -142,7 +143,8 @@ def process_named(name: str) -> Process:
                 returncode=NOT_POSSIBLE,
             )
     known = list(Process.objects.values_list("name", flat=True))
-    close = difflib.get_close_matches(name, known, n=1)
+    close = list(Process.objects.filter(label=stored).values_list("name", flat=True)[:1])
+    close = close or difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     listed = ", ".join(known) or "none yet; create one in the admin"
     raise CommandError(

@@ -31,6 +31,7 @@ from automation.models.holds import (
     is_held,
 )
 from automation.models.log import LogLine
+from automation.models.naming import title_of
 from automation.models.node import Known, Node, Silence
 from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
 from automation.models.process import DefaultProcess, OverlapPolicy, Process, ProcessQuerySet
@@ -88,5 +89,6 @@ __all__ = [
     "last_runs",
     "nothing_running",
     "record_unstarted",
+    "title_of",
     "with_last_status",
 ]

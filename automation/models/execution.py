@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from automation import registry
 from automation.models import reasons
 from automation.models.concurrency_group import ConcurrencyGroup
+from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process, ProcessQuerySet
 from automation.run import MAX_PROGRESS_MESSAGE
 
@@ -158,6 +159,7 @@ class Execution(models.Model):
         verbose_name=_("process"),
     )
     process_name = models.CharField(_("process"), max_length=100)
+    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
     function = models.CharField(_("function"), max_length=200)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     reason = models.CharField(_("reason"), max_length=50, blank=True)
@@ -341,6 +343,16 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process_name} #{self.pk}"
+
+    @property
+    def title(self) -> str:
+        """For people; `str()` is for logs and programs."""
+        return f"{self.process_title} #{self.pk}"
+
+    @property
+    def process_title(self) -> str:
+        """What its process was called for people when it was recorded."""
+        return title_of(self.process_label, self.process_name)
 
     @property
     def is_final(self) -> bool:

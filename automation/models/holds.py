@@ -116,7 +116,7 @@ class Pause(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.process.name if self.process else gettext("everything")
+        return self.process.title if self.process else gettext("everything")
 
     @property
     def is_on(self) -> bool:

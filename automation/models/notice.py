@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.models.execution import Execution
+from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
 #: At most one mail goes out for a process in so long; later notices are gathered into the next.
@@ -88,6 +89,7 @@ class Notice(models.Model):
         verbose_name=_("process"),
     )
     process_name = models.CharField(_("process"), max_length=100)
+    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
     execution = models.ForeignKey(
         Execution,
         models.DO_NOTHING,
@@ -143,9 +145,13 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.process_name} #{self.execution_id}" if self.execution_id else self.process_name
-        )
+        title = self.process_title
+        return f"{title} #{self.execution_id}" if self.execution_id else title
+
+    @property
+    def process_title(self) -> str:
+        """What its process was called for people when it was recorded."""
+        return title_of(self.process_label, self.process_name)
 
     @property
     def in_words(self) -> str:

@@ -24,6 +24,7 @@ from automation.models.limits import (
     MAX_RETRY_DELAY,
     MAX_TIME_LIMIT,
 )
+from automation.models.naming import Named
 from automation.models.node import Known
 from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
@@ -70,8 +71,7 @@ class ProcessQuerySet(models.QuerySet["Process"]):
         return self.select_for_update(no_key=True, skip_locked=skip)
 
 
-class Process(Timing):
-    name = models.SlugField(_("name"), max_length=100, unique=True)
+class Process(Named, Timing):
     function = models.CharField(_("function"), max_length=200)
     description = models.TextField(_("description"), blank=True, max_length=2_000)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
@@ -216,9 +216,6 @@ class Process(Timing):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.name
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         # The receivers of the signal move the Schedule row: both are stored, or neither.
         with transaction.atomic():
@@ -231,6 +228,7 @@ class Process(Timing):
 
     def clean(self) -> None:
         """Refuse a function, parameters, rule or zone with which no run could start."""
+        self.label = " ".join(self.label.split())
         errors: dict[str, str] = {}
         try:
             self._check_function()

@@ -65,6 +65,7 @@ def unstarted(process: Process, at: datetime, cause: Cause) -> Execution:
     return Execution(
         process=process,
         process_name=process.name,
+        process_label=process.label,
         function=process.function,
         trigger=Trigger.SCHEDULE,
         status=cause.status,

@@ -75,11 +75,12 @@ def _headline(notice: Notice) -> str:
         NoticeEvent.MISSED: _("%(process)s did not start"),
         NoticeEvent.RECOVERED: _("%(process)s works again"),
     }
-    return sentences[NoticeEvent(notice.event)] % {"process": notice.process_name}
+    return sentences[NoticeEvent(notice.event)] % {"process": notice.process_title}
 
 
 def _facts(notice: Notice, execution: Execution | None, process: Process | None) -> str:
-    facts = [(_("Process"), notice.process_name)]
+    title, name = notice.process_title, notice.process_name
+    facts = [(_("Process"), title if title == name else f"{title} ({name})")]
     if notice.execution_id is None:
         due = schedules.next_run_of(process.pk) if process else None
         return _table([*facts, *([(_("Due"), _local(due, process))] if due else [])])

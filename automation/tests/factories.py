@@ -51,6 +51,7 @@ class ExecutionFactory(factory.django.DjangoModelFactory[Execution]):
 
     process = factory.SubFactory(ProcessFactory)
     process_name = factory.LazyAttribute(lambda e: e.process.name if e.process else "gone")
+    process_label = factory.LazyAttribute(lambda e: e.process.label if e.process else "")
     function = factory.LazyAttribute(lambda e: e.process.function if e.process else "probes.gone")
     trigger = Trigger.MANUAL
 

@@ -9,7 +9,17 @@ from automation.models import Coming, Node, Process, coming_of, with_last_status
 from automation.queue.states import with_state
 from automation.schedule import CronRule
 
-_COLUMNS = ("name", "trigger", "schedule", "timezone", "next_run", "state", "last_status", "hold")
+_COLUMNS = (
+    "name",
+    "label",
+    "trigger",
+    "schedule",
+    "timezone",
+    "next_run",
+    "state",
+    "last_status",
+    "hold",
+)
 
 
 class Command(BaseCommand):
@@ -26,18 +36,20 @@ class Command(BaseCommand):
         comings = coming_of(processes)
         rows = [_row(process, comings[process.pk]) for process in processes]
         if options["json"]:
-            self.stdout.write(json.dumps(rows, indent=2))
+            self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
         elif rows:
             self._write_table(rows)
         else:
             self.stdout.write("There is no process yet. Create one in the admin.")
 
     def _write_table(self, rows: list[dict[str, Any]]) -> None:
-        table = [dict(zip(_COLUMNS, (c.replace("_", " ").upper() for c in _COLUMNS), strict=True))]
-        table += [{name: str(row[name] or "-") for name in _COLUMNS} for row in rows]
-        widths = {name: max(len(line[name]) for line in table) for name in _COLUMNS}
+        labelled = any(row["label"] for row in rows)
+        columns = [column for column in _COLUMNS if labelled or column != "label"]
+        table = [{column: column.replace("_", " ").upper() for column in columns}]
+        table += [{column: str(row[column] or "-") for column in columns} for row in rows]
+        widths = {column: max(len(line[column]) for line in table) for column in columns}
         for line in table:
-            cells = (line[name].ljust(widths[name]) for name in _COLUMNS)
+            cells = (line[column].ljust(widths[column]) for column in columns)
             self.stdout.write("  ".join(cells).rstrip())
 
 
@@ -45,6 +57,7 @@ def _row(process: Any, coming: Coming) -> dict[str, Any]:
     next_run, hold, rule = coming.next_run, coming.hold, process.usable_rule
     return {
         "name": process.name,
+        "label": process.label,
         "function": process.function,
         "is_broken": process.is_broken,
         "is_enabled": process.is_enabled,
