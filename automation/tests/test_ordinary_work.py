@@ -441,4 +441,5 @@ def test_stock_cluster_beside_ours_runs_nothing_twice(stock_cluster, site):
     done = Execution.objects.filter(status=Status.COMPLETED)
     wait_until(lambda: done.count() == Task.objects.count() == 10, 60, f"{stock_cluster}{cluster}")
     wait_until(nothing_waits, why=stock_cluster)
+    assert not list(Failure.objects.values_list("result", flat=True))
     assert (calls("greeted"), calls("doubled")) == (10, 10)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,10 @@ class Node(Child):
         return self.children_of(self.parent)
 
     def signal_all(self, number: int) -> None:
-        """To everything there is, the parent first."""
+        """To everything there is, the parent first; the first to go take others with them."""
         for pid in self.family:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 @pytest.fixture
