@@ -14,9 +14,13 @@ FAULTS ?= 3
 run: .venv/run .env
 	@exec $(python) manage.py up --demo --port $(PORT)
 
+# How many tests run at once. Many wait for a process or a time, so there may be more than cores.
+JOBS ?= 3
+pytest = $(python) -m pytest --numprocesses $(JOBS) --dist worksteal
+
 test: .venv/dev .env
-	DATABASE_URL=sqlite:///test.sqlite3 $(python) -m pytest
-	$(python) .ci/with_postgresql.py $(python) -m pytest
+	DATABASE_URL=sqlite:///test.sqlite3 $(pytest)
+	$(python) .ci/with_postgresql.py $(pytest)
 
 faults: export FAULTS_DONE = 10000
 faults: .venv/dev .env
