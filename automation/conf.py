@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 DEFAULTS: dict[str, Any] = {
-    "TIME_ZONE": None,  # of new processes; None: Django's TIME_ZONE
+    "TIME_ZONE": None,  # of processes that set none; None: Django's TIME_ZONE
     "DEFAULT_TIME_LIMIT": 300,  # seconds a run may take where its process sets no limit
     "LEASE": 60,  # seconds without a sign of life after which a node's runs are lost; PostgreSQL
     "STOP_GRACE": None,  # seconds that running work gets when its node is stopped; None: its time limit
@@ -25,5 +25,5 @@ def release() -> str:
 
 
 def default_time_zone() -> str:
-    """Return the IANA name of the zone that a new process gets."""
+    """Return the IANA name of the zone that a process has while it sets none."""
     return str(setting("TIME_ZONE") or settings.TIME_ZONE)

@@ -137,7 +137,7 @@ def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:
     """What was asked for, else from when it last ran on time until now."""
     if "since" not in asked and "until" not in asked:
         return begin_of_gap(process), timezone.now()
-    return range_from(asked.get("since", ""), asked.get("until", ""), process.timezone)
+    return range_from(asked.get("since", ""), asked.get("until", ""), process.effective_timezone)
 
 
 def _chosen(asked: QueryDict, found: Plan) -> list[datetime]:
@@ -209,7 +209,7 @@ def _why(each: Occurrence, execution: Execution | None) -> str:
 def _moment(at: datetime, process: Process) -> str:
     """Day and time in the zone of the process."""
     # Without its zone: the format would turn it into the site's.
-    local = at.astimezone(zone_named(process.timezone)).replace(tzinfo=None)
+    local = at.astimezone(zone_named(process.effective_timezone)).replace(tzinfo=None)
     day = date_format(local, "D"), date_format(local, "SHORT_DATE_FORMAT")
     return f"{day[0]} {day[1]} {date_format(local, 'H:i')}"
 

@@ -216,7 +216,7 @@ def local_time(at: datetime, process: Process) -> str:
 
 def _zone_of(processes: Sequence[Process] | None) -> tzinfo:
     """The zone that all of them have, else that of the site."""
-    names = {process.timezone for process in processes or []}
+    names = {process.effective_timezone for process in processes or []}
     try:
         return zone_named(names.pop()) if len(names) == 1 else get_default_timezone()
     except ScheduleError:

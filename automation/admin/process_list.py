@@ -117,7 +117,9 @@ class ProcessList(admin.ModelAdmin):
     def schedule(self, process: Process) -> str | SafeString:
         if process.trigger_type == TriggerType.MANUAL:
             return process.schedule_in_words
-        zone = format_html('<span class="behflow-quiet" dir="ltr">{}</span>', process.timezone)
+        zone = format_html(
+            '<span class="behflow-quiet" dir="ltr">{}</span>', process.effective_timezone
+        )
         return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
@@ -159,7 +161,7 @@ def _next_run(process: Any) -> SafeString:
         '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
         next_run.isoformat(),
         exact,
-        process.timezone,
+        process.effective_timezone,
         _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
         exact,
     )

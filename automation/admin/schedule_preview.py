@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from automation import schedule
+from automation.conf import default_time_zone
 from automation.models import Holds, Process, ScheduleKind, Status, TriggerType, holds_ahead
 from automation.schedule import ClockChange, Effect, Outlook, Rule
 
@@ -71,6 +72,8 @@ def _outlook(process: Process, rule: Rule | None) -> dict[str, Any]:
         "own": " | ".join(process.cron.splitlines()),
         "default": process.default_cron if is_cron else "",
         "is_cron": is_cron,
+        "set_zone": process.timezone,
+        "default_zone": default_time_zone(),
         "is_enabled": process.is_enabled,
         "has_jitter": process.jitter,
         "runs": [_run(process, rule, at, seen, held) for at in seen.occurrences],

@@ -125,7 +125,7 @@ def _due_remark(execution: Execution) -> str:
 
 def _zone_of(execution: Execution) -> ZoneInfo | None:
     try:
-        return zone_named(execution.process.timezone) if execution.process else None
+        return zone_named(execution.process.effective_timezone) if execution.process else None
     except ScheduleError:
         return None
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from automation.admin.schedule_preview import TIMING, schedule_preview
+from automation.conf import default_time_zone
 from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question
 from automation.models import Process, ScheduleKind
@@ -170,11 +171,13 @@ class TimingForm(forms.ModelForm):
         for name in DEFAULTED & set(self.fields):
             self.fields[name].required = False
         cast(SchedulePreview, self.fields["today"].widget).form = self
-        zone = str(self["timezone"].value() or "").strip()
+        self.fields["timezone"].widget.attrs["placeholder"] = default_time_zone()
+        zone = str(self["timezone"].value() or "").strip() or default_time_zone()
+        stored_zone = _known(self.instance.effective_timezone)
         for name in INSTANTS:
             field = cast(LocalTimeField, self.fields[name])
             # A wrong zone is told once, not at each instant too.
-            field.timezone, field.stored_timezone = _known(zone), _known(self.instance.timezone)
+            field.timezone, field.stored_timezone = _known(zone), stored_zone
             field.stored = getattr(self.instance, name)
         kind = self["schedule_kind"].value() or ScheduleKind.CRON
         for name in (name for other, names in INPUTS.items() if other != kind for name in names):

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from automation.adoption.found import Found, NotAdoptableError
+from automation.conf import default_time_zone
 from automation.models import Process, ScheduleKind, TriggerType
 from automation.schedule import CronRule, IntervalRule, OnceRule, Rule
 
@@ -31,11 +32,12 @@ def _process_of(adopted: Found) -> Process:
     times, work = adopted.times, adopted.work
     if times is None or work is None:
         raise NotAdoptableError(" ".join(adopted.problems))
+    zone = times.ours.zone.key
     return Process(
         name=adopted.name,
         function=work.function,
         trigger_type=TriggerType.TIME_BASED,
-        timezone=times.ours.zone.key,
+        timezone="" if zone == default_time_zone() else zone,
         parameters=dict(work.parameters),
         is_enabled=False,
         **_columns_of(times.ours),

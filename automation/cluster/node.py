@@ -10,9 +10,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from automation import registry
-from automation.conf import release
+from automation.conf import default_time_zone, release
 from automation.engine import recovery
-from automation.models import Node, reasons
+from automation.models import Node, Process, TriggerType, reasons
 from automation.queue.messages import queue_name, serves_executions
 from automation.schedule import ScheduleError
 
@@ -40,10 +40,25 @@ def register(name: str, pid: int, workers: int, stop_grace: float | None) -> int
         release=release(),
         functions=_functions(),
         defaults=_defaults(),
+        time_zone=default_time_zone(),
     )
     node.save()
     _warn_of_other_defaults(node)
     return int(node.pk)
+
+
+def tell_of_changed_zone() -> None:
+    """Log that the default zone is not that of the node that started last, before this one."""
+    last = Node.objects.exclude(time_zone="").order_by("-id").first()
+    zone = default_time_zone()
+    if last is None or last.time_zone == zone:
+        return
+    followers = Process.objects.filter(timezone="", trigger_type=TriggerType.TIME_BASED)
+    logger.info(
+        "The default time zone is %s; on node %s, which started last, it was %s. %s processes with "
+        "a schedule follow it: their times are read in %s now.",
+        *(zone, last.name, last.time_zone, followers.count(), zone),
+    )
 
 
 def stopped(pk: int) -> None:
@@ -111,8 +126,16 @@ def _defaults() -> dict[str, str]:
 
 
 def _warn_of_other_defaults(node: Node) -> None:
-    """Nodes that declare different default rules would move a process's schedule to and fro."""
+    """Nodes with different default rules or zones would move a process's schedule to and fro."""
     for other in Node.objects.live().exclude(pk=node.pk):
+        if other.time_zone not in {"", node.time_zone}:
+            logger.warning(
+                "The default time zone here is %s, on node %s it is %s. Schedules that follow it "
+                "stay as they are until they agree.",
+                node.time_zone,
+                other.name,
+                other.time_zone,
+            )
         for key, rule in node.defaults.items():
             if other.defaults.get(key, rule) != rule:
                 logger.warning(

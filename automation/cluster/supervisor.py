@@ -117,6 +117,7 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
 
 
 def prepare() -> None:
+    node.tell_of_changed_zone()
     for change in schedules.sync_all():
         logger.info("Schedule of %s: %s.", change.name, change.what)
     processes = list(Process.objects.all())
@@ -132,7 +133,9 @@ def _log_next_run(process: Process, next_run: datetime | None) -> None:
     if process.is_broken:
         logger.warning("%s: its function %s is not in the code.", process, process.function)
     if next_run is not None:
-        logger.info("%s: next run %s (%s).", process, next_run.isoformat(), process.timezone)
+        logger.info(
+            "%s: next run %s (%s).", process, next_run.isoformat(), process.effective_timezone
+        )
 
 
 class _Family:

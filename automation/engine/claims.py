@@ -223,7 +223,7 @@ def _start(
                 execution=execution,
                 token=slot.token,
                 time_limit=process.effective_time_limit,
-                zone=process.timezone,
+                zone=process.effective_timezone,
             )
         )
     return claims

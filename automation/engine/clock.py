@@ -99,7 +99,7 @@ def _others_know(process: Process) -> bool:
 
 
 def _account(process: Process, since: datetime, newest: ScheduleVersion | None) -> Execution | None:
-    now, rule = timezone.now(), schedules.rule_in_force(process)
+    now, rule = timezone.now(), schedules.rule_in_force(process, newest)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
     spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
     holds = holds_between([process], since, now)[process.pk]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from automation import registry
+from automation.conf import default_time_zone
 from automation.models.process import Process
 from automation.schedule import in_words, interval_as_typed, zone_named, zone_names
 
@@ -46,6 +47,8 @@ def _shown(version: Any, name: str) -> str:
     value = getattr(version, Process._meta.get_field(name).attname)  # type: ignore[union-attr]
     if name == "parameters":
         return json.dumps(registry.masked(version.function, value), ensure_ascii=False)
+    if name == "timezone" and not value:
+        return _("the default of the site")
     if value is None or isinstance(value, bool):
         return "" if value is None else _("yes") if value else _("no")
     if name in _RELATED:
@@ -53,7 +56,7 @@ def _shown(version: Any, name: str) -> str:
     if name == "every":
         return interval_as_typed(timedelta(minutes=value))
     if isinstance(value, datetime):
-        return in_words(_zone(version.timezone), value)
+        return in_words(_zone(version.timezone or default_time_zone()), value)
     display = getattr(version, f"get_{name}_display", None)
     return str(display() if display else value)
 

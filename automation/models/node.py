@@ -102,6 +102,9 @@ class Node(models.Model):
     release = models.CharField(_("release"), max_length=100, blank=True)
     functions = models.JSONField(_("functions"), default=list)
     defaults = models.JSONField(_("default rules"), default=dict)
+    time_zone = models.CharField(
+        _("default time zone"), max_length=64, blank=True, default="", help_text="An IANA name."
+    )
     stop_grace = models.FloatField(
         _("what runs gets at a stop"),
         null=True,

@@ -96,7 +96,13 @@ class Timing(models.Model):
         help_text=_("The first time; the others follow at the same distance."),
     )
     run_at = models.DateTimeField(_("at"), null=True, blank=True)
-    timezone = models.CharField(_("time zone"), max_length=64, default=default_time_zone)
+    timezone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        help_text=_("In which its times are read. Empty: the default of the site."),
+    )
     starts_at = models.DateTimeField(
         _("not before"), null=True, blank=True, help_text=_("The first instant that counts.")
     )
@@ -167,6 +173,15 @@ class Timing(models.Model):
         return self.cron or self.default_cron
 
     @property
+    def effective_timezone(self) -> str:
+        """The IANA name of the zone in force: its own, else the default of the site."""
+        return self.timezone or default_time_zone()
+
+    @property
+    def follows_default_zone(self) -> bool:
+        return not self.timezone
+
+    @property
     def follows_default(self) -> bool:
         """It is due when its function says, by default."""
         return self.schedule_kind == ScheduleKind.CRON and not self.cron
@@ -210,13 +225,13 @@ class Timing(models.Model):
                 raise ScheduleError("every", gettext("Say how often."))
             if self.anchor is None:
                 raise ScheduleError("anchor", gettext("Say from when on it is counted."))
-            return IntervalRule(timedelta(minutes=self.every), self.anchor, self.timezone)
+            return IntervalRule(timedelta(minutes=self.every), self.anchor, self.effective_timezone)
         if self.schedule_kind == ScheduleKind.ONCE:
             if self.run_at is None:
                 raise ScheduleError("at", gettext("Say when."))
-            return OnceRule(self.run_at, self.timezone)
+            return OnceRule(self.run_at, self.effective_timezone)
         # Without a rule, the zone at least.
-        rule = CronRule(self.effective_cron or "@daily", self.timezone)
+        rule = CronRule(self.effective_cron or "@daily", self.effective_timezone)
         return rule if self.effective_cron else None
 
     def _limited(self, rule: Rule | None) -> Rule | None:

@@ -109,7 +109,7 @@ def _table(facts: list[tuple[str, str]]) -> str:
 def _local(at: datetime, process: Process | None) -> str:
     """By the zone of the process; where that is gone, by the zone of the site."""
     try:
-        zone = zone_named(process.timezone) if process else get_default_timezone()
+        zone = zone_named(process.effective_timezone) if process else get_default_timezone()
     except ScheduleError:
         zone = get_default_timezone()
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone})"

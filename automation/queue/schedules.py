@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
+from automation.conf import default_time_zone
 from automation.models import (
     Calendar,
     Cause,
@@ -121,7 +122,7 @@ def keep_in_step(process: Process) -> ScheduleVersion | None:
     A default in the code may have changed.
     """
     newest = ScheduleVersion.newest_of(process)
-    rule = rule_in_force(process)
+    rule = rule_in_force(process, newest)
     if (newest.schedule if newest else None) == (rule.as_json() if rule else None):
         return newest
     sync(process)
@@ -159,29 +160,38 @@ def _sync(process_id: int) -> Change | None:
     return sync(process) if process else None
 
 
-def rule_in_force(process: Process) -> Rule | None:
+def rule_in_force(process: Process, newest: ScheduleVersion | None = None) -> Rule | None:
     """What makes the process due; None where nothing does.
 
     A default rule that is gone with its function goes on to be followed, so that the history says
-    of each occurrence why nothing ran; and one about which live nodes disagree stays as it is.
+    of each occurrence why nothing ran; and a default (rule or zone) about which live nodes disagree
+    stays as it was. `newest`: the newest version of its schedule, where it is known.
     """
-    if process.rule_is_gone or _nodes_disagree(process):
-        stored = _recorded_rule(process)
-        if stored is not None or process.rule_is_gone:
-            return stored
-    return process.usable_rule
+    rule = None if process.rule_is_gone else process.usable_rule
+    if not (process.is_on_time and (process.follows_default or process.follows_default_zone)):
+        return rule
+    newest = newest or ScheduleVersion.newest_of(process)
+    stored = newest.rule if newest else None
+    if process.rule_is_gone:
+        return stored
+    if stored is None or stored == rule or not _nodes_disagree(process):
+        return rule
+    return stored
 
 
 def _nodes_disagree(process: Process) -> bool:
-    """A live node of other code declares another default for a process that follows its default."""
-    if not (process.follows_default and process.is_on_time):
+    """A live node of other code or settings has another default for what the process leaves open."""
+    live = list(Node.objects.live().values_list("defaults", "time_zone"))
+    zone = default_time_zone()
+    if process.follows_default_zone and any(other not in {"", zone} for _rules, other in live):
+        return True
+    if not process.follows_default:
         return False
     try:
         default = process.default_cron
     except ScheduleError:
         return False
-    declared = Node.objects.live().values_list("defaults", flat=True)
-    return any(rules.get(process.function, default) != default for rules in declared)
+    return any(rules.get(process.function, default) != default for rules, _zone in live)
 
 
 def ordinary() -> Any:

@@ -75,9 +75,8 @@ class IntervalRule(Rule):
         self.anchor = usable_minute("anchor", anchor)
 
     def __str__(self) -> str:
-        return (
-            f"every {self.every // _MINUTE} minutes from {self.anchor.isoformat()} {self.zone.key}"
-        )
+        # Without the zone: it does not change when this is due.
+        return f"every {self.every // _MINUTE} minutes from {self.anchor.isoformat()}"
 
     @property
     def words(self) -> str:

@@ -34,7 +34,8 @@ class OnceRule(Rule):
         self.at = usable_minute("at", at)
 
     def __str__(self) -> str:
-        return f"once {self.at.isoformat()} {self.zone.key}"
+        # Without the zone: it does not change when this is due.
+        return f"once {self.at.isoformat()}"
 
     @property
     def words(self) -> str:

@@ -62,7 +62,8 @@ class Schedule(Rule):
         for name, instant in (("starts", self.starts), ("ends", self.ends)):
             parts += [f"{name} {instant.isoformat()}"] if instant else []
         if self.calendar.days:
-            parts.append("excluded " + " ".join(str(days) for days in self.calendar.stretches))
+            days = " ".join(str(days) for days in self.calendar.stretches)
+            parts.append(f"excluded {days} {self.zone.key}")
         if self.limit:
             parts.append(f"limit {self.limit}")
         return ", ".join(parts)

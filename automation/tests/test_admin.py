@@ -43,7 +43,6 @@ def test_process_is_created_with_its_schedule(admin_client):
         ({"description": "a\0b"}, "Null characters are not allowed."),
         ({"cron": "x" * 1_000_000}, "at most 2000 characters"),
         ({"cron": ""}, "no default rule"),
-        ({"timezone": ""}, "This field is required"),
         ({"trigger_type": "event_based"}, "Select a valid choice"),
         ({"max_concurrency": "many"}, "Enter a whole number"),
         ({"max_concurrency": "99999999999"}, "less than or equal to"),

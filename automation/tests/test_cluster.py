@@ -4,6 +4,7 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -11,7 +12,17 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from automation.engine.launch import launch
-from automation.models import Execution, Node, Process, Status, Trigger, coming, reasons
+from automation.models import (
+    Execution,
+    Node,
+    Process,
+    ScheduleVersion,
+    Status,
+    Trigger,
+    coming,
+    reasons,
+)
+from automation.queue import schedules
 from automation.queue.notify import SCHEDULE, notify
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
@@ -72,6 +83,23 @@ def test_part_that_dies_is_started_again_and_the_rest_goes_on(qcluster, place):
     make_due(process, due)
     wait_until(process.executions.filter(status=Status.COMPLETED).exists, why=cluster)
     assert cluster.stop() == 0
+
+
+def test_default_zone_that_changed_between_two_starts_is_followed_and_said(qcluster):
+    main_job = Process.objects.get(name="reschedule_remaining_tasks")
+    kept = ProcessFactory(cron="30 7 * * *", timezone="Asia/Tehran")
+    qcluster("--run-once", wait_for="has stopped.")
+
+    cluster = qcluster("--run-once", wait_for="has stopped.", BEHFLOW_TIMEZONE="Europe/Berlin")
+
+    assert "The default time zone is Europe/Berlin; on node" in cluster.text
+    assert "it was Asia/Tehran." in cluster.text
+    for process, zone in ((main_job.pk, "Europe/Berlin"), (kept.pk, "Asia/Tehran")):
+        at = schedules.next_run_of(process).astimezone(ZoneInfo(zone))
+        assert f"{at:%H:%M}" == "07:30"
+    versions = ScheduleVersion.objects.filter(process=main_job).order_by("pk")
+    assert [version.rule.zone.key for version in versions] == ["Asia/Tehran", "Europe/Berlin"]
+    assert ScheduleVersion.objects.filter(process=kept).count() == 1
 
 
 def make_due(process: Process, at) -> None:

@@ -12,7 +12,7 @@ def test_migrate_created_the_main_job_with_the_rule_of_its_function():
 
     assert process.trigger_type == TriggerType.TIME_BASED
     assert (process.cron, process.effective_cron) == ("", "30 7 * * *")
-    assert process.timezone == "Asia/Tehran"
+    assert (process.timezone, process.effective_timezone) == ("", "Asia/Tehran")
     assert process.is_enabled
 
 

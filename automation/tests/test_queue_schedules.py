@@ -1,6 +1,8 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
@@ -9,7 +11,7 @@ from automation.models import Node, Process, ScheduleVersion, coming
 from automation.queue import schedules
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
-from automation.tests.factories import ProcessFactory
+from automation.tests.factories import NodeFactory, ProcessFactory
 from automation.tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +256,65 @@ def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(mon
     schedules.sync(process)
     assert str(schedules.rule_in_force(process)) == ours
     assert row_of(process).next_run == coming(process).next_run
+
+
+def site_zone(settings, zone: str) -> None:
+    settings.AUTOMATION = {**settings.AUTOMATION, "TIME_ZONE": zone}
+
+
+def test_process_without_a_zone_follows_the_default_and_one_with_a_zone_does_not(settings):
+    follows, set_here = (
+        ProcessFactory(cron="30 7 * * *", timezone=zone) for zone in ("", "Asia/Tehran")
+    )
+    assert row_of(follows).next_run == row_of(set_here).next_run == TOMORROW_0730
+
+    site_zone(settings, "Europe/Berlin")
+    schedules.sync_all()
+
+    assert row_of(follows).next_run == datetime(2026, 11, 22, 6, 30, tzinfo=UTC)  # 07:30 in Berlin
+    assert row_of(set_here).next_run == TOMORROW_0730
+    assert coming(follows).next_run.utcoffset() == timedelta(hours=1)
+    then = ScheduleVersion.objects.in_force_at(follows, NOW)
+    assert then is None or then.rule.zone.key == "Asia/Tehran"
+
+
+def test_single_start_that_is_due_stays_due_where_the_default_zone_changes(settings, time_machine):
+    at = NOW + timedelta(minutes=5)
+    once = ProcessFactory(
+        trigger_type="time_based", schedule_kind="once", run_at=at, timezone="", cron=""
+    )
+    site_zone(settings, "Europe/Berlin")
+    time_machine.move_to(at + timedelta(minutes=1), tick=False)
+
+    schedules.sync_all()
+
+    assert row_of(once).next_run == at.replace(second=0)
+    assert not once.executions.exists()
+
+
+def test_default_zone_about_which_live_nodes_disagree_stays_until_they_agree(settings):
+    process = ProcessFactory(cron="30 7 * * *", timezone="")
+    node = NodeFactory(time_zone="Asia/Tehran")
+    site_zone(settings, "Europe/Berlin")
+
+    schedules.sync_all()
+    assert row_of(process).next_run == TOMORROW_0730
+
+    Node.objects.filter(pk=node.pk).update(stopped_at=NOW)
+    schedules.sync_all()
+    assert row_of(process).next_run != TOMORROW_0730
+
+
+@pytest.mark.parametrize("name", ["Process", "HistoricalProcess"])
+def test_migration_leaves_the_default_zone_open_and_can_be_undone(name):
+    migration = import_module("automation.migrations.0010_default_time_zone")
+    ProcessFactory(timezone="Asia/Tehran")
+    ProcessFactory(timezone="Europe/Berlin")
+    rows = apps.get_model("automation", name).objects.order_by("id")
+    zones = rows.values_list("timezone", flat=True)
+
+    migration.leave_the_default_open(apps, None)
+    assert list(zones.all())[-2:] == ["", "Europe/Berlin"]
+
+    migration.write_the_default_down(apps, None)
+    assert list(zones.all())[-2:] == ["Asia/Tehran", "Europe/Berlin"]

@@ -328,5 +328,5 @@ def test_text_of_a_schedule_says_all_that_matters_to_when_it_is_due():
 
     assert str(schedule) == (
         "30 7 * * * Asia/Tehran, starts 2026-01-01T04:00:00+00:00, ends 2026-01-30T04:00:00+00:00, "
-        "excluded 2026-01-03 2026-03-21..2026-03-25, limit 5"
+        "excluded 2026-01-03 2026-03-21..2026-03-25 Asia/Tehran, limit 5"
     )

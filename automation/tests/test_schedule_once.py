@@ -108,4 +108,4 @@ def test_words_and_text_say_when():
     rule = OnceRule(AT + timedelta(seconds=20), "Asia/Tehran")
 
     assert rule.words == "Once, at 2026-12-01 08:00"
-    assert str(rule) == "once 2026-12-01T04:30:00+00:00 Asia/Tehran"
+    assert str(rule) == "once 2026-12-01T04:30:00+00:00"

@@ -83,7 +83,7 @@ def first_block(steps: Iterable[Step]) -> Verdict | None:
 def zone_of(process: Process) -> ZoneInfo:
     """That of the process; UTC where it has none that is known."""
     try:
-        return zone_named(process.timezone)
+        return zone_named(process.effective_timezone)
     except ScheduleError:
         return ZoneInfo("UTC")
 

@@ -45,7 +45,7 @@ class Command(BaseCommand):
             help="The crontab names a user in each line, as /etc/crontab does.",
         )
         parser.add_argument(
-            "--timezone", help="Of a crontab: IANA name; by default the one of new processes."
+            "--timezone", help="Of a crontab: IANA name; by default the one of the site."
         )
         parser.add_argument("--count", type=int, default=10, help="How many times; by default 10.")
         parser.add_argument(

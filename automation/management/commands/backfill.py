@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         process = process_named(options["name"])
         try:
-            begin, end = range_from(options["from"], options["to"], process.timezone)
+            begin, end = range_from(options["from"], options["to"], process.effective_timezone)
             found = plan(process, begin, end, again=options["again"])
             if not options["json"]:
                 self._write_table(found)

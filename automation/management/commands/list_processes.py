@@ -46,11 +46,17 @@ class Command(BaseCommand):
         labelled = any(row["label"] for row in rows)
         columns = [column for column in _COLUMNS if labelled or column != "label"]
         table = [{column: column.replace("_", " ").upper() for column in columns}]
-        table += [{column: str(row[column] or "-") for column in columns} for row in rows]
+        table += [{column: _cell(row, column) for column in columns} for row in rows]
         widths = {column: max(len(line[column]) for line in table) for column in columns}
         for line in table:
             cells = (line[column].ljust(widths[column]) for column in columns)
             self.stdout.write("  ".join(cells).rstrip())
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    if name == "timezone" and row["timezone_is_set"]:
+        return f"{row['timezone']} (set)"
+    return str(row[name] or "-")
 
 
 def _row(process: Any, coming: Coming) -> dict[str, Any]:
@@ -64,7 +70,8 @@ def _row(process: Any, coming: Coming) -> dict[str, Any]:
         "trigger": process.trigger_type,
         "cron": rule.expression if isinstance(rule, CronRule) else process.cron,
         "schedule": process.schedule_in_words,
-        "timezone": process.timezone,
+        "timezone": process.effective_timezone,
+        "timezone_is_set": bool(process.timezone),
         "next_run": next_run.isoformat() if next_run else None,
         "state": process.state,
         "last_status": process.last_status,

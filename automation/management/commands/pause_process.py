@@ -45,5 +45,5 @@ class Command(HoldCommand):
 def _instant(text: str | None, processes: list[Process] | None) -> datetime | None:
     if text is None:
         return None
-    zone = processes[0].timezone if processes else get_default_timezone_name()
+    zone = processes[0].effective_timezone if processes else get_default_timezone_name()
     return once_from(text, zone).at

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             "--process",
             help="Name of a process: its own schedule; with a rule or limits, what they would change.",
         )
-        parser.add_argument("--timezone", help="IANA name; by default the one of new processes.")
+        parser.add_argument("--timezone", help="IANA name; by default the one of the site.")
         parser.add_argument(
             "--after",
             help="ISO time to begin after; by default now. Without an offset it is one of the zone.",
@@ -157,7 +157,7 @@ def _rule(stored: Process | None, options: dict[str, Any]) -> Rule:
 
 def _changes(stored: Process | None, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Columns of a process that the options set."""
-    zone = options["timezone"] or (stored.timezone if stored else default_time_zone())
+    zone = options["timezone"] or (stored.effective_timezone if stored else default_time_zone())
     if options["timezone"]:
         yield "timezone", zone
     if options["cron"]:

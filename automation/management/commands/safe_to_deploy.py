@@ -70,7 +70,7 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     for due in outlook.due:
         times = ", ".join(at.strftime("%H:%M") for at in due.instants)
         missed = " It catches nothing up: do not be away then." if due.may_be_missed else ""
-        yield f"Falls due: {due.process} at {times} ({due.process.timezone}).{missed}"
+        yield f"Falls due: {due.process} at {times} ({due.process.effective_timezone}).{missed}"
     yield _of_the_stop(outlook.longest_stop)
     yield "Safe to deploy." if outlook.is_safe else "Not safe to deploy."
 
