@@ -21,6 +21,7 @@ from automation.admin.process_list import status_badge
 from automation.admin.process_run import ProcessRun, may_see_executions
 from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
 from automation.engine.gaps import begin_of_gap, gap_of
+from automation.engine.workers import workers
 from automation.models import Execution, Process, Trigger
 from automation.schedule import ScheduleError, range_from, zone_named
 
@@ -94,7 +95,10 @@ class ProcessBackfill(ProcessRun):
         told %= {"started": number_format(started), "count": number_format(len(chosen))}
         if not chosen:
             told = _("Nothing was started: what was missed stays as it is.")
-        level = messages.SUCCESS if started or not chosen else messages.WARNING
+        absence = workers().absence_for(found.process.function) if started else ""
+        told = f"{told} {absence}".rstrip()
+        is_well = (started or not chosen) and not absence
+        level = messages.SUCCESS if is_well else messages.WARNING
         self.message_user(request, told, level)
         return self._after_backfill(request, found.process, started)
 

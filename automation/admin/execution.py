@@ -24,6 +24,7 @@ from automation.engine import cancelling, changes
 from automation.engine.cancelling import CancelError, RetryError
 from automation.engine.changes import UndoError
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
+from automation.engine.workers import silence_of, why_it_waits
 from automation.models import Execution, Pause, Process, Trigger
 from automation.parameters import ParameterError
 
@@ -101,6 +102,7 @@ class ExecutionAdmin(ExecutionList):
             "cause": story.cause(execution),
             "course": story.course(execution),
             "waits_until": story.waits_until(execution),
+            "obstacle": why_it_waits(execution) or silence_of(execution),
             "attempts": story.attempts(execution),
             "facts": facts,
             "tables": tables,
@@ -139,7 +141,7 @@ class ExecutionAdmin(ExecutionList):
             except UndoError as error:
                 refusal = str(error)
             else:
-                tell(self, request, undoing)
+                tell(self, request, undoing, on_its_page=True)
                 return self._shown(request, undoing)
         context = {
             **self.admin_site.each_context(request),
@@ -177,7 +179,7 @@ class ExecutionAdmin(ExecutionList):
         except Process.DoesNotExist as error:  # Deleted since it was looked up.
             raise Http404(_("This process does not exist any more.")) from error
         else:
-            tell(self, request, applied)
+            tell(self, request, applied, on_its_page=True)
         return self._shown(request, applied)
 
     # Cancel, try again
@@ -216,7 +218,7 @@ class ExecutionAdmin(ExecutionList):
         except RetryError as error:
             self.message_user(request, str(error), "ERROR")
             return self._shown(request, execution)
-        tell(self, request, attempt)
+        tell(self, request, attempt, on_its_page=True)
         return self._shown(request, attempt)
 
     def _to_act_on(
@@ -241,9 +243,12 @@ def _pretty(value: Any) -> str:
 
 def _told_of_cancelling(execution: Execution) -> str:
     told = _("Stopping %(execution)s; that takes a few seconds at most.")
+    silence = silence_of(execution)
+    if silence:
+        told = _("It is asked for that %(execution)s be stopped. %(silence)s")
     if execution.is_final:
         told = _("Cancelled %(execution)s before it began.")
-    return told % {"execution": execution.title}
+    return told % {"execution": execution.title, "silence": silence}
 
 
 def _version(execution: Execution) -> str:
@@ -253,4 +258,6 @@ def _version(execution: Execution) -> str:
     rows = (execution.undone_by, execution.retries, execution.log_lines)
     counts = [found.count() for found in rows]
     is_early = story.waits_until(execution) is not None
-    return f'"{crc32(repr((parts, counts, is_early, get_language())).encode()):x}"'
+    obstacle = why_it_waits(execution) or silence_of(execution)
+    seen = parts, counts, is_early, obstacle, get_language()
+    return f'"{crc32(repr(seen).encode()):x}"'

@@ -53,7 +53,9 @@ def _explained(process: Process, typed: str) -> dict[str, Any]:
 
 
 def why_url(execution: Execution) -> str:
-    """Where the page explains why an occurrence did not run; "" where there is nothing to."""
+    """Where the page explains why it waits, or did not run; "" where there is nothing to."""
+    if execution.status == Status.PENDING and execution.process_id:
+        return reverse("admin:automation_process_explain", args=[execution.process_id])
     is_unstarted = execution.status in {Status.SKIPPED, Status.MISSED}
     if not (is_unstarted and execution.process_id and execution.scheduled_for):
         return ""

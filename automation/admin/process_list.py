@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import ForgivingChangeList
 from automation.admin.pause import holds_shown, local_time
+from automation.engine.workers import workers
 from automation.models import (
     Hold,
     LastRun,
-    Node,
     Process,
     ProcessQuerySet,
     Status,
@@ -53,8 +53,7 @@ class StateFilter(admin.SimpleListFilter):
 class _WithLastRuns(ForgivingChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        known = Node.objects.known()
-        self.has_workers = known is not None
+        self.workers = workers()
         pks = [process.pk for process in self.result_list]
         runs = last_runs(pks, BARS)
         rows = with_state(Process.objects.filter(pk__in=pks)).order_by().values_list("pk", "state")
@@ -63,7 +62,7 @@ class _WithLastRuns(ForgivingChangeList):
         for process in self.result_list:
             process.state = states.get(process.pk, State.NEW)
             process.last_runs = runs.get(process.pk, [])
-            process.known = known
+            process.known = self.workers.known
         comings = coming_of(self.result_list)
         for process in self.result_list:
             process.coming = comings[process.pk]

@@ -19,6 +19,7 @@ from automation.admin.addresses import number_in
 from automation.admin.parameters import ParametersField
 from automation.admin.pause import holds_shown
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
+from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger
 from automation.parameters import ParameterError
 
@@ -82,7 +83,7 @@ class ProcessRun(admin.ModelAdmin):
 
     def _launch(self, request: HttpRequest, process: Process, **asked: Any) -> Execution | None:
         """Launch the process for the person who asked, and tell what came of it."""
-        return self._tell(request, self._start(request, process, **asked))
+        return self._tell(request, self._start(request, process, **asked), on_its_page=True)
 
     def _start(self, request: HttpRequest, process: Process, **asked: Any) -> Execution | str:
         """The execution, or the sentence that says why there is none."""
@@ -95,11 +96,13 @@ class ProcessRun(admin.ModelAdmin):
         except Process.DoesNotExist as error:  # Deleted since it was looked up.
             raise Http404(_("This process does not exist any more.")) from error
 
-    def _tell(self, request: HttpRequest, outcome: Execution | str) -> Execution | None:
+    def _tell(
+        self, request: HttpRequest, outcome: Execution | str, *, on_its_page: bool = False
+    ) -> Execution | None:
         if isinstance(outcome, str):
             self.message_user(request, outcome, messages.ERROR)
             return None
-        tell(self, request, outcome)
+        tell(self, request, outcome, on_its_page=on_its_page)
         return outcome
 
     def _shown(self, request: HttpRequest, execution: Execution, process: Process) -> HttpResponse:
@@ -127,8 +130,14 @@ def may_see_executions(request: HttpRequest) -> bool:
     return request.user.has_perm("automation.view_execution")
 
 
-def tell(page: admin.ModelAdmin, request: HttpRequest, execution: Execution) -> None:
-    """Say whether it is queued, or why it was not started."""
+def tell(
+    page: admin.ModelAdmin, request: HttpRequest, execution: Execution, *, on_its_page: bool = False
+) -> None:
+    """Say whether it is queued and when it starts, or why it was not started.
+
+    `on_its_page`: whoever may see executions is led to its page, which says that it is queued as
+    long as that is so.
+    """
     address = reverse("admin:automation_execution_change", args=[execution.pk])
     link = format_html('<a href="{}">{}</a>', address, execution.title)
     if not may_see_executions(request):
@@ -136,9 +145,18 @@ def tell(page: admin.ModelAdmin, request: HttpRequest, execution: Execution) -> 
     if execution.status == Status.SKIPPED:
         text = format_html(_("{} was not started: {}"), link, execution.reason_in_words)
         page.message_user(request, text, messages.WARNING)
-    else:
-        text = format_html(_("{} is queued; a worker starts it as soon as one is free."), link)
-        page.message_user(request, text, messages.SUCCESS)
+    elif not (on_its_page and may_see_executions(request)):
+        _tell_queued(page, request, execution, link)
+
+
+def _tell_queued(
+    page: admin.ModelAdmin, request: HttpRequest, execution: Execution, link: str
+) -> None:
+    why = why_it_waits(execution)
+    text = format_html(_("{} is queued; a worker starts it as soon as one is free."), link)
+    if why:
+        text = format_html(_("{} is queued. {}"), link, why)
+    page.message_user(request, text, messages.WARNING if why else messages.SUCCESS)
 
 
 def _kind(request: HttpRequest) -> Kind:

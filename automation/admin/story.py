@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Status, Trigger, attempts_of
 from automation.schedule import ScheduleError, zone_named
 
@@ -73,7 +74,15 @@ def attempts(execution: Execution) -> dict[str, Any]:
         else _("Attempt %(number)s")
     )
     title = told % {"number": execution.attempt, "count": allowed}
-    return {"title": title, "rows": found, "next": _next_of(found)}
+    coming = _next_of(found)
+    if coming is not None:
+        coming.process = execution.process
+    return {
+        "title": title,
+        "rows": found,
+        "next": coming,
+        "obstacle": why_it_waits(coming) if coming else "",
+    }
 
 
 def _next_of(found: list[Execution]) -> Execution | None:

@@ -16,6 +16,7 @@ from automation.engine.changes import UndoError
 from automation.engine.claims import Claim
 from automation.engine.launch import PreviewError
 from automation.engine.text import storable
+from automation.engine.workers import silence_of, why_it_waits
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 
@@ -71,12 +72,12 @@ class ExecutionCommand(BaseCommand):
         except KeyboardInterrupt:
             execution.refresh_from_db()
             if execution.status == Status.PENDING:
-                self._say(options, f"{execution} stays queued for the workers.")
+                self._say(options, _queued(execution, "stays"))
             return execution
 
     def _await(self, execution: Execution, options: dict[str, Any]) -> Execution:
         if execution.status == Status.PENDING:
-            self._say(options, f"{execution} is queued for the workers.")
+            self._say(options, _queued(execution, "is"))
         try:
             return foreground.wait_for(execution, seconds=options["wait"] or 0)
         except KeyboardInterrupt:
@@ -100,7 +101,9 @@ class ExecutionCommand(BaseCommand):
         if not execution.is_final:
             if options["wait"] is not None:
                 status = execution.get_status_display()
-                self.stdout.write(f"{execution} is still {status}; the history will tell.")
+                why = why_it_waits(execution) or silence_of(execution)
+                told = f"{execution} is still {status}; the history will tell. {why}"
+                self.stdout.write(told.rstrip())
             return
         if execution.result is not None:
             self.stdout.write(json.dumps(execution.result, indent=2, ensure_ascii=False))
@@ -121,6 +124,10 @@ class ExecutionCommand(BaseCommand):
             self.stdout.write("  " + "  ".join(map(str, cells)))
         if rows.total > len(rows.rows):
             self.stdout.write(f"  … and {rows.total - len(rows.rows)} more.")
+
+
+def _queued(execution: Execution, verb: str) -> str:
+    return f"{execution} {verb} queued for the workers. {why_it_waits(execution)}".rstrip()
 
 
 def execution_numbered(number: int) -> Execution:
@@ -167,6 +174,7 @@ def as_json(execution: Execution) -> dict[str, Any]:
         "result": execution.result,
         "error": execution.error_message,
         "reason": execution.reason,
+        "waits_for": why_it_waits(execution) or None,
     }
     return row | ({"changes": execution.previewed} if execution.is_preview else {})
 

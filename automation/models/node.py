@@ -1,5 +1,6 @@
 """Node: one running qcluster, as it reports itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -21,6 +22,13 @@ class Known:
     functions: frozenset[str]
     #: Default rules by the keys of their functions.
     defaults: dict[str, str]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[list[str], dict[str, str]]]) -> Self:
+        """What several nodes know together, by the functions and default rules of each."""
+        chosen = list(rows)
+        defaults = {key: rule for _functions, rules in chosen for key, rule in rules.items()}
+        return cls(frozenset(key for functions, _ in chosen for key in functions), defaults)
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,6 @@ class NodeQuerySet(models.QuerySet["Node"]):
                 default=models.Value("silent"),
             )
         )
-
-    def known(self) -> Known | None:
-        """What the live ones of these know together; None where none is live."""
-        rows = list(self.live().order_by("pk").values_list("functions", "defaults"))
-        if not rows:
-            return None
-        defaults = {key: rule for _functions, rules in rows for key, rule in rules.items()}
-        return Known(frozenset(key for keys, _ in rows for key in keys), defaults)
 
     def knowing(self, function: str) -> "list[Node]":
         """Those of these nodes whose code has the function (its key, or an alias)."""

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.conf import setting
+from automation.engine.workers import workers
 from automation.models import (
     Execution,
     Hold,
@@ -134,7 +135,10 @@ def _error(execution: Execution) -> str:
 
 
 def _what_next(notice: Notice, process: Process | None) -> str:
-    return f"{_('What happens next')}:\n  {_next(notice, process)}"
+    told = [_next(notice, process)]
+    if process is not None and (absence := workers().absence_for(process.function)):
+        told.append(absence)
+    return "\n  ".join([f"{_('What happens next')}:", *told])
 
 
 def _next(notice: Notice, process: Process | None) -> str:

@@ -109,7 +109,7 @@ def test_list_takes_the_same_number_of_queries_for_few_and_many(
 ):
     def look() -> None:
         # PostgreSQL is asked what a count would cost first.
-        with django_assert_num_queries(6 if connection.vendor == "postgresql" else 5):
+        with django_assert_num_queries(7 if connection.vendor == "postgresql" else 6):
             admin_client.get(page("execution_changelist"))
 
     ExecutionFactory(completed=True)

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from automation.engine import clock
 from automation.models import Execution, Process, Status, Trigger
 from automation.queue import messages
-from automation.tests.factories import ExecutionFactory, ProcessFactory
+from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +50,7 @@ def at(day: int) -> datetime:
 
 
 def test_backfill_starts_each_day_of_the_range_in_order(daily, call):
+    NodeFactory(functions=[daily.function])
     code, output = call("daily", "--from", "2026-11-19", "--to", "2026-11-21", "--note", "gap")
 
     assert code == 0

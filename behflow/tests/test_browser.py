@@ -30,6 +30,9 @@ from tasks.demo import load
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+PROCESS = "/admin/automation/process"
+LISTS = ["admin:automation_process_changelist", "admin:automation_execution_changelist"]
+
 MAIN_JOB = "reschedule_remaining_tasks"
 
 #: What Django's own templates do: the columns of an inline table that hold no input have no name.
@@ -233,13 +236,28 @@ def test_operator_runs_with_parameters_and_the_page_follows_to_the_end(visit, qc
     page.fill("#id_note", "for the tour")
     page.click("[name=run]")
     story = page.locator("#behflow-story")
-    expect(story).to_contain_text("It waits for a worker.")
+    expect(story).to_contain_text("No worker is running, and none ever was.")
+    expect(story.locator("text=Why?")).to_be_visible()
 
-    qcluster()
+    node = qcluster()
 
     expect(story.locator(".behflow-status")).to_have_text("completed", timeout=15_000)
     expect(story).to_contain_text("Hello world! Hello world!")
     expect(story).to_contain_text("for the tour")
+    expect(page.locator("body")).not_to_contain_text("is queued")
+
+    pages = ["/admin/", page.url, *map(reverse, LISTS), f"{PROCESS}/{process.pk}/change/"]
+    for address in pages:
+        page.goto(address)
+        expect(page.locator("body")).not_to_contain_text("No worker")
+    node.stop()
+    page.goto(f"{PROCESS}/{process.pk}/run/")
+    page.click("[name=run]")
+    expect(story).to_contain_text("No worker is running since ")
+    for address in pages:
+        page.goto(address)
+        is_over = "/execution/" in address and address.endswith("/change/")
+        expect(page.locator("text=No worker is running since ")).to_have_count(0 if is_over else 1)
 
 
 def test_main_job_is_previewed_applied_and_undone(visit, qcluster):

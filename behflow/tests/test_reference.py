@@ -100,7 +100,7 @@ def test_json_of_a_command_has_the_keys_that_are_explained(name, arguments):
 
     first = re.findall(r"^\| (`\w+`.*?) \|", section("reference/commands.md", name), re.M)
     table = re.findall(r"`(\w+)`", " ".join(first))
-    assert set(table or ["at", "local"]) == keys
+    assert set(table or ["at", "local", "hold"]) == keys
     assert all(f"`{key}`" in section("reference/commands.md", name) for key in keys)
 
 

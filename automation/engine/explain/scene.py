@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from automation.models import Execution, Known, Node, Process, Status
 from automation.queue import schedules
+from automation.queue.messages import default_queue
 
 
 @dataclass
@@ -51,11 +52,10 @@ class Scene:
 
     @cached_property
     def nodes(self) -> list[Node]:
-        return list(Node.objects.live().order_by("pk"))
+        return list(Node.objects.live().filter(cluster=default_queue()).order_by("pk"))
 
     @property
     def known(self) -> Known | None:
         if not self.nodes:
             return None
-        defaults = {key: rule for node in self.nodes for key, rule in node.defaults.items()}
-        return Known(frozenset(key for node in self.nodes for key in node.functions), defaults)
+        return Known.of((node.functions, node.defaults) for node in self.nodes)

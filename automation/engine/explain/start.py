@@ -12,6 +12,7 @@ from automation.engine.explain.scene import Scene
 from automation.engine.explain.steps import Step, blocks, clock, ok, unknown
 from automation.models import Execution, Node, Status, TriggerType
 from automation.parameters import ParameterError
+from automation.queue.messages import default_queue
 
 #: Runs, or nodes, that a sentence names.
 NAMED = 5
@@ -97,7 +98,7 @@ def _nodes(scene: Scene) -> Step:
         )
         names = _(", ").join(node.name for node in scene.nodes[:NAMED])
         return ok("nodes", told % {"count": count, "names": names})
-    newest = Node.objects.order_by("-seen_at").first()
+    newest = Node.objects.filter(cluster=default_queue()).order_by("-seen_at").first()
     told = _("No node has ever run.")
     if newest is not None:
         told = _("No node works; the last, %(name)s, was seen at %(at)s.") % {

@@ -24,6 +24,7 @@ from automation.engine.explain.steps import (
     unknown,
     zone_of,
 )
+from automation.engine.workers import workers
 from automation.models import (
     Execution,
     Node,
@@ -267,4 +268,6 @@ def _cause(scene: _Scene, steps: Iterable[Step]) -> Verdict:
 def _will_run(scene: _Scene) -> Verdict:
     at = clock(scene.zone, scene.instants[0])
     told = _("It will be due at %(at)s (%(zone)s), and nothing that is known holds it.")
-    return Verdict("will_run", told % {"at": at, "zone": scene.zone.key})
+    around = workers()
+    text = f"{told % {'at': at, 'zone': scene.zone.key}} {around.absence}".rstrip()
+    return Verdict("will_run", text, around.remedy)

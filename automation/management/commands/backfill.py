@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
+from automation.engine.workers import workers
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.schedule import ScheduleError, range_from
 
@@ -57,7 +58,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(found, started), indent=2))
         else:
-            self.stdout.write(_told(found, started))
+            told = [_told(found, started), _waits_for(found) if started else ""]
+            self.stdout.write(" ".join(filter(None, told)))
 
     def _start(self, found: Plan, options: dict[str, Any]) -> int:
         if len(found.offered) > MOST and not options["yes"]:
@@ -112,6 +114,10 @@ def _told(found: Plan, started: int | None) -> str:
     return f"{started:,} {total} queued for the workers."
 
 
+def _waits_for(found: Plan) -> str:
+    return workers().absence_for(found.process.function)
+
+
 def _as_json(found: Plan, started: int | None) -> dict[str, Any]:
     return {
         "process": found.process.name,
@@ -122,6 +128,7 @@ def _as_json(found: Plan, started: int | None) -> dict[str, Any]:
         "pruned_before": found.pruned_before.isoformat() if found.pruned_before else None,
         "offered": len(found.offered),
         "started": started,
+        "waits_for": _waits_for(found) or None,
         "occurrences": [_row(each, found) for each in found.occurrences],
     }
 

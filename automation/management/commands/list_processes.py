@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.models import Coming, Node, Process, coming_of, with_last_status
+from automation.engine.workers import Workers, workers
+from automation.models import Coming, Process, coming_of, with_last_status
 from automation.queue.states import with_state
 from automation.schedule import CronRule
 
@@ -29,16 +30,18 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        known = Node.objects.known()
+        around = workers()
         processes = list(with_state(with_last_status(Process.objects.all())))
         for process in processes:
-            process.known = known
+            process.known = around.known
         comings = coming_of(processes)
-        rows = [_row(process, comings[process.pk]) for process in processes]
+        rows = [_row(process, comings[process.pk], around) for process in processes]
         if options["json"]:
             self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
         elif rows:
             self._write_table(rows)
+            if around.absence:
+                self.stdout.write(f"{around.absence} {around.remedy}")
         else:
             self.stdout.write("There is no process yet. Create one in the admin.")
 
@@ -59,7 +62,7 @@ def _cell(row: dict[str, Any], name: str) -> str:
     return str(row[name] or "-")
 
 
-def _row(process: Any, coming: Coming) -> dict[str, Any]:
+def _row(process: Any, coming: Coming, around: Workers) -> dict[str, Any]:
     next_run, hold, rule = coming.next_run, coming.hold, process.usable_rule
     return {
         "name": process.name,
@@ -78,4 +81,5 @@ def _row(process: Any, coming: Coming) -> dict[str, Any]:
         "hold": hold.in_words if hold else None,
         "hold_since": hold.since.isoformat() if hold else None,
         "hold_until": hold.until.isoformat() if hold and hold.until else None,
+        "waits_for": around.absence_for(process.function) or None,
     }

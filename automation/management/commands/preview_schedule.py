@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.conf import default_time_zone
+from automation.engine.workers import workers
 from automation.models import (
     Calendar,
     Hold,
@@ -85,6 +86,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(shown, indent=2))
             return
         self._show(rule, seen, held)
+        around = workers()
+        if stored and around.absence:
+            self.stdout.write(f"{around.absence} {around.remedy}")
         if stored and old != rule:
             self._show_edit(old, rule, after)
 

@@ -1,0 +1,112 @@
+"""Whether anybody is there to run something, and since when not.
+
+Whatever speaks of the future asks this first. A node counts as a whole: it keeps its own clock alive,
+or ends.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from automation.models import Execution, Known, Node, Process, Status, Trigger, coming
+from automation.queue.messages import default_queue
+
+#: What starts one.
+COMMAND = "python manage.py qcluster"
+
+
+@dataclass(frozen=True)
+class Workers:
+    #: What the code of the live nodes has; None where none is live.
+    known: Known | None
+    #: When the last one was seen, where none is live; None too where none ever was.
+    seen_at: datetime | None
+
+    @property
+    def absence(self) -> str:
+        """That nobody is there to run anything, and since when; "" where somebody is."""
+        if self.known is not None:
+            return ""
+        if self.seen_at is None:
+            return _("No worker is running, and none ever was.")
+        told = _("No worker is running since %(since)s.")
+        return told % {"since": f"{localtime(self.seen_at):%Y-%m-%d %H:%M:%S}"}
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the absence; "" where there is none."""
+        if self.known is not None:
+            return ""
+        told = _("What is due or started now waits until one does: %(command)s")
+        return told % {"command": COMMAND}
+
+    def absence_for(self, function: str) -> str:
+        """Why nobody is there to run this function, and what then becomes of it; "" where somebody is."""
+        if self.known is None:
+            told = _("%(absence)s It starts when one does: %(command)s")
+            return told % {"absence": self.absence, "command": COMMAND}
+        if function not in self.known.functions:
+            told = _(
+                "No running worker has %(function)s in its code, so it will be skipped. Deploy the "
+                "code that has it and restart the workers."
+            )
+            return told % {"function": function}
+        return ""
+
+
+def workers() -> Workers:
+    """Look, in one statement. Nodes that serve other queues than that of executions do not count."""
+    nodes = Node.objects.filter(cluster=default_queue())
+    newest = nodes.order_by("-seen_at").values("pk")[:1]
+    with_state: QuerySet[Any] = nodes.with_state()
+    rows = with_state.filter(Q(state="live") | Q(pk__in=newest)).order_by("pk")
+    found = list(rows.values_list("state", "seen_at", "functions", "defaults"))
+    live = [(functions, rules) for state, _at, functions, rules in found if state == "live"]
+    if not live:
+        return Workers(None, max((seen_at for _state, seen_at, _f, _d in found), default=None))
+    return Workers(Known.of(live), None)
+
+
+def why_it_waits(execution: Execution, around: Workers | None = None) -> str:
+    """Why a pending execution does not start as soon as a worker is free; "" where it does.
+
+    `around`: where somebody has looked already.
+    """
+    if execution.status != Status.PENDING:
+        return ""
+    around = around or workers()
+    held = _why_held(execution)
+    return " ".join(filter(None, [held, around.absence_for(execution.function)]))
+
+
+def _why_held(execution: Execution) -> str:
+    """Pauses and maintenance hold retries; what a person started runs all the same."""
+    process: Process | None = execution.process
+    if process is None or execution.trigger != Trigger.RETRY:
+        return ""
+    if not process.is_enabled:
+        return _("It waits until its process is switched on.")
+    hold = coming(process).hold
+    if hold is None:
+        return ""
+    return _("It waits until nothing holds its process. %(why)s") % {"why": hold.in_words}
+
+
+def silence_of(execution: Execution) -> str:
+    """That the node on which an execution runs reports itself no more; "" where it does."""
+    if execution.status != Status.RUNNING:
+        return ""
+    of_it: QuerySet[Any] = Node.objects.with_state().filter(name=execution.node)
+    node = of_it.exclude(state="live").first()
+    if node is None:  # It lives; or is a terminal, which has no row.
+        return ""
+    told = _(
+        "Its worker was last seen at %(at)s: it counts as lost as soon as another worker notices. "
+        "%(absence)s"
+    )
+    at = f"{localtime(node.seen_at):%Y-%m-%d %H:%M:%S}"
+    return (told % {"at": at, "absence": workers().absence}).rstrip()
