@@ -95,6 +95,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
     _database["CONN_HEALTH_CHECKS"] = True
+    # Their rows would be lost behind a pooler that lends connections by the transaction.
+    _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DATABASES = {"default": _database}
 
 # Time and language

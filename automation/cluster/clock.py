@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
-from automation.engine import clock, notices, reconciling, recovery
+from automation.engine import clock, notices, reconciling, recovery, session
 from automation.engine.patience import is_away
 from automation.models import Node, Process
 from automation.models.plans import plans
@@ -153,4 +153,5 @@ def _seconds_until(at: datetime) -> float:
 
 
 def main(pipe: Connection) -> None:
+    session.settle()
     Clock(pipe).main()

@@ -21,7 +21,7 @@ from automation.cluster.crew import Run, Worker
 from automation.cluster.postman import Postman
 from automation.cluster.shown import Shown
 from automation.cluster.stopping import Stop
-from automation.engine import recovery
+from automation.engine import recovery, session
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, claiming, reasons
@@ -448,10 +448,7 @@ class Dispatcher:
 
 
 def main(order: Order) -> None:
-    if connection.vendor == "sqlite":
-        # Somebody else writes: that is no reason to wait, but to come back in the next turn.
-        connection.settings_dict["OPTIONS"] = {
-            **connection.settings_dict.get("OPTIONS", {}),
-            "timeout": BUSY,
-        }
+    session.settle()
+    # Somebody else writes: that is no reason to wait, but to come back in the next turn.
+    session.give_way_after(BUSY)
     Dispatcher(order).main()

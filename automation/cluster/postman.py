@@ -11,7 +11,7 @@ from uuid import UUID
 
 from automation.cluster import lease
 from automation.cluster.children import Child
-from automation.cluster.worker import settle_connection
+from automation.engine import session
 from automation.notifications import sending
 
 logger = logging.getLogger(__name__)
@@ -62,5 +62,5 @@ class Postman:
 def _send(token: UUID, inherited: Sequence[Connection]) -> None:
     for pipe in inherited:
         pipe.close()
-    settle_connection()
+    session.settle()
     sending.send(token)

@@ -114,13 +114,16 @@ def _alone_with(group: str) -> Iterator[None]:
             yield
         return
     key = crc32(f"automation:{group}".encode())
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+    # A connection of its own: django-q2 may close the other one meanwhile. And a transaction of its
+    # own, for a lock of the session would stay in one that a pooler lends.
+    own: Any = connection.copy()
     try:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+        own.close()  # It rolls back.
 
 
 def _trim(task: dict[str, Any]) -> None:

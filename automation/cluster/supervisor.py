@@ -24,7 +24,7 @@ from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.readiness import only_node_of_its_file, wait_for_database
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
-from automation.engine import clock
+from automation.engine import clock, session
 from automation.models import Process, coming_of
 from automation.models.plans import plans
 from automation.queue import schedules
@@ -103,6 +103,7 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
     """
     wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
     adopt_orphans()
+    session.without_pool()
     with ExitStack() as stack:
         logger.info("Q Cluster %s starting.", Conf.CLUSTER_NAME)
         stack.enter_context(only_node_of_its_file())

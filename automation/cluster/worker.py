@@ -11,13 +11,12 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
 from django_q.conf import Conf
 from django_q.worker import rss_check
 
 from automation.cluster import ordinary
-from automation.engine import context, runner
+from automation.engine import runner, session
 from automation.engine.context import CANCEL_SIGNAL, Watcher
 from automation.models import Execution, LogLine
 from automation.queue.messages import Ordinary
@@ -87,7 +86,7 @@ def main(pipe: Connection) -> None:
     # A signal for the group stops the dispatcher; what runs may finish.
     for number in (signal.SIGTERM, signal.SIGINT, CANCEL_SIGNAL):
         signal.signal(number, lambda *_: None)
-    settle_connection()
+    session.settle()
     with suppress(DatabaseError):  # A run will say so.
         connection.ensure_connection()
     voice = _Voice(pipe)
@@ -130,33 +129,20 @@ def _is_worn_out(taken: int) -> bool:
     return taken > 0 and (taken == Conf.RECYCLE or bool(rss_check()))
 
 
-def settle_connection() -> None:
-    """Keep one connection for all runs, and let the server notice when its worker is killed."""
-    wanted = connection.settings_dict
-    # A look at its socket before each run shows whether it still is there.
-    wanted["CONN_MAX_AGE"], wanted["CONN_HEALTH_CHECKS"] = None, False
-    # The project's own: the dispatcher has others.
-    options = dict(settings.DATABASES[connection.alias].get("OPTIONS", {}))
-    wanted["OPTIONS"] = options
-    if connection.vendor == "postgresql":
-        # At the start of the session, so that cleaning it does not undo them.
-        ours = "-c TimeZone=UTC -c client_connection_check_interval=1000"
-        options["options"] = f"{options.get('options', '')} {ours}".strip()
-
-
 def ready_session(time_limit: int) -> None:
     """Whatever this run left in its database session, the next one does not see.
 
-    While nobody waits for it: the next will most likely have the same limit.
+    While nobody waits for it: the next will most likely have the same limit. A session that a
+    pooler lent goes back: nothing is told to it, and what is to be cleaned there is the pooler's.
     """
     close_old_connections()
     raw = connection.connection
     if connection.vendor == "postgresql" and raw is not None:
         try:
-            if raw.closed or raw.info.transaction_status != _IDLE:
-                connections.close_all()  # It left a transaction open, by SQL of its own.
+            if raw.closed or raw.info.transaction_status != _IDLE or not session.is_ours():
+                connections.close_all()  # Or it left a transaction open, by SQL of its own.
             else:
-                context.clean_session(time_limit)
+                session.clean(time_limit)
         except DatabaseError:
             connections.close_all()
 

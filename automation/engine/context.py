@@ -4,12 +4,12 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any, Self
+from typing import Self
 
-from django.db import Error, connection
+from django.db import connection
 
 from automation.engine.text import storable
 from automation.models import Execution, LogLine
@@ -86,46 +86,6 @@ class Interruptions:
     def _interrupt(self, error: Interrupted) -> None:
         self.happened = True
         raise error
-
-
-#: The driver's connection that `clean_session` cleaned last, and its limit for statements (s).
-_cleaned: tuple[Any, int] = (None, 0)
-
-
-def clean_session(seconds: int) -> None:
-    """Forget what an earlier run left in the database session, and limit statements to `seconds`.
-
-    PostgreSQL's DISCARD ALL, in parts that go through in one round trip together with the limit;
-    but the plans of foreign keys stay, of which nothing is to be seen.
-    """
-    global _cleaned
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; UNLISTEN *; "
-            "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; "
-            f"SET statement_timeout = {int(seconds * 1000)}"
-        )
-    _cleaned = connection.connection, seconds
-
-
-@contextmanager
-def statement_limit(seconds: int) -> Iterator[None]:
-    """On PostgreSQL, end a statement inside the block after `seconds`.
-
-    Python handles no signal while it waits for one: it would be ended too late.
-    """
-    if connection.vendor != "postgresql" or _cleaned == (connection.connection, seconds):
-        yield
-        return
-    scope = "LOCAL" if connection.in_atomic_block else "SESSION"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET {scope} statement_timeout = {int(seconds * 1000)}")
-    try:
-        yield
-    finally:
-        if scope == "SESSION":
-            with suppress(Error), connection.cursor() as cursor:
-                cursor.execute("RESET statement_timeout")
 
 
 class LeftOpenError(RuntimeError):

@@ -26,11 +26,11 @@ from automation.engine.context import (
     RunLog,
     TimeLimitExceeded,
     Watcher,
-    statement_limit,
     transactions_as_found,
 )
 from automation.engine.ending import ClaimLostError, end
 from automation.engine.patience import patiently
+from automation.engine.session import statement_limit
 from automation.engine.text import MAX_TEXT, storable
 from automation.models import Execution, Kind, Status, reasons
 from automation.parameters import ParameterError

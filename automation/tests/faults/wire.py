@@ -45,6 +45,15 @@ class Wire:
         self._threads[-1].start()
 
     @property
+    def folder(self) -> str:
+        return self._folder.name
+
+    def open_to_all(self) -> None:
+        """Let other users of this machine connect."""
+        os.chmod(self.folder, 0o711)  # noqa: S103
+        os.chmod(f"{self.folder}/.s.PGSQL.5432", 0o666)  # noqa: S103
+
+    @property
     def url(self) -> str:
         name = connection.settings_dict["NAME"]
         user = connection.settings_dict["USER"]

@@ -1,0 +1,63 @@
+"""A node behind PgBouncer, which lends sessions: for as long as a client stays, or a transaction."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+
+from automation.models import Status
+from automation.tests.faults.pooler import Pooler
+from automation.tests.faults.truth import LONG, assert_all_is_well, wait_for
+from automation.tests.faults.wire import Wire
+from conftest import wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
+
+
+@pytest.fixture
+def behind(wire: Wire) -> Iterator[Callable[[str], Pooler]]:
+    """Start a pooler of a mode."""
+    started: list[Pooler] = []
+
+    def start(mode: str) -> Pooler:
+        started.append(Pooler(mode, wire))
+        return started[-1]
+
+    yield start
+    for pooler in started:
+        pooler.close()
+
+
+def limits_that_others_see(pooler: Pooler, clients: int = 12) -> set[str]:
+    """The limit for statements in the sessions of the pool, which so many clients have at once."""
+    seen, held = set(), []
+    for _ in range(clients):
+        held.append(psycopg2.connect(pooler.url))
+        with held[-1].cursor() as cursor:  # A transaction, so that each has a session of its own.
+            cursor.execute("SELECT current_setting('statement_timeout')")
+            seen.add(cursor.fetchone()[0])
+    for one in held:
+        one.close()
+    return seen
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_node_behind_a_pooler_works_and_tells_no_other_client_a_limit(
+    mode, behind, start_node, journal
+):
+    pooler = behind(mode)
+    sleeping = ("sleep_in_the_database", "sleep_in_the_database_not_atomic")
+    late = [journal.launch_of(journal.foreign(name, 1)) for name in sleeping]
+    node = start_node(DATABASE_URL=pooler.url)
+
+    for execution in late:
+        assert wait_for(execution, Status.TIMED_OUT, why=node).reason == ""
+    for _ in range(4):
+        wait_for(journal.launch(time_limit=7), Status.COMPLETED, why=node)
+    assert limits_that_others_see(pooler) == {"0"}
+    is_deaf = mode == "transaction"
+    if is_deaf:
+        wait_until(lambda: "LISTEN hears nothing" in node.text, LONG, node)
+    assert ("LISTEN hears nothing" in node.text) == is_deaf
+    assert_all_is_well(journal, node)
+    assert "Traceback" not in node.text, node
