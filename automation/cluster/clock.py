@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections import deque
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -14,7 +14,7 @@ from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
 from automation.engine import clock, notices, reconciling, recovery, session
 from automation.engine.patience import is_away
-from automation.models import Node, Process
+from automation.models import Node, Process, Silence
 from automation.models.plans import plans
 from automation.queue import notify, schedules
 from automation.queue.messages import serves_executions
@@ -30,6 +30,8 @@ WATCH = 30
 #: Seconds between the times at which all of the history is proven up to then, and that a turn has
 #: for it: what comes due waits no longer.
 PROOF, PROVING = 3_600, 0.2
+#: Seconds by which a wait is too long, so that the host was suspended or this process stopped.
+OVERSLEPT = 5
 #: Seconds that are waited for in one go, and on time.
 SHORT = 0.1
 #: Seconds until a database that is away, or a process that somebody holds, is tried again.
@@ -37,8 +39,12 @@ PAUSE = 0.5
 
 
 class Clock:
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, looked_at: float | None = None) -> None:
+        """`looked_at`: when the one before this, that was killed, looked last."""
         self.pipe = pipe
+        #: When it was last looked at what is due; and whether it was not for longer than it should.
+        self.looked_at, self.was_away = looked_at, looked_at is not None
+        self.database_was_away = False
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT)
         self.listener: notify.Listener | None = None
         self.kept_house_at = -HOUSEKEEPING * 1.0
@@ -60,12 +66,22 @@ class Clock:
         """Start what is due; return for how many seconds nothing is."""
         if self.listener is None and notify.can_listen():
             self.listener = notify.Listener()
-        is_all = clock.start_due() if serves_executions() else True
+        is_all = clock.start_due(self._away) if serves_executions() else True
+        self.looked_at, self.was_away, self.database_was_away = lease.now(), False, False
         project_schedules.start_due()
         if serves_executions() and self._has_time_for_the_house():
             self._keep_house()
         self.pipe.send(lease.now())
         return self._until_next() if is_all else PAUSE
+
+    @property
+    def _away(self) -> Silence | None:
+        """When nobody looked at what is due, though the node was there."""
+        if self.looked_at is None or not self.was_away:
+            return None
+        now = timezone.now()
+        since = now - timedelta(seconds=lease.now() - self.looked_at)
+        return Silence(since, now, is_of_the_database=self.database_was_away)
 
     def _has_time_for_the_house(self) -> bool:
         """It is time for it, and what comes due does not have to wait for that."""
@@ -112,6 +128,7 @@ class Clock:
         end = lease.now() + seconds
         while not self._wait(_in_time(end - lease.now())) and lease.now() < end:
             pass
+        self.was_away |= lease.now() - end > OVERSLEPT
 
     def _wait(self, seconds: float) -> bool:
         """Wait for whatever comes first; return whether that is a reason to look at schedules."""
@@ -135,6 +152,7 @@ class Clock:
             logger.exception("The clock stumbled; it goes on.")
             connection.close()  # Whatever is wrong with its session.
             return PAUSE
+        self.was_away = self.database_was_away = True
         logger.warning("The clock waits for the database: %s", str(error).strip())
         connection.close()
         if self.listener is not None:
@@ -152,6 +170,6 @@ def _seconds_until(at: datetime) -> float:
     return (at - timezone.now()).total_seconds()
 
 
-def main(pipe: Connection) -> None:
+def main(pipe: Connection, looked_at: float | None) -> None:
     session.settle()
-    Clock(pipe).main()
+    Clock(pipe, looked_at).main()

@@ -49,20 +49,17 @@ BUSY = 0.1
 class Order:
     """What the parent starts a dispatcher with."""
 
-    node: str
-    pid: int  # of the parent
-    workers: int
+    me: node.Itself
     pipe: Connection
-    stop_grace: float | None  # seconds; None: the time limit of what runs
     drain: bool = False  # stop when nothing is left to do
 
 
 class Dispatcher:
     def __init__(self, order: Order) -> None:
-        self.order = order
+        self.order, self.me = order, order.me
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
         self.workers: list[Worker] = []
-        self.shown = Shown(order.node, order.pid)
+        self.shown = Shown(order.me.name, order.me.pid)
         self.lease = lease.length()
         #: Claimed for workers that will be idle in a moment, as long as runs are short.
         self.ready: list[Claim] = []
@@ -173,10 +170,9 @@ class Dispatcher:
 
     def _connect(self) -> None:
         if self.node_id is None:
-            node.bury_the_dead(self.order.node, self.order.pid)
+            node.bury_the_dead(self.me.name, self.me.pid)
             self._give_up_what_an_earlier_one_ran()
-            order = self.order
-            self.node_id = node.register(order.node, order.pid, order.workers, order.stop_grace)
+            self.node_id = self.me.register()
             self._beat()
         if self.listener is None and notify.can_listen():
             self.listener = notify.Listener()
@@ -196,7 +192,7 @@ class Dispatcher:
 
     def _give_up_what_an_earlier_one_ran(self) -> None:
         """A dispatcher of this node died; its workers died with it."""
-        recovery.mark_lost_of_node(self.order.node, reasons.NODE_DIED)
+        recovery.mark_lost_of_node(self.me.name, reasons.NODE_DIED)
 
     # What it knows of runs
 
@@ -299,7 +295,7 @@ class Dispatcher:
         return POLL_WHEN_DEAF if self.listener.is_deaf else POLL_BESIDE_LISTENING
 
     def _fill_up(self) -> None:
-        while len(self.workers) < self.order.workers:
+        while len(self.workers) < self.me.workers:
             taken = {worker.child.name for worker in self.workers}
             number = next(n for n in range(1, 1000) if f"worker {n}" not in taken)
             self.workers.append(Worker(number, self.workers))
@@ -327,7 +323,7 @@ class Dispatcher:
             return
         wanted = idle + self._ahead
         if messages.serves_executions():
-            self.ready = claim_next(wanted, node=self.order.node, lease=self.lease)
+            self.ready = claim_next(wanted, node=self.me.name, lease=self.lease)
             self.claimed_at = lease.now()
         is_all = len(self.ready) < wanted
         self._hand([])  # Before anything else is asked.

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,30 +25,41 @@ def new_name() -> str:
     return f"{socket.gethostname()[:150]}:{os.getpid()}-{uuid4().hex[:4]}"
 
 
-def register(name: str, pid: int, workers: int, stop_grace: float | None) -> int:
-    """Write the row of this node; return its id. One that is there goes on."""
-    known = Node.objects.filter(name=name).values_list("pk", flat=True).first()
-    if known is not None:
-        return int(known)
-    node = Node(
-        name=name,
-        host=socket.gethostname()[:150],
-        pid=pid,
-        pid_space=_pid_space(),
-        cluster=queue_name(),
-        workers=workers,
-        stop_grace=stop_grace,
-        release=release(),
-        functions=_functions(),
-        defaults=_defaults(),
-        time_zone=default_time_zone(),
-    )
-    node.save()
-    _warn_of_other_defaults(node)
-    return int(node.pk)
+@dataclass(frozen=True)
+class Itself:
+    """What this node says of itself."""
+
+    name: str
+    pid: int  # of the parent
+    workers: int
+    stop_grace: float | None  # seconds; None: the time limit of what runs
+
+    def register(self) -> int:
+        """Write the row of this node; return its id. One that is there goes on."""
+        known = Node.objects.filter(name=self.name).values_list("pk", flat=True).first()
+        if known is not None:
+            return int(known)
+        node = Node(
+            name=self.name,
+            host=socket.gethostname()[:150],
+            pid=self.pid,
+            pid_space=_pid_space(),
+            cluster=queue_name(),
+            workers=self.workers,
+            stop_grace=self.stop_grace,
+            release=release(),
+            functions=_functions(),
+            defaults=_defaults(),
+            time_zone=default_time_zone(),
+        )
+        if serves_executions():
+            _tell_of_changed_zone()
+        node.save()
+        _warn_of_other_defaults(node)
+        return int(node.pk)
 
 
-def tell_of_changed_zone() -> None:
+def _tell_of_changed_zone() -> None:
     """Log that the default zone is not that of the node that started last, before this one."""
     last = Node.objects.exclude(time_zone="").order_by("-id").first()
     zone = default_time_zone()

@@ -3,17 +3,21 @@
 import fcntl
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TypeVar
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django_q.conf import logger
 
 from automation.cluster.children import Wakeup
+from automation.engine.patience import is_away
 from automation.queue.messages import queue_name, serves_executions
+
+T = TypeVar("T")
 
 #: Seconds between looks at a database that is not ready.
 PAUSE = 1
@@ -32,6 +36,24 @@ def wait_for_database(wakeup: Wakeup) -> bool:
             told = lacking
         wait([wakeup.fileno()], PAUSE)
     return not lacking
+
+
+def insist(do: Callable[[], T], what: str, wakeup: Wakeup) -> T | None:
+    """Return what `do` returns, tried again while the database does not; None if told to stop.
+
+    Raises whatever else the database says.
+    """
+    while True:
+        try:
+            return do()
+        except Error as error:
+            if not is_away(error):
+                raise
+            logger.warning("Waiting to %s: %s", what, str(error).strip())
+            connection.close()
+        wait([wakeup.fileno()], PAUSE)
+        if _told_to_stop(wakeup):
+            return None
 
 
 def _told_to_stop(wakeup: Wakeup) -> bool:

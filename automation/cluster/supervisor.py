@@ -17,11 +17,11 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django_q.conf import Conf, logger
 
 from automation import checks
-from automation.cluster import clock as clock_process
 from automation.cluster import dispatcher, lease, node
 from automation.cluster.children import Child, Wakeup, adopt_orphans, kill_orphans
+from automation.cluster.clock import main as keep_time
 from automation.cluster.heartbeat import Heartbeat
-from automation.cluster.readiness import only_node_of_its_file, wait_for_database
+from automation.cluster.readiness import insist, only_node_of_its_file, wait_for_database
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
 from automation.engine import clock, session
@@ -60,11 +60,14 @@ class _Part:
     was_silent: bool = field(init=False, default=False)
     #: None until it has spoken; `heard_at` is set at its start too, for it needs time to begin.
     spoke_at: float | None = field(init=False, default=None)
+    #: When the one before this spoke last.
+    last_spoke_at: float | None = field(init=False, default=None)
     deaths: list[float] = field(init=False, default_factory=list)
     #: When it is killed, where it is to stop and has not.
     stop_by: float = field(init=False, default=math.inf)
 
     def start(self, others: "list[_Part]") -> None:
+        self.last_spoke_at = self.spoke_at or self.last_spoke_at
         self.pipe, its_end = Pipe()
         elsewhere = [self.pipe, *(other.pipe for other in others if other is not self)]
 
@@ -109,16 +112,19 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
         stack.enter_context(only_node_of_its_file())
         if not wait_for_database(wakeup):
             return
+        grace = setting("STOP_GRACE") if grace is None else grace
+        me = node.Itself(node.new_name(), os.getpid(), int(Conf.WORKERS), grace)
+        # Before what is due is looked at: with it ends the time in which nothing was running.
+        if insist(me.register, "register this node", wakeup) is None:
+            return
         if serves_executions():
             prepare()
         plans.compose()  # For its children.
         connections.close_all()  # None of them inherits an open one.
-        grace = setting("STOP_GRACE") if grace is None else grace
-        _Family(wakeup, grace=grace, run_once=run_once).main()
+        _Family(wakeup, me, run_once=run_once).main()
 
 
 def prepare() -> None:
-    node.tell_of_changed_zone()
     for change in schedules.sync_all():
         logger.info("Schedule of %s: %s.", change.name, change.what)
     processes = list(Process.objects.all())
@@ -142,21 +148,11 @@ def _log_next_run(process: Process, next_run: datetime | None) -> None:
 class _Family:
     """The parent's children, and their life."""
 
-    def __init__(self, wakeup: Wakeup, *, grace: float | None, run_once: bool) -> None:
-        self.wakeup, self.grace = wakeup, grace
-        name, pid, workers = node.new_name(), os.getpid(), int(Conf.WORKERS)
+    def __init__(self, wakeup: Wakeup, me: node.Itself, *, run_once: bool) -> None:
+        self.wakeup, self.grace = wakeup, me.stop_grace
 
         def dispatch(pipe: Connection) -> None:
-            dispatcher.main(
-                dispatcher.Order(
-                    node=name,
-                    pid=pid,
-                    workers=workers,
-                    pipe=pipe,
-                    stop_grace=grace,
-                    drain=run_once,
-                )
-            )
+            dispatcher.main(dispatcher.Order(me, pipe=pipe, drain=run_once))
 
         length = lease.length()
         patience = length.total_seconds() * lease.KILL if length else float("inf")
@@ -164,7 +160,10 @@ class _Family:
         self.parts = [self.dispatcher]
         if not run_once:
             silent_after = max(length.total_seconds() if length else 60.0, CLOCK_SILENT)
-            self.parts.append(_Part("clock", clock_process.main, silent_after))
+            guarded = _Part(
+                "clock", lambda pipe: keep_time(pipe, guarded.last_spoke_at), silent_after
+            )
+            self.parts.append(guarded)
         self.heartbeat = Heartbeat()
         self.is_stopping = False
         self.is_announced = False

@@ -49,16 +49,16 @@ def tick() -> None:
     start_due()
 
 
-def start_due() -> bool:
+def start_due(away: Silence | None = None) -> bool:
     """Start every process that is due; return whether none of them is due any more.
 
-    One that somebody else holds just now stays due, as does one that cannot be started. Raises the
+    `away`: when nobody looked, though this node was there. One that somebody else holds just now stays due, as does one that cannot be started. Raises the
     database's own error where it is away.
     """
     due = schedules.due(timezone.now())
     for process_id in due:
         try:
-            account_for(process_id)
+            account_for(process_id, away=away)
         except Exception as error:  # One process harms no other; the next look tries it again.
             if is_away(error):
                 raise
@@ -76,7 +76,9 @@ def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> 
 
 
 @transaction.atomic
-def account_for(process_id: int, *, since: datetime | None = None) -> Execution | None:
+def account_for(
+    process_id: int, *, since: datetime | None = None, away: Silence | None = None
+) -> Execution | None:
     """Give every occurrence that is due and has no row its row; return that of the latest.
 
     They are counted from `since`, or else from when its Schedule row says, by the rules that were
@@ -90,7 +92,7 @@ def account_for(process_id: int, *, since: datetime | None = None) -> Execution 
         return None
     newest = schedules.keep_in_step(process)
     since = since or schedules.next_run_of(process_id)
-    return _account(process, since, newest) if since else None
+    return _account(process, since, newest, away) if since else None
 
 
 def _others_know(process: Process) -> bool:
@@ -98,7 +100,9 @@ def _others_know(process: Process) -> bool:
     return process.is_broken and bool(Node.objects.live().knowing(process.function))
 
 
-def _account(process: Process, since: datetime, newest: ScheduleVersion | None) -> Execution | None:
+def _account(
+    process: Process, since: datetime, newest: ScheduleVersion | None, away: Silence | None
+) -> Execution | None:
     now, rule = timezone.now(), schedules.rule_in_force(process, newest)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
     spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
@@ -108,7 +112,7 @@ def _account(process: Process, since: datetime, newest: ScheduleVersion | None) 
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
     late = {at for at in wanted if process.is_too_late(at)}
     starting = set(wanted) - late
-    causes = _Causes(process, holds, starting, late, since, now)
+    causes = _Causes(process, holds, starting, late, since, now, away)
     record_unstarted(
         process,
         (
@@ -131,10 +135,12 @@ class _Causes:
     late: set[datetime]
     since: datetime
     now: datetime
+    away: Silence | None
 
     @cached_property
     def silences(self) -> list[Silence]:
-        return Node.objects.silences(self.since, self.now)
+        without_node = Node.objects.silences(self.since, self.now)
+        return [*without_node, self.away] if self.away else without_node
 
     def of(self, at: datetime, *, is_in_force: bool) -> Cause | None:
         if at in self.starting:

@@ -33,18 +33,25 @@ class Known:
 
 @dataclass(frozen=True)
 class Silence:
-    """A time in which no node was there: none was seen after `since`, until one started."""
+    """A time in which nothing was there to start processes.
 
-    since: datetime
+    No node was seen after `since` (None: there had never been one), until one started; or one was
+    there, and its host was suspended or its database away.
+    """
+
+    since: datetime | None
     until: datetime
+    is_of_the_database: bool = False
 
     def __contains__(self, at: datetime) -> bool:
-        return self.since < at < self.until
+        return (self.since is None or self.since < at) and at < self.until
 
     @property
-    def data(self) -> dict[str, str]:
+    def data(self) -> dict[str, Any]:
         """As the data of a reason."""
-        return {"since": self.since.isoformat(), "until": self.until.isoformat()}
+        since = {"since": self.since.isoformat()} if self.since else {}
+        database = {"database": True} if self.is_of_the_database else {}
+        return {**since, "until": self.until.isoformat(), **database}
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -70,13 +77,15 @@ class NodeQuerySet(models.QuerySet["Node"]):
     def silences(self, since: datetime, until: datetime) -> list[Silence]:
         """Return the times of a span, or reaching into it, in which no node was there.
 
-        Oldest first; none before the first node ever. In two statements.
+        Those that know no functions do not count: they serve another queue. Oldest first. In two
+        statements.
         """
-        seen = self.filter(seen_at__lt=since).aggregate(at=models.Max("seen_at"))["at"]
-        there = self.filter(seen_at__gte=since, started_at__lte=until).order_by("started_at")
+        nodes = self.exclude(functions=[])
+        seen = nodes.filter(seen_at__lt=since).aggregate(at=models.Max("seen_at"))["at"]
+        there = nodes.filter(seen_at__gte=since, started_at__lte=until).order_by("started_at")
         found = []
         for started_at, seen_at in there.values_list("started_at", "seen_at"):
-            if seen is not None and seen < started_at:
+            if started_at > (seen or since):
                 found.append(Silence(seen, started_at))
             seen = max(seen or seen_at, seen_at)
         return found

@@ -47,9 +47,7 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         ),
         PARAMETERS_REFUSED: _("The stored parameters do not fit the function: %(error)s"),
         PROCESS_DELETED: _("The process was deleted before a worker was free."),
-        NOTHING_RUNNING: _("No worker was running from %(since)s to %(until)s.")
-        if "since" in data
-        else _("Nothing was there to start it in time."),
+        NOTHING_RUNNING: _nothing_running(data),
         RULE_CHANGED: _("The process was changed after this was due and before it was started."),
         LEASE_EXPIRED: _(
             "Its worker ended without a word. Nothing it wrote in the database was kept, unless "
@@ -75,6 +73,16 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         return sentences[code] % {name: _shown(name, value) for name, value in data.items()}
     except KeyError:  # written by another release
         return sentences[code]
+
+
+def _nothing_running(data: Mapping[str, Any]) -> str:
+    if "until" not in data:
+        return _("Nothing was there to start it in time.")
+    if "since" not in data:
+        return _("No worker had ever run before %(until)s.")
+    if "database" in data:
+        return _("The database did not answer the workers from %(since)s to %(until)s.")
+    return _("No worker was running from %(since)s to %(until)s.")
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -7,6 +7,7 @@ import factory
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from automation import registry
 from automation.models import Execution, Node, Process, Status, Trigger, TriggerType
 
 
@@ -43,6 +44,8 @@ class NodeFactory(factory.django.DjangoModelFactory[Node]):
     pid = factory.Sequence(lambda n: n + 1)
     cluster = "behflow"
     workers = 2
+    # As a real one, which knows what this code has.
+    functions = factory.LazyFunction(lambda: [f.key for f in registry.all_functions()])
 
 
 class ExecutionFactory(factory.django.DjangoModelFactory[Execution]):

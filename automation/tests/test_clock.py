@@ -13,6 +13,7 @@ from automation.models import (
     ScheduleVersion,
     Status,
     Trigger,
+    coming,
     reasons,
 )
 from automation.queue import schedules
@@ -69,7 +70,7 @@ def test_occurrence_that_passed_while_nothing_ran_is_started_once(time_machine):
     assert (missed.scheduled_for, missed.scheduled_until) == (due_at(0, 7), due_at(0, 9))
     assert missed.occurrences == 3
     assert (started.status, started.scheduled_for) == (Status.PENDING, due_at(0, 10))
-    assert process.next_run == due_at(0, 11)
+    assert coming(process).next_run == due_at(0, 11)
 
 
 def test_process_that_catches_nothing_up_records_what_passed_as_missed(time_machine):
@@ -357,7 +358,7 @@ def test_process_whose_default_rule_cannot_be_computed_harms_no_other(time_machi
     clock.tick()
 
     assert [execution.process for execution in Execution.objects.all()] == [fine]
-    assert broken.next_run is None
+    assert coming(broken).next_run is None
     assert "cannot be computed: AttributeError" in broken.schedule_in_words
 
 

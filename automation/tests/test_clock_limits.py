@@ -175,8 +175,19 @@ def test_missed_row_names_the_time_in_which_no_worker_was_running(tick_at):
     assert Node.objects.silences(due_at(1), due_at(2)) == []
 
 
+def test_node_that_serves_another_queue_ends_no_silence(tick_at):
+    hourly(catch_up=CatchUp.NONE)
+    NodeFactory(started_at=due_at(1), seen_at=due_at(6, 20))
+    NodeFactory(started_at=due_at(1), seen_at=due_at(8, 31), cluster="other", functions=[])
+    NodeFactory(started_at=due_at(8, 30), seen_at=due_at(8, 31))
+
+    tick_at(8, 31)
+
+    assert Execution.objects.get().reason_data["since"] == due_at(6, 20).isoformat()
+
+
 def test_missed_row_blames_no_silence_of_another_time(tick_at):
-    """A host that was suspended had its node all along, whatever was before."""
+    """Whatever was before: its node was there all along."""
     hourly(catch_up=CatchUp.NONE)
     NodeFactory(started_at=due_at(1), seen_at=due_at(2), stopped_at=due_at(2))
     NodeFactory(started_at=due_at(3), seen_at=due_at(8, 31))

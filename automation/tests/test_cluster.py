@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -177,6 +178,48 @@ def test_occurrence_that_passed_while_nothing_ran_is_started_once_at_the_next_st
     assert missed.scheduled_for == now - timedelta(hours=2)
     assert missed.occurrences in {120, 121}
     assert done.earliest("pk").scheduled_for == missed.scheduled_until + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_outage_is_named_by_what_was_missed_in_it(qcluster, manage, end):
+    process = ProcessFactory(cron="* * * * *", timezone="UTC")
+    before = qcluster(RELEASE="old")
+    before.stop(end)
+    ten_minutes_pass()
+
+    after = qcluster(RELEASE="new")
+
+    wait_until(process.executions.filter(status=Status.MISSED).exists, why=after)
+    earlier, later = Node.objects.order_by("pk")
+    missed = process.executions.get(status=Status.MISSED)
+    assert (missed.reason, missed.reason_data) == (
+        reasons.NOTHING_RUNNING,
+        {"since": earlier.seen_at.isoformat(), "until": later.started_at.isoformat()},
+    )
+    assert "No worker was running from" in missed.reason_in_words
+    at = missed.scheduled_for.isoformat()
+    assert missed.reason_in_words in manage("explain", process.name, "--at", at).stdout
+
+
+def ten_minutes_pass() -> None:
+    """As if everything had happened earlier by so long."""
+    span = timedelta(minutes=10)
+    Node.objects.update(started_at=F("started_at") - span, seen_at=F("seen_at") - span)
+    soon = Schedule.objects.filter(next_run__lt=timezone.now() + span)
+    soon.update(next_run=F("next_run") - span)
+    ScheduleVersion.objects.update(valid_from=F("valid_from") - span)
+
+
+def test_what_was_missed_before_the_first_node_says_that_none_had_run(qcluster):
+    process = ProcessFactory(cron="* * * * *", timezone="UTC")
+    ten_minutes_pass()
+
+    cluster = qcluster()
+
+    wait_until(process.executions.filter(status=Status.MISSED).exists, why=cluster)
+    missed = process.executions.get(status=Status.MISSED)
+    assert missed.reason_data == {"until": Node.objects.get().started_at.isoformat()}
+    assert "No worker had ever run before" in missed.reason_in_words
 
 
 def test_runs_that_begin_together_all_complete(qcluster):

@@ -188,10 +188,11 @@ def _nearest(scene: _Scene, plan: Plan) -> str:
 def _nodes(scene: _Scene) -> Step:
     """Whether one was there, as far as they reported themselves."""
     at = scene.instants[0]
-    running = Node.objects.filter(started_at__lte=at, seen_at__gte=at).order_by("pk").first()
+    nodes = Node.objects.exclude(functions=[])  # Those that serve another queue.
+    running = nodes.filter(started_at__lte=at, seen_at__gte=at).order_by("pk").first()
     if running is not None:
         return ok("nodes", _("The node %(name)s was there.") % {"name": running.name})
-    silence = Node.objects.filter(seen_at__lt=at).order_by("-seen_at").first()
+    silence = nodes.filter(seen_at__lt=at).order_by("-seen_at").first()
     told = _("No node was there.")
     if silence is not None:
         told = _("No node was there; the last, %(name)s, was seen at %(at)s.") % {
