@@ -171,7 +171,7 @@ class ExecutionAdmin(ExecutionList):
                 trigger=Trigger.MANUAL,
                 parameters=execution.parameters,
                 requested_by=user,
-                note=_("Applies the preview #%(number)s.") % {"number": execution.pk},
+                applied_preview=execution.pk,
             )
         except (ParameterError, PreviewError) as error:
             self.message_user(request, str(error), "ERROR")

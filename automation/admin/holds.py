@@ -24,7 +24,7 @@ _ISO = "%Y-%m-%dT%H:%M"
 
 @admin.register(Pause)
 class PauseAdmin(admin.ModelAdmin):
-    list_display = ("__str__", "why", "since", "until", "who", "resumed", "page_of_the_failure")
+    list_display = ("__str__", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
     search_fields = ("process__name", "process__label", "why")
     list_select_related = ("process",)
     sortable_by = ()
@@ -32,8 +32,8 @@ class PauseAdmin(admin.ModelAdmin):
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     empty_value_display = ""
-    fields = ("subject", "why", "since", "until", "who", "resumed", "page_of_the_failure")
-    readonly_fields = ("subject", "who", "resumed", "page_of_the_failure")
+    fields = ("subject", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
+    readonly_fields = ("subject", "reason", "who", "resumed", "page_of_the_failure")
 
     class Media:
         css = {"all": ["automation/admin.css"]}
@@ -56,7 +56,11 @@ class PauseAdmin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("by"))
     def who(self, pause: Pause) -> str:
-        return pause.by_name or _("itself")
+        return pause.by_in_words
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason(self, pause: Pause) -> str:
+        return pause.why_in_words
 
     @admin.display(description=gettext_lazy("ended by"))
     def resumed(self, pause: Pause) -> str:

@@ -78,7 +78,10 @@ def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:
         return Status.TIMED_OUT, {**columns, "result": {"success": False, "error": told}}
     if death.is_stopped:
         return Status.LOST, {"reason": reasons.NODE_STOPPED}
-    return Status.LOST, {"reason": reasons.WORKER_DIED, "reason_data": {"how": death.cause}}
+    return Status.LOST, {
+        "reason": reasons.WORKER_DIED,
+        "reason_data": {"exit_code": death.exit_code},
+    }
 
 
 def _record_ordinary(death: Death, work: messages.Ordinary) -> messages.Ordinary | None:

@@ -55,6 +55,7 @@ def launch_locked(
     note: str = "",
     kind: Kind = Kind.RUN,
     undo_of: Execution | None = None,
+    applied_preview: int | None = None,
     queue: bool = True,
     waits: bool = False,
 ) -> Execution:
@@ -82,6 +83,7 @@ def launch_locked(
         scheduled_for=scheduled_for,
         kind=kind,
         undo_of=undo_of,
+        applied_preview=applied_preview,
         priority=process.priority,
     )
     if scheduled_for is not None and trigger == Trigger.SCHEDULE:

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from automation.models import Execution, Kind, Pause, Process, Status, coming_of
 from automation.models.holds import MAX_REASON
@@ -80,8 +79,7 @@ def pause_after_failures(execution: Execution) -> None:
     most = process.pause_after_failures if process else None
     if process is None or most is None or not _are_failures(process, most):
         return
-    told = ngettext("It failed.", "It failed %(count)s times in a row.", most)
-    _create([process], why=told % {"count": most}, execution=execution)
+    _create([process], why="", failures=most, execution=execution)
 
 
 def _are_failures(process: Process, count: int) -> bool:

@@ -174,6 +174,9 @@ class Execution(models.Model):
         related_name="undone_by",
         verbose_name=_("undoes"),
     )
+    applied_preview = models.BigIntegerField(
+        null=True, help_text="The number of the preview that it carries out for real."
+    )
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     retry_of = models.ForeignKey(
         "self",

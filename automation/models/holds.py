@@ -91,6 +91,10 @@ class Pause(models.Model):
         verbose_name=_("failure"),
         help_text=_("The failure after which it paused by itself."),
     )
+    failures = models.PositiveSmallIntegerField(
+        null=True,
+        help_text="After how many in a row it paused by itself; null: somebody paused it.",
+    )
     ended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
@@ -123,9 +127,20 @@ class Pause(models.Model):
         return timezone.now() in self.hold
 
     @property
+    def why_in_words(self) -> str:
+        """What somebody gave as the reason, or what made it pause by itself."""
+        return reasons.why_paused(self.hold.data)
+
+    @property
+    def by_in_words(self) -> str:
+        return reasons.who_paused(self.hold.data)
+
+    @property
     def hold(self) -> Hold:
         reason = reasons.PAUSED if self.process_id else reasons.ALL_PAUSED
-        data = {"why": self.why, "by": self.by_name or gettext("itself"), "pause": self.pk}
+        data: dict[str, Any] = {"why": self.why, "by": self.by_name, "pause": self.pk}
+        if self.failures:
+            data["failures"] = self.failures
         return Hold(reason, data, self.since, self.until, self.execution_id)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from signal import Signals
 from typing import Any, Final
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 STILL_RUNNING: Final = "still_running"
 DISABLED: Final = "disabled"
@@ -59,7 +61,9 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         NODE_STOPPED: _("Its node was stopped while it ran, and could not wait for it any longer."),
         NODE_DIED: _("Its node died while it ran."),
         DEAF: _("It did not heed its time limit; its worker was killed."),
-        PAUSED: _("The process was paused by %(by)s: %(why)s"),
+        PAUSED: _("The process was paused by %(by)s: %(why)s")
+        if not data.get("failures")
+        else _("The process paused by itself: %(why)s"),
         ALL_PAUSED: _("Everything was paused by %(by)s: %(why)s"),
         MAINTENANCE: _("Maintenance: %(label)s"),
         TOO_LATE: _(
@@ -69,8 +73,13 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
     }
     if code not in sentences:
         return code
+    values = {name: _shown(name, value) for name, value in data.items()}
+    if code in {PAUSED, ALL_PAUSED}:
+        values |= {"why": why_paused(data), "by": who_paused(data)}
+    if code == WORKER_DIED:
+        values["how"] = _how_it_died(data)
     try:
-        return sentences[code] % {name: _shown(name, value) for name, value in data.items()}
+        return sentences[code] % values
     except KeyError:  # written by another release
         return sentences[code]
 
@@ -83,6 +92,30 @@ def _nothing_running(data: Mapping[str, Any]) -> str:
     if "database" in data:
         return _("The database did not answer the workers from %(since)s to %(until)s.")
     return _("No worker was running from %(since)s to %(until)s.")
+
+
+def why_paused(data: Mapping[str, Any]) -> str:
+    """Why something is paused, by the data of its hold: what a person wrote, or its failures."""
+    failures = data.get("failures")
+    if not failures:
+        return str(data.get("why", ""))
+    told = ngettext("It failed.", "It failed %(count)s times in a row.", failures)
+    return told % {"count": failures}
+
+
+def who_paused(data: Mapping[str, Any]) -> str:
+    """Who paused it: a person by name, else the process itself, or code."""
+    return str(data.get("by") or (_("itself") if data.get("failures") else _("the system")))
+
+
+def _how_it_died(data: Mapping[str, Any]) -> str:
+    code = data.get("exit_code")
+    if not isinstance(code, int) or code >= 0:
+        return _("exit code %(code)s") % {"code": code}
+    try:
+        return _("signal %(signal)s") % {"signal": Signals(-code).name}
+    except ValueError:
+        return _("signal %(signal)s") % {"signal": -code}
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -161,8 +161,8 @@ def _next(notice: Notice, process: Process | None) -> str:
 
 def _held(hold: Hold, until: datetime | None, process: Process) -> str:
     """Until when: other holds may follow on this one."""
-    told, count = hold.in_words, process.pause_after_failures
-    if hold.failure is not None and count:
+    told, count = hold.in_words, hold.data.get("failures")
+    if count:
         told = ngettext(
             "It is paused by itself after %(count)s failure.",
             "It is paused by itself after %(count)s failures in a row.",

@@ -230,7 +230,7 @@ def test_apply_runs_with_the_parameters_of_the_preview(person_with):
     applied = Execution.objects.first()
     assert response.redirect_chain == [(page("execution_change", applied.pk), 302)]
     assert (applied.kind, applied.parameters) == (Kind.RUN, previewed.parameters)
-    assert applied.note == f"Applies the preview #{previewed.pk}."
+    assert (applied.note, applied.applied_preview) == ("", previewed.pk)
 
 
 def test_apply_of_what_no_longer_fits_says_so(admin_client):
@@ -383,7 +383,7 @@ def test_page_shows_how_its_worker_died_its_release_and_its_priority(admin_clien
         status=Status.LOST,
         completed_at=timezone.now(),
         reason="worker_died",
-        reason_data={"how": "signal SIGKILL"},
+        reason_data={"exit_code": -9},
         exit_code=-9,
         release="abc123",
         priority=5,

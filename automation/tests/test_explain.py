@@ -148,7 +148,7 @@ def test_pause_of_everything_is_ended_elsewhere(node):
     found = explain(process).verdict
 
     assert found.code == "paused"
-    assert "Everything paused by itself" in found.text
+    assert "Everything paused by the system" in found.text
     assert "without an end" in found.text
     assert found.remedy.startswith("Resume everything")
 

@@ -120,7 +120,7 @@ def test_occurrences_of_a_paused_process_are_skipped_and_share_a_row(
     row = Execution.objects.get()
     reason = reasons.ALL_PAUSED if everything else reasons.PAUSED
     assert (row.status, row.reason, row.occurrences) == (Status.SKIPPED, reason, 3)
-    assert row.reason_in_words.endswith("paused by itself: repairs")
+    assert row.reason_in_words.endswith("paused by the system: repairs")
 
 
 def test_occurrences_after_the_end_of_a_pause_start_again(process, time_machine):
@@ -251,7 +251,7 @@ def test_process_pauses_by_itself_after_so_many_failures_in_a_row(failing):
 
     pause = Pause.objects.get()
     assert (pause.process, pause.execution, pause.until) == (failing, last, None)
-    assert pause.why == "It failed 2 times in a row."
+    assert pause.why_in_words == "It failed 2 times in a row."
     assert holds_now([failing])[failing.pk].failure == last.pk
 
 

@@ -273,7 +273,7 @@ def test_main_job_is_previewed_applied_and_undone(visit, qcluster):
         re.compile(r"Would write: \d+ automatic")
     )
     page.click("text=Apply: run it for real")
-    expect(page.locator("#behflow-story")).to_contain_text("Applies the preview")
+    expect(page.locator("#behflow-story")).to_contain_text("It applies the preview #")
     expect(status).to_have_text("completed", timeout=15_000)
     page.click("text=Undo…")
     page.fill("#id_note", "too early")

@@ -97,12 +97,15 @@ def _paused(pauses: list[Hold], zone: ZoneInfo) -> Step:
 
 def _pause_in_words(hold: Hold, zone: ZoneInfo) -> str:
     told = _("Paused by %(who)s since %(since)s, %(until)s: %(why)s")
+    if hold.data.get("failures"):
+        told = _("Paused by itself since %(since)s, %(until)s: %(why)s")
     if hold.reason == reasons.ALL_PAUSED:
         told = _("Everything paused by %(who)s since %(since)s, %(until)s: %(why)s")
     until = _("without an end")
     if hold.until is not None:
         until = _("until %(until)s") % {"until": clock(zone, hold.until)}
-    values = {"who": hold.data["by"], "why": hold.data["why"], "until": until}
+    data = hold.data
+    values = {"who": reasons.who_paused(data), "why": reasons.why_paused(data), "until": until}
     return told % {**values, "since": clock(zone, hold.since)}
 
 
