@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.db import models
 from django.db.models import QuerySet
@@ -16,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from tasks.models import Task, TaskMove, TaskQuerySet
 
 
@@ -74,7 +73,7 @@ class TaskMoveInline(admin.TabularInline):
 
 
 @admin.register(Task)
-class TaskAdmin(admin.ModelAdmin):
+class TaskAdmin(ListAdmin):
     list_display = ("name", "owner", "status", "priority", "due_at", "times_moved", "keep_due_date")
     list_filter = (DueFilter, "status", "priority", "keep_due_date", "owner")
     list_select_related = ("owner",)
@@ -88,9 +87,6 @@ class TaskAdmin(admin.ModelAdmin):
         (_("State"), {"fields": ("status", "priority", "completed_at")}),
         (_("Due"), {"fields": ("due_at", "keep_due_date", "first_due_at", "times_moved")}),
     )
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         return Task.objects.with_moves()

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -12,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from automation.models import Calendar
 
 
@@ -22,7 +21,7 @@ class CalendarForm(forms.ModelForm):
 
 
 @admin.register(Calendar)
-class CalendarAdmin(admin.ModelAdmin):
+class CalendarAdmin(ListAdmin):
     form = CalendarForm
     list_display = ("name", "of_processes", "updated_at")
     search_fields = ("name", "days")
@@ -31,9 +30,6 @@ class CalendarAdmin(admin.ModelAdmin):
 
     class Media:
         css = {"all": ["automation/admin.css"]}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         calendars: QuerySet[Any] = super().get_queryset(request)

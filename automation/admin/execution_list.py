@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Substr
 from django.http import HttpRequest
@@ -20,8 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin import story
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.addresses import number_in
 from automation.admin.counting import EstimatingPaginator
+from automation.admin.lists import ListAdmin, refuse_search
 from automation.admin.process_list import status_badge
 from automation.engine.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Trigger
@@ -57,7 +57,7 @@ class ProcessFilter(admin.RelatedFieldListFilter):
         self.empty_value_display = format_html("{}", _("deleted since"))
 
 
-class ExecutionList(admin.ModelAdmin):
+class ExecutionList(ListAdmin):
     list_display = ("called", "outcome", "cause", "due", "started")
     list_filter = (
         "status",
@@ -68,6 +68,7 @@ class ExecutionList(admin.ModelAdmin):
         ("process", ProcessFilter),
     )
     search_fields = ("process_name",)  # and by number; see below
+    linked_lookups = ("requested_by__id__exact",)  # the list of one person
     empty_value_display = ""
     sortable_by = ()
     actions = ("cancel_chosen",)
@@ -75,9 +76,6 @@ class ExecutionList(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = EstimatingPaginator
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
         rows = (
@@ -89,19 +87,16 @@ class ExecutionList(admin.ModelAdmin):
         light: QuerySet[Execution] = rows.defer(*big)
         return light
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        # The list of one person: a link may ask for it.
-        return lookup == "requested_by__id__exact" or super().lookup_allowed(lookup, value, request)
-
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """By number, or by names of processes; those of deleted ones too."""
-        term = search_term.strip().lstrip("#").replace("\0", "")[:100]
+        refuse_search(search_term)
+        term = search_term.strip().lstrip("#")
         if not term:
             return queryset, False
         if term.isascii() and term.isdigit():
-            return queryset.filter(pk=term), False
+            return queryset.filter(pk=number_in(term)), False
         named = Q(name__icontains=term) | Q(label__icontains=term)
         found = list(Process.objects.filter(named).values_list("pk", flat=True))
         then = Q(process_name__icontains=term) | Q(process_label__icontains=term)

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
@@ -12,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
+from automation.admin.lists import ListAdmin
 from automation.engine.explain import explain
 from automation.engine.explain.steps import zone_of
 from automation.models import Execution, Process, Status
@@ -21,7 +21,7 @@ from automation.schedule import ScheduleError, wall_time_from
 MAX_TYPED = 60
 
 
-class ProcessExplain(admin.ModelAdmin):
+class ProcessExplain(ListAdmin):
     def explain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if request.method not in {"GET", "HEAD"}:
             return HttpResponseNotAllowed(["GET", "HEAD"])

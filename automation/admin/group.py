@@ -3,28 +3,24 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from automation.models import ConcurrencyGroup, Execution, Process, Status
 
 
 @admin.register(ConcurrencyGroup)
-class ConcurrencyGroupAdmin(admin.ModelAdmin):
+class ConcurrencyGroupAdmin(ListAdmin):
     list_display = ("name", "used", "of_processes")
     search_fields = ("name",)
     fields = ("name", "max_concurrency")
 
     class Media:
         css = {"all": ["automation/admin.css"]}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         running = Execution.objects.filter(status=Status.RUNNING, group_slot__isnull=False)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -15,7 +14,7 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from automation.models import MaintenanceWindow, Pause
 
 #: As browsers want it.
@@ -23,7 +22,7 @@ _ISO = "%Y-%m-%dT%H:%M"
 
 
 @admin.register(Pause)
-class PauseAdmin(admin.ModelAdmin):
+class PauseAdmin(ListAdmin):
     list_display = ("__str__", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
     search_fields = ("process__name", "process__label", "why")
     list_select_related = ("process",)
@@ -46,9 +45,6 @@ class PauseAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
         return False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     @admin.display(description=gettext_lazy("process"))
     def subject(self, pause: Pause) -> str:
@@ -80,7 +76,7 @@ class _LocalTime(forms.DateTimeInput):
 
 
 @admin.register(MaintenanceWindow)
-class MaintenanceWindowAdmin(admin.ModelAdmin):
+class MaintenanceWindowAdmin(ListAdmin):
     list_display = ("label", "starts_at", "ends_at", "held", "created_by_name")
     list_filter = ("starts_at",)
     search_fields = ("label", "processes__name", "processes__label")
@@ -94,9 +90,6 @@ class MaintenanceWindowAdmin(admin.ModelAdmin):
 
     class Media:
         css = {"all": ["automation/admin.css"]}
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         windows: QuerySet[Any] = super().get_queryset(request)

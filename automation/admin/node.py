@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -12,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from automation.models import Execution, Node, Status
 
 _STATES = {
@@ -23,7 +22,7 @@ _STATES = {
 
 
 @admin.register(Node)
-class NodeAdmin(admin.ModelAdmin):
+class NodeAdmin(ListAdmin):
     list_display = ("name", "state", "running", "release", "started_at", "seen_at")
     fields = (
         *("name", "state", "running", "host", "pid", "cluster", "workers", "stop_grace"),
@@ -45,9 +44,6 @@ class NodeAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
         return False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         running = Execution.objects.filter(status=Status.RUNNING, node=OuterRef("name")).order_by()

@@ -1,21 +1,18 @@
 """Notices: who was told of what, and when, or why not yet. To read only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin
 from automation.models import Execution, Notice
 
 
 @admin.register(Notice)
-class NoticeAdmin(admin.ModelAdmin):
+class NoticeAdmin(ListAdmin):
     list_display = ("__str__", "event", "created_at", "recipients", "outcome")
     list_filter = ("event", "created_at")
     search_fields = ("process_name", "process_label")
@@ -49,9 +46,6 @@ class NoticeAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
         return False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ForgivingChangeList
 
     @admin.display(description=gettext_lazy("process"))
     def process_title(self, notice: Notice) -> str:

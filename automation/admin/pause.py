@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
+from automation.admin.lists import ListAdmin
 from automation.engine import pausing
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
 from automation.models.holds import MAX_REASON
@@ -56,7 +57,7 @@ class PauseForm(forms.Form):
             raise ValidationError(str(error)) from error
 
 
-class ProcessPause(admin.ModelAdmin):
+class ProcessPause(ListAdmin):
     """What lets a person pause and resume processes, or everything."""
 
     def has_pause_permission(self, request: HttpRequest) -> bool:

@@ -15,7 +15,7 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation.admin.addresses import ForgivingChangeList
+from automation.admin.lists import ListAdmin, StrictChangeList
 from automation.admin.pause import holds_shown, local_time
 from automation.engine.workers import workers
 from automation.models import (
@@ -50,7 +50,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=in_it.values("pk"))
 
 
-class _WithLastRuns(ForgivingChangeList):
+class _WithLastRuns(StrictChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.workers = workers()
@@ -68,7 +68,7 @@ class _WithLastRuns(ForgivingChangeList):
             process.coming = comings[process.pk]
 
 
-class ProcessList(admin.ModelAdmin):
+class ProcessList(ListAdmin):
     list_filter = (StateFilter, "is_enabled", "trigger_type", "function")
     search_fields = ("name", "label", "function", "description")
     list_per_page = 25

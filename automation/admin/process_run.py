@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation.admin.addresses import number_in
+from automation.admin.lists import ListAdmin
 from automation.admin.parameters import ParametersField
 from automation.admin.pause import holds_shown
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
@@ -47,7 +48,7 @@ class RunForm(forms.Form):
         return {key: self.cleaned_data[key] for key in ("parameters", "note")}
 
 
-class ProcessRun(admin.ModelAdmin):
+class ProcessRun(ListAdmin):
     """What lets a person start a process."""
 
     def has_run_permission(self, request: HttpRequest) -> bool:

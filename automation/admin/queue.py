@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_noop
 from django_q import admin as _registers_its_pages  # noqa: F401  # they must be there to be replaced
 
+from automation.admin.lists import ListAdmin
+
 # The names of its models, for our catalogues: it brings no Persian of its own.
 gettext_noop("Scheduled task")
 gettext_noop("Scheduled tasks")
@@ -22,7 +24,7 @@ gettext_noop("Failed task")
 gettext_noop("Failed tasks")
 
 
-class _ReadOnly:
+class _ReadOnly(ListAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -1,0 +1,19 @@
+"""Django's own pages of users and groups, with lists as strict as ours."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+
+from automation.admin.lists import ListAdmin
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class SiteUserAdmin(ListAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in its stubs alone
+    pass
+
+
+@admin.register(Group)
+class SiteGroupAdmin(ListAdmin, GroupAdmin):
+    pass
