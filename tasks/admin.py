@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.admin.lists import ListAdmin
+from automation.form_fields import SplitDateTimeField
 from tasks.models import Task, TaskMove, TaskQuerySet
 
 
@@ -81,7 +82,9 @@ class TaskAdmin(ListAdmin):
     date_hierarchy = "due_at"
     readonly_fields = ("completed_at", "times_moved", "first_due_at")
     inlines = (TaskMoveInline,)
-    formfield_overrides = {models.DateTimeField: {"widget": LabelledDateTime}}
+    formfield_overrides = {
+        models.DateTimeField: {"form_class": SplitDateTimeField, "widget": LabelledDateTime}
+    }
     fieldsets = (
         (None, {"fields": ("name", "description", "owner", "tags")}),
         (_("State"), {"fields": ("status", "priority", "completed_at")}),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation.admin.lists import ListAdmin
+from automation.form_fields import DateTimeField
 from automation.models import MaintenanceWindow, Pause
 
 #: As browsers want it.
@@ -82,7 +83,7 @@ class MaintenanceWindowAdmin(ListAdmin):
     search_fields = ("label", "processes__name", "processes__label")
     show_facets = admin.ShowFacets.NEVER
     formfield_overrides = {
-        models.DateTimeField: {"form_class": forms.DateTimeField, "widget": _LocalTime},
+        models.DateTimeField: {"form_class": DateTimeField, "widget": _LocalTime},
         models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple},
     }
     readonly_fields = ("created_by_name", "created_at")

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,7 +25,7 @@ _KINDS: dict[Any, Any] = {
     Decimal: gettext_lazy("decimal number"),
     date: gettext_lazy("date, such as 2026-03-31"),
     datetime: gettext_lazy("date and time, such as 2026-03-31 07:30"),
-    timedelta: gettext_lazy("length of time, such as 1 12:00:00 for a day and a half"),
+    timedelta: gettext_lazy("length of time, such as 45 minutes, 2 hours or 1:30"),
     list[str]: gettext_lazy("texts, one a line"),
 }
 
@@ -137,7 +138,7 @@ def _input(
 def _as_input(parameter: Parameter, value: Any) -> Any:
     """The value as its widget takes it: a field of the author's may want more than JSON."""
     if not isinstance(parameter, FormParameter):
-        return value
+        return parameter.as_typed(value)
     try:
         return parameter.field().prepare_value(parameter.clean(value))
     except ParameterError:
@@ -204,6 +205,8 @@ def _help(parameter: Parameter, *, is_stored: bool) -> str:
     if isinstance(parameter, FormParameter):
         return str(parameter.field().help_text)
     parts = [str(_KINDS.get(parameter.kind, _("a choice")))]
+    if parameter.kind is datetime:
+        parts.append(_("by the clock of %(zone)s") % {"zone": get_current_timezone()})
     if parameter.is_sensitive and is_stored:
         parts.append(_("hidden; leave empty to keep it"))
     elif parameter.is_sensitive:
@@ -211,7 +214,10 @@ def _help(parameter: Parameter, *, is_stored: bool) -> str:
     elif parameter.required:
         parts.append(_("no default"))
     elif parameter.current_default not in (None, "", []):
-        parts.append(_("default: %(default)s") % {"default": _shown(parameter.default_as_json)})
+        parts.append(
+            _("default: %(default)s")
+            % {"default": _shown(parameter.as_typed(parameter.default_as_json))}
+        )
     if parameter.optional:
         parts.append(_("may stay empty"))
     return _("; ").join(parts)

@@ -6,7 +6,6 @@ from typing import Any, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import construct_instance
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from automation.admin.schedule_preview import TIMING, schedule_preview
@@ -15,13 +14,12 @@ from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question
 from automation.models import Process, ScheduleKind
 from automation.schedule import (
-    IntervalRule,
     ScheduleError,
     cron_from,
     in_words,
     instant_from,
     interval_as_typed,
-    interval_from,
+    minutes_from,
     plain,
     zone_named,
     zone_names,
@@ -82,9 +80,7 @@ class IntervalField(TypedField):
         return interval_as_typed(value * _MINUTE) if isinstance(value, int) else value
 
     def read(self, typed: str) -> int:
-        every = interval_from(typed)
-        IntervalRule(every, timezone.now(), "UTC")  # It refuses what is too short or too long.
-        return every // _MINUTE
+        return minutes_from(typed)
 
 
 class LocalTimeField(TypedField):

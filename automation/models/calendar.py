@@ -1,7 +1,6 @@
 """Calendar: days on which nothing is due, shared by processes."""
 
 import re
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -10,12 +9,14 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation.reading import ReadingError, date_from
 from automation.schedule import ExcludedDays, ScheduleError, plain
 
 #: A calendar holds holidays for decades; more is a mistake in what was pasted.
 MAX_LINES = 2_000
 
-_LINE = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})(?:\s*\.\.\s*(\d{4}-\d{1,2}-\d{1,2}))?\s*(.*)")
+_DAY = r"(\d{4}[-/]\d{1,2}[-/]\d{1,2})"
+_LINE = re.compile(rf"{_DAY}(?:\s*\.\.\s*{_DAY})?\s*(.*)")
 
 
 class Calendar(models.Model):
@@ -77,7 +78,9 @@ def _days_of(number: int, line: str) -> ExcludedDays:
     try:
         if not typed:
             raise ValueError
-        first, last = (_day(text) for text in (typed[1], typed[2] or typed[1]))
+        first, last = (date_from(text) for text in (typed[1], typed[2] or typed[1]))
+    except ReadingError as error:
+        raise _at_line(number, str(error)) from None
     except ValueError:
         told = gettext("%(text)r is no day. Write it as 2026-12-25 or 2027-03-21..2027-03-24.")
         raise _at_line(number, told % {"text": line}) from None
@@ -85,11 +88,6 @@ def _days_of(number: int, line: str) -> ExcludedDays:
         return ExcludedDays(first, last, typed[3])
     except ScheduleError as error:
         raise _at_line(number, str(error)) from error
-
-
-def _day(text: str) -> date:
-    year, month, day = (int(part) for part in text.split("-"))
-    return date(year, month, day)
 
 
 def _at_line(number: int, told: str) -> ScheduleError:

@@ -1,6 +1,5 @@
 """The form fields of the types that a parameter may have."""
 
-import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -9,6 +8,15 @@ from typing import Any, Literal, get_args, get_origin
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from automation.form_fields import (
+    DateField,
+    DateTimeField,
+    DecimalField,
+    LengthField,
+    NumberField,
+    WholeNumberField,
+)
 
 SUPPORTED = (
     "str, int, float, bool, Decimal, date, datetime, timedelta, Literal, Enum, list[str], "
@@ -30,26 +38,6 @@ class _Flag(forms.Field):
         if not text:
             return None
         raise ValidationError(_("Enter true or false."))
-
-
-class _Number(forms.FloatField):
-    """No booleans."""
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValidationError(_("Enter a number."))
-        return super().to_python(value)
-
-
-class _WholeNumber(forms.IntegerField):
-    """No booleans, and no 2.0 silently made 2."""
-
-    re_decimal = re.compile(r"(?!)")  # Django cuts off what this matches: ".0"
-
-    def to_python(self, value: Any) -> Any:
-        if isinstance(value, bool | float):
-            raise ValidationError(_("Enter a whole number."))
-        return super().to_python(value)
 
 
 class _Text(forms.CharField):
@@ -88,13 +76,13 @@ def _refuse_unstorable(text: str) -> None:
 
 FIELDS: dict[Any, type[forms.Field]] = {
     str: _Text,
-    int: _WholeNumber,
-    float: _Number,
+    int: WholeNumberField,
+    float: NumberField,
     bool: _Flag,
-    Decimal: forms.DecimalField,
-    date: forms.DateField,
-    datetime: forms.DateTimeField,
-    timedelta: forms.DurationField,
+    Decimal: DecimalField,
+    date: DateField,
+    datetime: DateTimeField,
+    timedelta: LengthField,
     list[str]: _Texts,
 }
 

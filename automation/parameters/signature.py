@@ -7,10 +7,11 @@ line, stored JSON) validates the same way. Values travel as JSON: `clean` makes 
 import difflib
 import inspect
 import json
+import re
 import types
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Union, get_args, get_origin
@@ -18,9 +19,11 @@ from typing import Any, Union, get_args, get_origin
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.duration import duration_iso_string
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from automation.parameters.fields import FIELDS, SUPPORTED, choices_of, is_supported
+from automation.reading import length_as_typed
 
 #: What stands in every face for the value of a sensitive parameter.
 MASK = "••••••"
@@ -89,6 +92,8 @@ class Parameter:
             if self.optional:
                 return None
             raise ParameterError(_("%(name)s: a value is needed.") % {"name": self.name})
+        if self._is_default_date(value):
+            return self.current_default
         try:
             return self._python(self.field().clean(self.to_json(value)))
         except ValidationError as error:
@@ -96,6 +101,27 @@ class Parameter:
                 why = _("this value does not fit.")
                 raise ParameterError(f"{self.name}: {why}") from None
             raise ParameterError(f"{self.name}: {' '.join(error.messages)}") from error
+
+    def as_typed(self, stored: Any) -> Any:
+        """A stored length or instant as a person types it; any other value as it is."""
+        is_iso = isinstance(stored, str) and re.match(r"-?P|\d{4}-\d\d-\d\dT", stored)
+        if not is_iso or self.kind not in (datetime, timedelta):
+            return stored
+        try:
+            value = self.clean(stored)
+            shown = (
+                length_as_typed(value)
+                if isinstance(value, timedelta)
+                else f"{localtime(value):%Y-%m-%d %H:%M}"
+            )
+            return shown if self.clean(shown) == value else stored
+        except (ParameterError, ValueError):
+            return stored
+
+    def _is_default_date(self, value: Any) -> bool:
+        """A default may be a date that nobody would type, such as the last that there is."""
+        is_date = self.kind in (date, datetime) and not self.required
+        return is_date and self.to_json(value) == self.default_as_json
 
     def _python(self, cleaned: Any) -> Any:
         if isinstance(self.kind, type) and issubclass(self.kind, Enum) and cleaned is not None:

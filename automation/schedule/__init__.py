@@ -10,16 +10,21 @@ from automation.schedule.cron import CronRule, cron_from
 from automation.schedule.effects import Effect, Outcome, affected
 from automation.schedule.errors import ScheduleError
 from automation.schedule.excluded import ExcludedDays, beginning_of_day
-from automation.schedule.interval import IntervalRule, interval_as_typed, interval_from
+from automation.schedule.interval import (
+    IntervalRule,
+    interval_as_typed,
+    interval_from,
+    minutes_from,
+)
 from automation.schedule.jitter import jitter_of
-from automation.schedule.once import OnceRule, instant_from, once_from
+from automation.schedule.once import OnceRule, once_from
 from automation.schedule.outlook import Outlook, outlook
 from automation.schedule.ranges import range_from
 from automation.schedule.rule import Rule
 from automation.schedule.schedule import Schedule
 from automation.schedule.stored import schedule_from_json
 from automation.schedule.succession import Succession
-from automation.schedule.typed import plain, wall_time_from
+from automation.schedule.typed import instant_from, plain, wall_time_from
 from automation.schedule.zone_changes import ClockChange, clock_changes
 from automation.schedule.zones import in_words, wall_clock, zone_named, zone_names
 
@@ -47,6 +52,7 @@ __all__ = [
     "interval_as_typed",
     "interval_from",
     "jitter_of",
+    "minutes_from",
     "once_from",
     "outlook",
     "plain",

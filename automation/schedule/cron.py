@@ -10,10 +10,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from automation.reading import plain
 from automation.schedule.cron_line import CronLine
 from automation.schedule.errors import ScheduleError
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.typed import plain
 from automation.schedule.zones import zone_named
 
 MOST_LINES = 20

@@ -8,45 +8,41 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation.reading import ReadingError, length_from, plain
 from automation.schedule.errors import ScheduleError
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.typed import plain
 from automation.schedule.zones import LAST_YEAR, in_words, usable_minute, zone_named
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 SHORTEST, LONGEST = _MINUTE, 366 * _DAY
 
-#: What a unit may be called, in English and Persian.
-_UNITS = {
-    **dict.fromkeys(["m", "min", "mins", "minute", "minutes", "دقیقه"], _MINUTE),
-    **dict.fromkeys(["h", "hour", "hours", "ساعت"], _HOUR),
-    **dict.fromkeys(["d", "day", "days", "روز"], _DAY),
-    **dict.fromkeys(["w", "week", "weeks", "هفته"], 7 * _DAY),
-}
 _EVERY = re.compile(r"(?:every|هر)\s+")
-_HOURS_AND_MINUTES = re.compile(r"(\d{1,4}):([0-5]\d)")
-#: Longer numbers are over any limit, and over what a timedelta holds.
-_AMOUNT = re.compile(r"(\d{1,6}) ?([^\W\d]+)(?: (?:and|و) | |$|(?=\d))")
 
 
 def interval_from(text: str) -> timedelta:
-    """Return the interval that was typed, as `every 45 minutes`, `2 hours`, `1h30m` or `1:30`.
+    """Return the interval that was typed, as `every 45 minutes`, `2 hours`, `1:30` or `PT90M`.
 
     Raises ScheduleError for another text; IntervalRule says whether it may be that long.
     """
-    typed = _EVERY.sub("", plain(text).lower(), count=1)
-    clock = _HOURS_AND_MINUTES.fullmatch(typed)
-    if clock:
-        return int(clock[1]) * _HOUR + int(clock[2]) * _MINUTE
-    if typed in _UNITS:
-        return _UNITS[typed]  # "every hour"
-    amounts = _AMOUNT.findall(typed)
-    is_understood = amounts and _AMOUNT.sub("", typed) == ""
-    if not is_understood or any(unit not in _UNITS for _number, unit in amounts):
+    try:
+        return length_from(_EVERY.sub("", plain(text).lower(), count=1))
+    except ReadingError:
         told = _("%(text)r is not an interval. Write 45 minutes, 2 hours, 1 day or 1:30.")
-        raise ScheduleError("every", told % {"text": text})
-    return sum((int(number) * _UNITS[unit] for number, unit in amounts), timedelta(0))
+        raise ScheduleError("every", told % {"text": text}) from None
+
+
+def minutes_from(text: str) -> int:
+    """Return the minutes of an interval that was typed and can be followed. Raises ScheduleError."""
+    every = interval_from(text)
+    _refuse_other_lengths(every)
+    return every // _MINUTE
+
+
+def _refuse_other_lengths(every: timedelta) -> None:
+    if every % _MINUTE or not SHORTEST <= every <= LONGEST:
+        text = _("An interval is of whole minutes, from 1 minute to 366 days.")
+        raise ScheduleError("every", text)
 
 
 def interval_as_typed(every: timedelta) -> str:
@@ -68,9 +64,7 @@ class IntervalRule(Rule):
 
     def __init__(self, every: timedelta, anchor: datetime, timezone: str) -> None:
         self.zone = zone_named(timezone)
-        if every % _MINUTE or not SHORTEST <= every <= LONGEST:
-            text = _("An interval is of whole minutes, from 1 minute to 366 days.")
-            raise ScheduleError("every", text)
+        _refuse_other_lengths(every)
         self.every = every
         self.anchor = usable_minute("anchor", anchor)
 

@@ -1,26 +1,14 @@
 """Once, at an instant."""
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from automation.schedule.errors import ScheduleError
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.typed import plain
-from automation.schedule.zone_changes import next_change
-from automation.schedule.zones import (
-    in_words,
-    refuse_far_year,
-    usable_minute,
-    wall_clock,
-    zone_named,
-)
-
-_LOCAL_TIME = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{2})", re.IGNORECASE)
-_TWO_DAYS = timedelta(days=2)
+from automation.schedule.typed import instant_from
+from automation.schedule.zones import in_words, usable_minute, zone_named
 
 
 class OnceRule(Rule):
@@ -59,33 +47,3 @@ def once_from(text: str, timezone: str) -> OnceRule:
     one that does not exist, because clocks jump over it, and for another text.
     """
     return OnceRule(instant_from(text, timezone), timezone)
-
-
-def instant_from(text: str, timezone: str) -> datetime:
-    """Return the instant, in UTC, of a local time that was typed; as `once_from` understands it."""
-    zone = zone_named(timezone)
-    wall = _local_time(text)
-    at = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if wall_clock(zone, at) != wall:
-        change = next_change(zone, at - _TWO_DAYS, at)
-        first = change.wall_after if change else wall_clock(zone, at)
-        told = _(
-            "%(time)s does not exist in %(zone)s: clocks jump over it. "
-            "The next time that exists is %(next)s."
-        )
-        times = {"time": f"{wall:%Y-%m-%d %H:%M}", "next": f"{first:%Y-%m-%d %H:%M}"}
-        raise ScheduleError("at", told % {**times, "zone": zone.key})
-    return at
-
-
-def _local_time(text: str) -> datetime:
-    typed = _LOCAL_TIME.fullmatch(plain(text))
-    if typed:
-        year, month, day, hour, minute = (int(number) for number in typed.groups())
-        refuse_far_year("at", year)
-        try:
-            return datetime(year, month, day, hour, minute)  # noqa: DTZ001  # a local time
-        except ValueError:
-            pass  # no such day or hour
-    told = _("%(text)r is not a date and time. Write it as 2026-12-01 08:00.")
-    raise ScheduleError("at", told % {"text": text})

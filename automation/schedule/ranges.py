@@ -3,10 +3,10 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from automation.reading import ReadingError, date_from
 from automation.schedule.excluded import beginning_of_day
-from automation.schedule.once import once_from
-from automation.schedule.typed import plain
-from automation.schedule.zones import refuse_far_year, usable, zone_named
+from automation.schedule.typed import instant_from
+from automation.schedule.zones import YEARS, zone_named
 
 _DAY = timedelta(days=1)
 
@@ -22,29 +22,15 @@ def range_from(begin: str, end: str, timezone: str) -> tuple[datetime, datetime]
 
 
 def _instant(text: str, zone: ZoneInfo, days_later: int = 0) -> datetime:
-    typed = plain(text)
-    day = _day(typed)
-    if day:
-        refuse_far_year("at", day.year)
-        begin = beginning_of_day(zone, day + days_later * _DAY)
-        return begin - timedelta(microseconds=days_later)
-    at = _time(typed)
-    if at is None:
-        return once_from(typed, zone.key).at
-    if at.tzinfo:
-        return usable("at", at)
-    return once_from(f"{at:%Y-%m-%d %H:%M}", zone.key).at + timedelta(seconds=at.second)
+    day = _day(text)
+    if day is None:
+        return instant_from(text, zone.key)
+    begin = beginning_of_day(zone, day + days_later * _DAY)
+    return begin - timedelta(microseconds=days_later)
 
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text.replace("/", "-"))
-    except ValueError:
-        return None
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
+        return date_from(text, years=YEARS)
+    except ReadingError:
         return None

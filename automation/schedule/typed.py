@@ -1,19 +1,40 @@
-"""What people type: digits of other scripts, and spaces wherever they fell."""
+"""What people type of a schedule; `automation.reading` reads it."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from automation.reading import ReadingError, datetime_from, plain
 from automation.schedule.errors import ScheduleError
-from automation.schedule.zones import refuse_far_year
+from automation.schedule.zone_changes import next_change
+from automation.schedule.zones import TWO_DAYS, YEARS, usable, wall_clock, zone_named
+
+__all__ = ["instant_from", "plain", "wall_time_from"]
 
 
-def plain(text: str) -> str:
-    """Return the text on one line, its digits those of English, its spaces single."""
-    digits = (str(int(sign)) if sign.isdecimal() else sign for sign in text)
-    return " ".join("".join(digits).split())
+def instant_from(text: str, timezone: str, *, needs_time: bool = True) -> datetime:
+    """Return the instant that was typed, in UTC: a local time of the zone, or one with an offset.
+
+    Of a local time that comes twice, because clocks go back, the first is meant. A day alone is its
+    beginning, unless `needs_time`. Raises ScheduleError for a local time that does not exist,
+    because clocks jump over it, and for another text.
+    """
+    zone = zone_named(timezone)
+    wall = _typed(text, needs_time=needs_time)
+    if wall.tzinfo is not None:
+        return usable("at", wall)
+    at = usable("at", wall.replace(tzinfo=zone, fold=0))
+    if wall_clock(zone, at) != wall:
+        change = next_change(zone, at - TWO_DAYS, at)
+        first = change.wall_after if change else wall_clock(zone, at)
+        told = _(
+            "%(time)s does not exist in %(zone)s: clocks jump over it. "
+            "The next time that exists is %(next)s."
+        )
+        times = {"time": f"{wall:%Y-%m-%d %H:%M}", "next": f"{first:%Y-%m-%d %H:%M}"}
+        raise ScheduleError("at", told % {**times, "zone": zone.key})
+    return at
 
 
 def wall_time_from(text: str, zone: ZoneInfo) -> datetime:
@@ -22,15 +43,14 @@ def wall_time_from(text: str, zone: ZoneInfo) -> datetime:
     Of a local time that comes twice the first is meant; one that clocks jump over comes back as it
     is. Raises ScheduleError.
     """
-    typed = plain(text).replace("/", "-")
+    instant = _typed(text)
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=zone)
+    return usable("at", instant).astimezone(UTC).astimezone(zone)
+
+
+def _typed(text: str, *, needs_time: bool = False) -> datetime:
     try:
-        instant = parse_datetime(typed)
-    except ValueError:  # no such day or hour
-        instant = None
-    if instant is None:
-        told = _("%(text)r is not a date and time. Write it as 2026-12-01 08:00.")
-        raise ScheduleError("at", told % {"text": text})
-    refuse_far_year("at", instant.year)
-    return (
-        instant.astimezone(UTC).astimezone(zone) if instant.tzinfo else instant.replace(tzinfo=zone)
-    )
+        return datetime_from(text, needs_time=needs_time, years=YEARS)
+    except ReadingError as error:
+        raise ScheduleError("at", str(error)) from error

@@ -7,10 +7,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.utils.translation import gettext as _
 
+from automation import reading
 from automation.schedule.errors import ScheduleError
 
 #: Years in which something may begin, end or be left out: far from where Python's calendar ends.
-FIRST_YEAR, LAST_YEAR = 1970, 2199
+YEARS = FIRST_YEAR, LAST_YEAR = 1970, 2199
+
+#: A change of the clocks is nearer to what it skips or repeats.
+TWO_DAYS = timedelta(days=2)
 
 zone_names = cache(available_timezones)  # It reads the file system.
 
@@ -68,6 +72,7 @@ def usable_minute(field: str, instant: datetime) -> datetime:
 
 def refuse_far_year(field: str, year: int) -> None:
     """Raise ScheduleError for a year that nobody means, such as one of another calendar."""
-    if not FIRST_YEAR <= year <= LAST_YEAR:
-        text = _("The year %(year)s is not between %(first)s and %(last)s (Gregorian calendar).")
-        raise ScheduleError(field, text % {"year": year, "first": FIRST_YEAR, "last": LAST_YEAR})
+    try:
+        reading.refuse_far_year(year, years=YEARS)
+    except reading.ReadingError as error:
+        raise ScheduleError(field, str(error)) from error

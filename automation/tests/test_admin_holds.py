@@ -92,6 +92,7 @@ def test_window_is_made_by_the_clock_of_the_site_and_keeps_who_made_it(person_wi
     ("typed", "told"),
     [
         ({"ends_at": "2026-11-24T11:30"}, "The end is not after the start."),
+        ({"ends_at": "۱۴۰۵/۰۹/۰۳ ۱۳:۳۰"}, "write 2026-11-24."),
         ({"starts_at": "2026-11-24T03:00", "ends_at": "2026-11-24T09:30"}, "This end has passed."),
         ({"label": ""}, "This field is required."),
     ],

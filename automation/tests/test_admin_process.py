@@ -1,15 +1,19 @@
 import html
+import inspect
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone, translation
 
+from automation import registry
 from automation.admin import ProcessAdmin
 from automation.models import Execution, Kind, Process, Status
-from automation.parameters import MASK
+from automation.parameters import MASK, Parameters
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import filled_form, page
 from automation.tests.written import written
@@ -593,3 +597,23 @@ def test_process_with_a_next_run_far_away_is_shown(admin_client):
     text = admin_client.get(page("process_changelist")).text
 
     assert "in " in text
+
+
+def test_length_of_time_is_shown_and_typed_as_a_person_writes_it(admin_client, monkeypatch):
+    def wait(*, span: timedelta = timedelta(hours=2)) -> None: ...
+
+    parameters = Parameters(inspect.signature(wait).parameters.values())
+    greet = replace(registry.get("probes.greet"), function=wait, parameters=parameters)
+    monkeypatch.setitem(registry._functions, "probes.greet", greet)
+    process = ProcessFactory()
+
+    text = admin_client.get(page("process_change", process.pk)).text
+    assert 'value="2 hours"' in text
+    assert "default: 2 hours" in text
+
+    told = saved(admin_client, process, **{"parameters-span": "90"}).text
+    assert "span: &#x27;90&#x27; has no unit." in told
+    saved(admin_client, process, **{"parameters-span": "۴۵ دقیقه"})
+    process.refresh_from_db()
+    assert process.parameters == {"span": "P0DT00H45M00S"}
+    assert 'value="45 minutes"' in admin_client.get(page("process_change", process.pk)).text

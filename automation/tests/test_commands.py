@@ -300,17 +300,23 @@ def test_preview_schedule_json_lists_what_comes_after_a_time(call):
     [
         (["--cron", "0 0 31 2 *"], "never comes due"),
         (["--cron", "0 0 * * *", "--timezone", "Asia/Teheran"], "no time zone 'Asia/Teheran'"),
-        (["--cron", "0 0 * * *", "--after", "noon"], "--after is 'noon'"),
-        (["--cron", "0 0 * * *", "--after", "2026-02-30T00:00"], "--after is"),
+        (["--cron", "0 0 * * *", "--after", "noon"], "--after: 'noon' is not a date and time"),
+        (
+            ["--cron", "0 0 * * *", "--after", "2026-02-30T00:00"],
+            "--after: '2026-02-30T00:00' is not",
+        ),
         (["--cron", "0 0 * * *", "--count", "0"], "--count is a number"),
-        (["--cron", "0 0 * * *", "--after", "9999-12-30T00:00"], "ends in the year 9999"),
-        (["--cron", "0 0 * * *", "--after", "0001-01-01T00:00"], "ends in the year 9999"),
+        (["--cron", "0 0 * * *", "--after", "9999-12-30T00:00"], "The year 9999 is not between"),
+        (["--cron", "0 0 * * *", "--after", "0001-01-01T00:00"], "The year 1 is not between"),
         ([], "Give --cron, --every, --at or --process"),
         (["--every", "often"], "is not an interval"),
         (["--every", "0 minutes"], "from 1 minute to 366 days"),
+        (["--every", "90 seconds"], "of whole minutes"),
+        (["--every", "90"], "is not an interval"),
+        (["--at", "1405-09-10 08:00"], "write 2026-12-01"),
         (["--at", "2027-03-14 02:30", "--timezone", "America/New_York"], "does not exist"),
-        (["--every", "1 hour", "--anchor", "noon"], "--anchor is 'noon'"),
-        (["--cron", "0 0 * * *", "--starts", "2026-02-30"], "--starts is"),
+        (["--every", "1 hour", "--anchor", "noon"], "--anchor: 'noon' is not"),
+        (["--cron", "0 0 * * *", "--starts", "2026-02-30"], "--starts: '2026-02-30' is not"),
         (["--cron", "0 0 * * *", "--calendar", "none"], "There is no calendar 'none'"),
         (["--process", "none"], "There is no process 'none'"),
         (
@@ -324,6 +330,24 @@ def test_preview_schedule_refuses_what_it_cannot_follow(call, arguments, says):
 
     assert code == 2
     assert says in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at"),
+    [
+        (["--at", "2036-12-01T08:00+02:00"], "2036-12-01T06:00:00+00:00"),
+        (["--at", "2036-12-01T08:00Z"], "2036-12-01T08:00:00+00:00"),
+        (["--at", "۲۰۳۶/۱۲/۰۱ ۰۸:۰۰"], "2036-12-01T04:30:00+00:00"),
+        (["--every", "PT90M", "--anchor", "2036/1/1 00:00Z"], "2036-01-01T00:00:00+00:00"),
+        (["--every", "1h30m", "--anchor", "2036-01-01T01:00+01:00"], "2036-01-01T00:00:00+00:00"),
+    ],
+)
+def test_preview_schedule_reads_instants_and_intervals_as_every_other_door(call, arguments, at):
+    after = ["--after", "2035-12-31T23:59Z", "--timezone", "Asia/Tehran", "--count", "1"]
+
+    _code, output = call("preview_schedule", *arguments, *after, "--json")
+
+    assert json.loads(output)[0]["at"] == at
 
 
 def test_preview_schedule_marks_what_clock_changes_touch(call):

@@ -47,8 +47,11 @@ values = st.fixed_dictionaries(
         "share": st.floats(allow_nan=False, allow_infinity=False),
         "flag": st.booleans(),
         "price": st.decimals(allow_nan=False, allow_infinity=False, places=2),
-        "day": st.dates(date(1000, 1, 1)),
-        "moment": st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        "day": st.dates(date(1900, 1, 1), date(2200, 12, 31)),
+        "moment": st.datetimes(
+            *(datetime(1900, 1, 1), datetime(2200, 12, 31)),  # noqa: DTZ001
+            timezones=st.just(UTC),
+        ),
         "span": st.timedeltas(timedelta(days=-999), timedelta(days=999)),
         "size": st.sampled_from(["s", "m", 3]),
         "colour": st.sampled_from(Colour),
@@ -78,7 +81,18 @@ def test_values_come_back_from_json_as_they_went_in(given_values):
         ("price", "1.50", Decimal("1.50")),
         ("day", "2026-11-22", date(2026, 11, 22)),
         ("span", "P1DT2H", timedelta(days=1, hours=2)),
-        ("span", "90", timedelta(seconds=90)),
+        ("number", "−۱٬۲۰۰", -1200),
+        ("share", "۱٫۵", 1.5),
+        ("price", "۱٫۵۰", Decimal("1.50")),
+        ("day", "۲۰۲۶/۱۱/۲۲", date(2026, 11, 22)),
+        ("moment", "۲۰۲۶/۱۱/۲۲ ۷:۳۰", datetime(2026, 11, 22, 4, tzinfo=UTC)),
+        ("moment", "2026-11-22T07:30+02:00", datetime(2026, 11, 22, 5, 30, tzinfo=UTC)),
+        ("moment", "2026-11-22T07:30Z", datetime(2026, 11, 22, 7, 30, tzinfo=UTC)),
+        ("span", "2 hours", timedelta(hours=2)),
+        ("span", "۴۵ دقیقه", timedelta(minutes=45)),
+        ("span", "1:30", timedelta(minutes=90)),
+        ("span", "PT90M", timedelta(minutes=90)),
+        ("span", "-2 hours", -timedelta(hours=2)),
         ("size", "3", 3),
         ("colour", "blue", Colour.BLUE),
         ("names", "a, b\nc", ["a", "b", "c"]),
@@ -106,6 +120,10 @@ def test_text_is_read_as_the_parameter_s_type(name, text, value):
         ("price", "cheap"),
         ("day", "2026-02-30"),
         ("moment", "noon"),
+        ("moment", "1405-09-03 08:00"),
+        ("day", "1405-09-03"),
+        ("span", "90"),
+        ("span", 90),
         ("span", "a while"),
         ("size", "xl"),
         ("colour", "RED"),
@@ -181,3 +199,34 @@ def test_parameters_beyond_the_limit_are_refused_with_both_numbers():
 
     with pytest.raises(ParameterError, match=r"100,012 characters as JSON; at most 100,000"):
         parameters_of(function).clean({"text": "x" * 100_000})
+
+
+def test_persian_date_is_not_taken_for_a_gregorian_one_and_its_date_is_suggested():
+    def function(*, day: date, moment: datetime) -> None: ...
+
+    with pytest.raises(ParameterError, match=r"Gregorian.* If 1405-09-03 .* write 2026-11-24\."):
+        parameters_of(function).load({"day": "۱۴۰۵/۰۹/۰۳", "moment": "2026-11-24 08:00"})
+    with pytest.raises(ParameterError, match=r"moment: The year 1405 .* write 2026-11-24\."):
+        parameters_of(function).load({"day": "2026-11-24", "moment": "1405-09-03 08:00"})
+
+
+def test_default_that_nobody_would_type_is_taken_as_it_is():
+    def function(*, until: date = date.max) -> None: ...
+
+    parameters = parameters_of(function)
+
+    assert parameters.load(parameters.clean({"until": "9999-12-31"})) == {"until": date.max}
+
+
+def test_stored_length_or_instant_is_shown_as_a_person_types_it():
+    def function(
+        *,
+        span: timedelta = timedelta(hours=2),
+        moment: datetime = datetime(2026, 11, 22, 4, tzinfo=UTC),
+        exact: datetime = datetime(2026, 11, 22, 4, 0, 0, 5, tzinfo=UTC),
+    ) -> None: ...
+
+    shown = {p.name: p.as_typed(p.default_as_json) for p in parameters_of(function)}
+
+    exact = "2026-11-22T04:00:00.000005+00:00"
+    assert shown == {"span": "2 hours", "moment": "2026-11-22 07:30", "exact": exact}

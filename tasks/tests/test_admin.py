@@ -111,3 +111,27 @@ def test_task_list_takes_a_constant_number_of_queries(admin_client, django_asser
 
     with django_assert_max_num_queries(10):
         admin_client.get(LIST)
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        ("۲۰۲۶/۱۱/۲۴", ""),
+        ("1405-09-03", "write 2026-11-24."),
+        ("soon", "&#x27;soon&#x27; is not a date"),
+    ],
+)
+def test_due_date_is_read_with_any_digits_and_no_persian_year_is_taken(admin_client, day, told):
+    inlines = {"moves-TOTAL_FORMS": "0", "moves-INITIAL_FORMS": "0"}
+    typed = {"name": "call", "status": "pending", "priority": "low", **inlines}
+
+    response = admin_client.post(
+        reverse("admin:tasks_task_add"), {**typed, "due_at_0": day, "due_at_1": "۰۷:۳۰"}
+    )
+
+    if told:
+        assert told in response.text
+        assert not Task.objects.filter(name="call").exists()
+    else:
+        due = timezone.localtime(Task.objects.get(name="call").due_at)
+        assert f"{due:%Y-%m-%d %H:%M}" == "2026-11-24 07:30"

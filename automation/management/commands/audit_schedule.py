@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
 
 from automation.engine.ledger import Finding, Proof, prove
 from automation.models import Process
+from automation.schedule import ScheduleError, instant_from
 
 
 class Command(BaseCommand):
@@ -47,14 +47,9 @@ def _instant(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        instant = parse_datetime(text)
-    except ValueError:
-        instant = None
-    if instant is None:
-        raise CommandError(
-            f"--since is {text!r}; write an ISO time such as 2026-03-08T00:00+00:00.", returncode=2
-        )
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return instant_from(text, "UTC", needs_time=False)
+    except ScheduleError as error:
+        raise CommandError(f"--since: {error}", returncode=2) from error
 
 
 def _as_json(proof: Proof) -> dict[str, Any]:

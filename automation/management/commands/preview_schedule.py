@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from automation.conf import default_time_zone
 from automation.engine.workers import workers
@@ -29,18 +28,15 @@ from automation.schedule import (
     cron_from,
     difference,
     instant_from,
-    interval_from,
+    minutes_from,
     outlook,
     wall_clock,
-    zone_named,
 )
 
 WEEK = timedelta(days=7)
 
 #: Effects of a clock change; occurrences that an edit changes.
 MOST_EFFECTS, MOST_CHANGED = 4, 20
-
-_MINUTE = timedelta(minutes=1)
 
 
 class Command(BaseCommand):
@@ -168,7 +164,7 @@ def _changes(stored: Process | None, options: dict[str, Any]) -> Iterator[tuple[
         yield from {"schedule_kind": ScheduleKind.CRON, "cron": cron_from(options["cron"])}.items()
     if options["every"]:
         yield "schedule_kind", ScheduleKind.INTERVAL
-        yield "every", interval_from(options["every"]) // _MINUTE
+        yield "every", minutes_from(options["every"])
     if options["at"]:
         yield "schedule_kind", ScheduleKind.ONCE
         yield "run_at", instant_from(options["at"], zone)
@@ -199,15 +195,11 @@ def _as_json(at: datetime, rule: Rule, hold: Hold | None) -> dict[str, str | Non
 
 
 def _instant(option: str, options: dict[str, Any], zone: str) -> datetime | None:
-    """A time without an offset is one of the zone."""
+    """A time without an offset is one of the zone. Raises ScheduleError."""
     text = options[option]
     if text is None:
         return None
     try:
-        instant = parse_datetime(text)
-    except ValueError:
-        instant = None
-    if instant is None:
-        told = f"--{option} is {text!r}; write an ISO time such as 2026-03-08T00:00+00:00."
-        raise CommandError(told, returncode=2)
-    return instant if instant.tzinfo else instant.replace(tzinfo=zone_named(zone))
+        return instant_from(text, zone, needs_time=False)
+    except ScheduleError as error:
+        raise CommandError(f"--{option}: {error}", returncode=2) from error
