@@ -3,8 +3,8 @@
 import inspect
 import io
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from django.core.management import call_command
 
@@ -14,8 +14,16 @@ from automation.run import Run
 #: Lines of output that the result keeps, from the end; the log has more of them.
 LINES_KEPT = 100
 
+
+class CommandLine(NamedTuple):
+    """A command with its arguments, and its options by keyword."""
+
+    words: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
 #: What each function made here runs.
-_command_lines: dict[Callable[..., Any], tuple[str, ...]] = {}
+_command_lines: dict[Callable[..., Any], CommandLine] = {}
 
 
 class _Output(io.TextIOBase):
@@ -73,11 +81,10 @@ def command_process(
     caller = inspect.stack()[1].frame.f_globals["__name__"]
     function.__module__, function.__name__, function.__qualname__ = caller, command, command
     function.__doc__ = description or f"Run `manage.py {' '.join([command, *arguments])}`."
-    given = (f"{name}={value!r}" for name, value in options.items())
-    _command_lines[function] = (command, *arguments, *given)
+    _command_lines[function] = CommandLine((command, *arguments), options)
     return process(default_cron=default_cron, atomic=atomic)(function)
 
 
-def command_line_of(function: ProcessFunction) -> tuple[str, ...] | None:
-    """Return the command, its arguments and its options (`name=value`); None of another function."""
+def command_line_of(function: ProcessFunction) -> CommandLine | None:
+    """Return the command that it runs; None of another function."""
     return _command_lines.get(function.function)

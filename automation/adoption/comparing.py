@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from automation.adoption.found import After, Times
-from automation.schedule import ClockChange, Rule, clock_changes
+from automation.schedule import ClockChange, clock_changes
 
 #: Clock changes that are looked at.
 CHANGES = 2
@@ -17,19 +17,31 @@ _BEFORE, _BEHIND = timedelta(days=1), timedelta(days=2)
 
 @dataclass(frozen=True)
 class AtChange:
-    """What runs around a clock change by one of the two alone. `goes_on`: they differ afterwards."""
+    """What runs around a clock change by one of the two alone. `goes_on`: they differ afterwards.
+
+    `at_once`: how often the old one starts it at the one instant behind the change.
+    """
 
     change: ClockChange
     only_ours: tuple[datetime, ...]
     only_old: tuple[datetime, ...]
     goes_on: bool
+    at_once: int = 1
 
     def remark(self, scheduler: str) -> str:
         """What the old scheduler does, and what cron does instead; "" where they agree."""
         if not (self.only_ours or self.only_old):
-            return ""
+            return self._said_of_skipped(scheduler)
         goes_on = ", and goes on so" if self.goes_on else ""
         return f"{scheduler} {self._said_of_old}{goes_on}. {self._said_of_ours}"
+
+    def _said_of_skipped(self, scheduler: str) -> str:
+        if self.at_once <= 1:
+            return ""
+        return (
+            f"{scheduler} starts it {self.at_once} times at once, one for each time until then; a "
+            "process starts once."
+        )
 
     @property
     def _said_of_old(self) -> str:
@@ -70,10 +82,11 @@ def compare(times: Times, after: datetime, count: int) -> Comparison:
         return Comparison(ours, None, None)
     old = list(_between(times.old, after, ours[-1])) if ours else []
     changes = clock_changes(times.ours.zone, after, CHANGES)
-    return Comparison(ours, old, [_at(change, times.ours, times.old, after) for change in changes])
+    return Comparison(ours, old, [_at(change, times, times.old, after) for change in changes])
 
 
-def _at(change: ClockChange, ours: Rule, old: After, after: datetime) -> AtChange:
+def _at(change: ClockChange, times: Times, old: After, after: datetime) -> AtChange:
+    ours = times.ours
     begin, end = max(after, change.at - _BEFORE), change.at + _BEHIND
     by_us, by_old = set(ours.between(begin, end)), set(_between(old, begin, end))
     return AtChange(
@@ -81,6 +94,7 @@ def _at(change: ClockChange, ours: Rule, old: After, after: datetime) -> AtChang
         only_ours=tuple(sorted(by_us - by_old)),
         only_old=tuple(sorted(by_old - by_us)),
         goes_on=next(old(end), None) != ours.next_after(end),
+        at_once=times.at_once(change) if change.at > after else 1,
     )
 
 

@@ -1,12 +1,11 @@
 """A crontab, as crontab(5) has it: Debian cron's rule at clock changes is ours."""
 
 import re
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 
-from automation.adoption import matching
 from automation.adoption.found import (
     Found,
     NotAdoptableError,
@@ -17,141 +16,168 @@ from automation.adoption.found import (
     found,
     named_apart,
 )
+from automation.adoption.invocation import SHELLS, Invocation, invocation_in
+from automation.adoption.matching import by_command
 from automation.adoption.rules import cron_rule
+from automation.adoption.shell_words import BLANKS
+from automation.schedule import ClockChange, CronRule
 
-_ASSIGNMENT = re.compile(r"""(["']?)(?P<name>[A-Za-z_]\w*)\1\s*=\s*(?P<value>.*)""")
+_ASSIGNMENT = re.compile(r"""(["']?)(?P<name>[A-Za-z_]\w*)\1[ \t]*=[ \t]*(?P<value>.*)""", re.ASCII)
 #: No command begins like this: it is a field more, of seconds or years.
-_FIELD = re.compile(r"[\d*?][\d*/,?-]*")
-
-_REDIRECTIONS = {">", ">>", ">|", "<", ">&", "<&", "&>", "&>>"}
-_OPERATORS = set("();<>|&")
-#: What prepares the shell for the command that counts.
-_PREPARATIONS = {"cd", ".", "source", "export", "set", "umask"}
-#: Options of every command, which say nothing of what it does.
-_OF_DJANGO = re.compile(r"--(settings|pythonpath)=.*|--(no|force)-color")
+_FIELD = re.compile(r"[\d*?][\d*/,?-]*", re.ASCII)
 
 _ENVIRONMENT = "It sets the environment of commands; a process has the one of its worker."
 _ONE_RULE = (
-    "Debian's cron and Behflow follow one rule, also when clocks change: the times are the same, "
-    "if the clock of cron's host is that of {}."
+    "Debian's cron and Behflow follow one rule, if the clock of cron's host is that of {}. Where "
+    "clocks skip several times of one line, cron starts it once for each of them, at once after "
+    "another; a process starts once."
 )
+_WINDOWS = "Its lines end as Windows ends them; cron would give each command the CR at its end."
 _CRON_TZ = (
     "When it ran is not known: cronie heeds CRON_TZ, Debian's cron ignores it and follows the "
     "clock of its host."
 )
 
 
+@dataclass
+class _Context:
+    """What holds for a line: its zone, and what lines before it set."""
+
+    timezone: str
+    has_user: bool
+    override: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
 def read(text: str, timezone: str, *, has_user: bool = False) -> Reading:
     """Read a crontab whose times are of this zone; CRON_TZ lines set another for what follows.
 
-    `has_user`: its lines name a user before the command, as those of /etc/crontab.
+    `has_user`: its lines name a user before the command, as those of /etc/crontab. Bytes that were
+    no text are surrogates in it, as `surrogateescape` makes them.
     """
     entries: list[Found] = []
     skipped: list[Skipped] = []
-    override = ""
+    context = _Context(timezone, has_user)
     for number, line in _lines(text):
         assignment = _ASSIGNMENT.fullmatch(line)
         if assignment is None:
-            entries.append(_entry(number, line, timezone, override, has_user))
-        elif assignment["name"] == "CRON_TZ":
-            override = assignment["value"].strip("\"' ")
+            entries.append(_entry(number, line, context))
+            continue
+        name, value = assignment["name"], _unquoted(assignment["value"])
+        if name == "CRON_TZ":
+            context.override = value
         else:
-            skipped.append(Skipped(number, f"{assignment['name']}=…", _ENVIRONMENT))
-    return Reading(
-        "crontab", "Line", named_apart(entries, "crontab"), skipped, _ONE_RULE.format(timezone)
-    )
+            skipped.append(Skipped(number, f"{name}=…", _ENVIRONMENT))
+        context.variables[name] = value
+    remarks = [_ONE_RULE.format(timezone), *([_WINDOWS] if "\r\n" in text else [])]
+    named = named_apart(entries, "crontab")
+    return Reading("crontab", "Line", named, skipped, " ".join(remarks))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield number, line.strip()
+    """Cron's lines end at a line feed alone, and cron knows two blanks."""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        stripped = line.removesuffix("\r").strip(BLANKS)
+        if stripped and not stripped.startswith("#"):
+            yield number, stripped
 
 
-def _entry(number: int, line: str, timezone: str, override: str, has_user: bool) -> Found:
-    rule, command = _split(line, has_user)
+def _unquoted(value: str) -> str:
+    value = value.strip(BLANKS)
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if is_quoted else value
+
+
+def _entry(number: int, line: str, context: _Context) -> Found:
+    rule, command = _split(line, context.has_user)
+    invocation, problem = _try_invocation(command, context.variables)
     return found(
         number,
-        line,
-        _name_of(command),
-        times=partial(_times, rule, timezone, override),
-        work=partial(_work, command),
+        line.encode(errors="surrogateescape").decode(errors="backslashreplace"),
+        invocation.words[0] if invocation else "",
+        times=partial(_times, rule, context.timezone, context.override),
+        work=partial(_work, invocation, problem),
+        notes=invocation.notes if invocation else [],
     )
 
 
 def _split(line: str, has_user: bool) -> tuple[str, str]:
     """The rule, and the command; the rule is of more than five fields where the line is."""
     fields = 1 if line.startswith("@") else 5
-    words = line.split(maxsplit=fields)
+    words = re.split(f"[{BLANKS}]+", line, maxsplit=fields)
     rest = words[fields] if len(words) > fields else ""
-    if fields == 5 and _FIELD.fullmatch(rest.partition(" ")[0]):
-        extra, _space, rest = rest.partition(" ")
+    if fields == 5 and _FIELD.fullmatch(_first(rest)[0]):
+        extra, rest = _first(rest)
         words[fields - 1] += f" {extra}"
     if has_user:
-        rest = "".join(rest.split(maxsplit=1)[1:])
+        rest = _first(rest)[1]
     return " ".join(words[:fields]), rest
+
+
+def _first(text: str) -> tuple[str, str]:
+    """The first word, and the rest."""
+    word, *rest = re.split(f"[{BLANKS}]+", text, maxsplit=1)
+    return word, rest[0] if rest else ""
 
 
 def _times(rule: str, timezone: str, override: str) -> Times:
     ours = cron_rule(rule, override or timezone)
-    return Times(ours, None, (_CRON_TZ,)) if override else Times(ours, ours.after)
+    if override:
+        return Times(ours, None, (_CRON_TZ,))
+    return Times(ours, ours.after, at_once=partial(_starts_at_once, ours))
 
 
-def _work(command: str) -> Work:
-    return matching.by_command(_words_after_manage(command))
-
-
-def _name_of(command: str) -> str:
-    try:
-        return _words_after_manage(command)[0]
-    except NotAdoptableError:
-        return ""
-
-
-def _words_after_manage(command: str) -> list[str]:
-    """What `manage.py` is given. Raises NotAdoptableError where that is not all that runs."""
-    if not command:
-        raise NotAdoptableError("It names no command.")
-    try:
-        commands = list(_simple_commands(command))
-    except ValueError as error:
-        raise NotAdoptableError(f"A shell cannot read it: {error}.") from error
-    counting = [words for words in commands if words[0] not in _PREPARATIONS]
-    if len(counting) > 1:
-        raise NotAdoptableError(
-            "It runs more than one command. Write a management command that does all of it, and "
-            "register that with command_process."
-        )
-    for words in counting:
-        programs = [PurePosixPath(word).name for word in words]
-        position = next((i for i, name in enumerate(programs) if name in _MANAGERS), None)
-        given = words[position + 1 :] if position is not None else []
-        if given:
-            return [word for word in given if not _OF_DJANGO.fullmatch(word)]
-    raise NotAdoptableError(
-        "It runs a program; a process runs a registered function. Write a function with @process, "
-        "or a management command and register that with command_process."
+def _starts_at_once(rule: CronRule, change: ClockChange) -> int:
+    """How often Debian's cron starts a line at once after clocks skipped times of it."""
+    return sum(
+        sum(1 for _ in line.wall_times_touched(change)) + line.is_due_at(change.wall_after)
+        for line in rule.lines
+        if line.catches_up(change)
     )
 
 
-_MANAGERS = {"manage.py", "django-admin"}
+def _work(invocation: Invocation | None, problem: str) -> Work:
+    if invocation is None:
+        raise NotAdoptableError(problem)
+    return by_command(invocation.words)
 
 
-def _simple_commands(command: str) -> Iterator[list[str]]:
-    """The words of each command in a shell line, without its redirections."""
-    reader = shlex.shlex(command.replace(r"\%", "%"), posix=True, punctuation_chars=True)
-    reader.whitespace_split, reader.commenters = True, ""
-    words: list[str] = []
-    for token in reader:
-        if token in _REDIRECTIONS:
-            if words and words[-1] in {"1", "2"}:  # 2>
-                words.pop()
-            reader.get_token()
-        elif set(token) <= _OPERATORS:
-            if words:
-                yield words
-            words = []
-        else:
-            words.append(token)
-    if words:
-        yield words
+def _try_invocation(command: str, variables: Mapping[str, str]) -> tuple[Invocation | None, str]:
+    try:
+        return _invocation(command, variables), ""
+    except NotAdoptableError as error:
+        return None, str(error)
+
+
+def _invocation(command: str, variables: Mapping[str, str]) -> Invocation:
+    if not command:
+        raise NotAdoptableError("It names no command.")
+    shell = variables.get("SHELL", "/bin/sh")
+    if PurePosixPath(shell).name not in SHELLS:
+        raise NotAdoptableError(f"Its SHELL is {shell}, whose lines are not read here.")
+    line, given = _without_percent(command, "%\\")
+    if given:
+        raise NotAdoptableError(
+            "What stands behind its % is given to it as input; a process has none. A % that is "
+            r"meant is written \% in a crontab."
+        )
+    invocation = invocation_in(line, variables)
+    # Cronie's, and Debian's, which takes `\\` for one backslash.
+    if invocation != invocation_in(_without_percent(command, "%")[0], variables):
+        raise NotAdoptableError(r"Crons differ about its \\: write it with single backslashes.")
+    return invocation
+
+
+def _without_percent(command: str, escaped: str) -> tuple[str, str]:
+    """The line that the shell gets, and the input: `%` begins it, where no backslash stands before.
+
+    `escaped`: the characters before which cron takes a backslash away.
+    """
+    line: list[str] = []
+    characters = iter(command)
+    for char in characters:
+        if char == "%":
+            return "".join(line), "".join(characters)
+        following = next(characters, "") if char == "\\" else ""
+        line.append(following if following and following in escaped else char + following)
+    return "".join(line), ""

@@ -131,8 +131,7 @@ def _work(row: Any) -> Work:
     arguments, keywords = _arguments(row.args), _keywords(row.kwargs)
     keywords.pop("q_options", None)
     if row.func == CALL_COMMAND and arguments:
-        options = [f"{name}={value!r}" for name, value in keywords.items()]
-        return matching.by_command([*map(str, arguments), *options])
+        return matching.by_command([str(word) for word in arguments], keywords)
     matching.refuse_positional(arguments)
     return matching.by_path(row.func, keywords)
 
@@ -167,5 +166,7 @@ def _dictionary(text: str) -> dict[str, Any]:
 def _keywords_of_a_call(text: str) -> dict[str, Any]:
     call = ast.parse(f"f({text})", mode="eval").body
     if not isinstance(call, ast.Call) or call.args:
+        raise ValueError(text)
+    if any(keyword.arg is None for keyword in call.keywords):  # **{…}
         raise ValueError(text)
     return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}

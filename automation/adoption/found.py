@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django.utils.text import slugify
 
-from automation.schedule import Rule, ScheduleError
+from automation.schedule import ClockChange, Rule, ScheduleError
 
 #: Yields the instants after one, as `Rule.after` does.
 After = Callable[[datetime], Iterator[datetime]]
@@ -25,11 +25,15 @@ class NotAdoptableError(ValueError):
 
 @dataclass(frozen=True)
 class Times:
-    """`ours`: the rule of the process. `old`: when the old scheduler runs; None: not known."""
+    """`ours`: the rule of the process. `old`: when the old scheduler runs; None: not known.
+
+    `at_once`: how often the old one starts it at one instant, behind a clock change.
+    """
 
     ours: Rule
     old: After | None
     notes: tuple[str, ...] = ()
+    at_once: Callable[[ClockChange], int] = lambda change: 1
 
 
 @dataclass(frozen=True)

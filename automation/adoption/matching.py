@@ -1,32 +1,44 @@
 """Which registered function does what the old scheduler runs."""
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automation import registry
 from automation.adoption.found import NotAdoptableError, Work
-from automation.management_command import command_line_of
+from automation.management_command import CommandLine, command_line_of
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction
 
 
-def by_command(words: Sequence[str]) -> Work:
-    """Find the function that runs `manage.py` with these words. Raises NotAdoptableError."""
+def by_command(words: Sequence[str], options: Mapping[str, Any] | None = None) -> Work:
+    """Find the function that runs `manage.py` with these words, and options by keyword.
+
+    Raises NotAdoptableError.
+    """
+    wanted = CommandLine(tuple(words), options or {})
     registered = {function.key: command_line_of(function) for function in registry.all_functions()}
     for key, line in registered.items():
-        if line == tuple(words):
+        if line == wanted:
             return Work(key, {})
     for key, line in registered.items():
-        if line and line[0] == words[0]:
+        if line and line.words[0] == words[0]:
             raise NotAdoptableError(
-                f"{key} is registered with other arguments, as `manage.py {' '.join(line)}`: "
-                "make the two the same."
+                f"{key} is registered with other arguments, as {_written(line)}: make the two the "
+                "same."
             )
-    arguments = ", ".join(f'"{word}"' for word in words)
     raise NotAdoptableError(
-        f"No process function runs `manage.py {' '.join(words)}`. Register it first: "
-        f"command_process({arguments}) in the processes.py of an app."
+        f"No process function runs `manage.py {shlex.join(words)}`. Register it first: "
+        f"{_written(wanted)} in the processes.py of an app."
     )
+
+
+def _written(line: CommandLine) -> str:
+    """As it is registered, in Python."""
+    words = [json.dumps(word, ensure_ascii=False) for word in line.words]
+    options = [f"{name}={value!r}" for name, value in line.options.items()]
+    return f"command_process({', '.join([*words, *options])})"
 
 
 def by_path(path: str, parameters: Mapping[str, Any]) -> Work:

@@ -52,8 +52,9 @@ def test_crontab_is_shown_as_processes_with_the_times_of_both(adopt_lines):
 
     assert code == 0
     assert output == (
-        "Debian's cron and Behflow follow one rule, also when clocks change: the times are the same, "
-        "if the clock of cron's host is that of Europe/Berlin.\n"
+        "Debian's cron and Behflow follow one rule, if the clock of cron's host is that of "
+        "Europe/Berlin. Where clocks skip several times of one line, cron starts it once for each of "
+        "them, at once after another; a process starts once.\n"
         "\n"
         "Line 1: 30 7 * * *  manage.py check --fail-level ERROR\n"
         "  Process check: runs probes.check.\n"
@@ -221,7 +222,9 @@ def test_sensitive_parameter_is_masked(adopt):
 
 
 def test_crontab_can_come_through_the_input(adopt, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"@daily root {CHECK}\n"))
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO(f"@daily root {CHECK}\n".encode()))
+    )
 
     code, output = adopt("crontab", "-", "--user")
 
@@ -252,6 +255,18 @@ def test_what_cannot_be_read_exits_with_2(adopt, arguments, why):
 
     assert code == 2
     assert why in output
+
+
+def test_argument_in_another_encoding_is_refused_and_not_changed(adopt, tmp_path):
+    crontab = tmp_path / "crontab"
+    crontab.write_bytes(b"@daily manage.py gr\xfcn\n@daily manage.py check \xff")
+
+    code, output = adopt("crontab", str(crontab), "--create", "--json")
+
+    assert code == 1
+    for entry in json.loads(output)["found"]:
+        assert entry["problems"] == ["An argument is not UTF-8: save the crontab as UTF-8 first."]
+        assert "\\x" in entry["text"]
 
 
 def test_file_in_another_encoding_is_read(adopt, tmp_path):

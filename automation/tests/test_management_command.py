@@ -37,5 +37,5 @@ def test_command_line_names_arguments_and_options():
     line = command_line_of(registry.get("automation.migrate"))
     registry.unregister("automation.migrate")
 
-    assert line == ("migrate", "auth", "verbosity=0")
+    assert line == (("migrate", "auth"), {"verbosity": 0})
     assert command_line_of(registry.get("probes.greet")) is None

@@ -89,10 +89,10 @@ def _read_crontab(options: dict[str, Any]) -> Reading:
         raise CommandError("Which crontab? Name its file, or - for the input.", returncode=2)
     try:
         zone_named(zone)
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(errors="replace")
+        given = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except (OSError, ScheduleError) as error:
         raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
-    return crontab.read(text, zone, has_user=options["user"])
+    return crontab.read(given.decode(errors="surrogateescape"), zone, has_user=options["user"])
 
 
 def _entry(found: Found, now: datetime, options: dict[str, Any]) -> Entry:
