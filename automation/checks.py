@@ -191,6 +191,22 @@ def check_default_time_limit(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register
+def check_worker_limits(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"AUTOMATION[{name!r}] is {value!r}: a worker would be replaced after each run, or never.",
+            hint=f"Give {wanted}, 1 or more; None leaves it to Q_CLUSTER[{of_django_q!r}].",
+            id="automation.E011",
+        )
+        for name, wanted, of_django_q in (
+            ("WORKER_MAX_RUNS", "a number of runs", "recycle"),
+            ("WORKER_MAX_MIB", "MiB of memory", "max_rss"),
+        )
+        if (value := setting(name)) is not None and not (_is_number(value) and value >= 1)
+    ]
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

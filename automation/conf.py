@@ -9,6 +9,8 @@ DEFAULTS: dict[str, Any] = {
     "DEFAULT_TIME_LIMIT": 300,  # seconds a run may take where its process sets no limit
     "LEASE": 60,  # seconds without a sign of life after which a node's runs are lost; PostgreSQL
     "STOP_GRACE": None,  # seconds that running work gets when its node is stopped; None: its time limit
+    "WORKER_MAX_RUNS": None,  # after so many a worker is replaced; None: Q_CLUSTER's recycle
+    "WORKER_MAX_MIB": None,  # of memory, above which it is; None: Q_CLUSTER's max_rss
     "RELEASE": "",  # which code this is; executions and nodes keep it
     "NOTIFY_EMAILS": [],  # who is told of failures and recoveries
     "SITE_URL": "",  # where people open the site; notices link to it

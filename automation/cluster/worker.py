@@ -2,20 +2,27 @@
 
 import logging
 import os
+import resource
 import select
 import signal
+import sys
 import threading
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
+from django.conf import settings
+from django.core.cache import caches
 from django.db import DatabaseError, close_old_connections, connection, connections
 from django_q.conf import Conf
 from django_q.worker import rss_check
 
 from automation.cluster import ordinary
+from automation.cluster.surroundings import Surroundings
+from automation.conf import setting
 from automation.engine import runner, session
 from automation.engine.context import CANCEL_SIGNAL, Watcher
 from automation.models import Execution, LogLine
@@ -39,12 +46,13 @@ class _Voice:
     """What a worker says to its dispatcher."""
 
     pipe: Connection
-    #: Pieces of work that it took, and whether the last is a message of ordinary work.
+    #: Pieces of work that it took, and the message of ordinary work that it has.
     taken: int = 0
-    has_ordinary: bool = False
+    ordinary: Ordinary | None = None
 
     def __post_init__(self) -> None:
         self._process, self._lock = os.getpid(), threading.Lock()
+        self.surroundings = Surroundings()
 
     def say(self, word: str, value: Any = None) -> None:
         with self._lock:
@@ -89,10 +97,18 @@ def main(pipe: Connection) -> None:
     session.settle()
     with suppress(DatabaseError):  # A run will say so.
         connection.ensure_connection()
+    _make_caches()
     voice = _Voice(pipe)
     ordinary.work(partial(_next_ordinary, voice), begun=partial(voice.say, BEGUN))
     with suppress(OSError):  # Its dispatcher is gone.
         voice.say(LEAVING)
+
+
+def _make_caches() -> None:
+    """Django keeps them in a context variable: each run would make, and connect, its own."""
+    for alias in settings.CACHES:
+        with suppress(Exception):  # Whoever uses it will hear.
+            caches[alias]
 
 
 def _next_ordinary(voice: _Voice) -> Ordinary | None:
@@ -100,11 +116,13 @@ def _next_ordinary(voice: _Voice) -> Ordinary | None:
 
     Who comes for more is done with the message it took before.
     """
-    while not _is_worn_out(voice.taken):
+    while True:
         try:
-            if voice.has_ordinary:
+            if voice.ordinary is not None:
+                done, voice.ordinary = f"The task of message {voice.ordinary.message}", None
+                if not _goes_on_after(done, voice):
+                    return None
                 voice.say(DONE)
-                voice.has_ordinary = False
                 ready_session(NO_LIMIT)
             work = voice.pipe.recv()
         except (EOFError, OSError):
@@ -114,19 +132,37 @@ def _next_ordinary(voice: _Voice) -> Ordinary | None:
         voice.taken += 1
         close_if_cut_off()
         if isinstance(work, Ordinary):
-            voice.has_ordinary = True
+            voice.ordinary = work
             ready_session(NO_LIMIT)
             return work
-        runner.run(work, _Telling(voice, work.time_limit))
-        if not _is_worn_out(voice.taken):
-            voice.say(DONE)
-            ready_session(work.time_limit)
-    return None
+        # What it leaves in context variables stays in the copy.
+        copy_context().run(runner.run, work, _Telling(voice, work.time_limit))
+        if not _goes_on_after(work.execution, voice):
+            return None
+        voice.say(DONE)
+        ready_session(work.time_limit)
+
+
+def _goes_on_after(work: object, voice: _Voice) -> bool:
+    """Put back what a piece of work changed in this process; whether it can take another."""
+    left = voice.surroundings.put_back()
+    if left:
+        logger.warning("%s left behind: %s. Its worker is replaced.", work, left)
+    return not left and not _is_worn_out(voice.taken)
 
 
 def _is_worn_out(taken: int) -> bool:
-    """As django-q2 has it; there only ordinary work counts."""
-    return taken > 0 and (taken == Conf.RECYCLE or bool(rss_check()))
+    """As the settings have it; where they do not, those of django-q2."""
+    most, mebibytes = setting("WORKER_MAX_RUNS"), setting("WORKER_MAX_MIB")
+    if taken >= (Conf.RECYCLE if most is None else most):
+        return True
+    return bool(rss_check()) if mebibytes is None else _peak() >= mebibytes
+
+
+def _peak() -> float:
+    """The most MiB of memory that this process had at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB; bytes on macOS
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def ready_session(time_limit: int) -> None:

@@ -1,0 +1,264 @@
+"""What a worker's process is like before its first run: put back after each run.
+
+One process runs one function after the other. What the former changed in it, the next must not meet.
+"""
+
+import _signal  # type: ignore[import-not-found]
+import _thread
+import decimal
+import gc
+import locale
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone, translation
+
+from automation import registry
+from automation.cluster import loggers
+
+
+class _Part(NamedTuple):
+    """Something that belongs to the process, and what puts it back; None: nothing can."""
+
+    name: str
+    read: Callable[[], Any]
+    write: Callable[[Any], object] | None = None
+
+
+class Surroundings:
+    """Note how they are now."""
+
+    def __init__(self) -> None:
+        self._decimal = decimal.getcontext().copy()
+        self._settings = _settings_copied()
+        self._before = [(part, part.read()) for part in _PARTS]
+
+    def put_back(self) -> str:
+        """Undo what a run changed in them; return what cannot be undone, "" for nothing."""
+        translation.deactivate()
+        timezone.deactivate()
+        decimal.setcontext(self._decimal.copy())
+        random.seed()
+        for connection in connections.all(initialized_only=True):
+            connection.queries_log.clear()
+        left = [part.name for part, before in self._before if not _is_again(part, before)]
+        if _settings() != self._settings:
+            left.append("changed settings of Django")
+        return ", ".join([*_threads(), *left])
+
+
+def _is_again(part: _Part, before: Any) -> bool:
+    with suppress(Exception):
+        if before == part.read():
+            return True
+    with suppress(Exception):
+        if part.write is not None:
+            part.write(before)
+            return bool(before == part.read())
+    return False
+
+
+def _settings() -> dict[str, Any]:
+    wrapped: Any = getattr(settings, "_wrapped")  # noqa: B009  # unknown to the types
+    return dict(vars(wrapped))
+
+
+def _settings_copied() -> dict[str, Any]:
+    """As deep as it goes: a run may change what a setting holds, too."""
+    found = {}
+    for name, value in _settings().items():
+        try:
+            copied = deepcopy(value)
+            found[name] = copied if copied == value else value
+        except Exception:  # A project may put anything there.
+            found[name] = value
+    return found
+
+
+def _threads() -> list[str]:
+    """Threads that go on: they would write into the log of the next run, or into its rows."""
+    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    unnamed = _thread._count() - len(others)
+    named = [f"the thread {one.name}" for one in others]
+    return named + (["a thread"] if unnamed > 0 else [])
+
+
+# Each of them
+
+
+def _put_back_environment(before: dict[Any, Any]) -> None:
+    for key in set(_environment()) - set(before):
+        os.unsetenv(key)
+    for key, value in before.items():
+        os.putenv(key, value)
+    data: Any = os.environ._data  # type: ignore[attr-defined]
+    data.clear()
+    data.update(before)
+    time.tzset()
+
+
+def _environment() -> dict[Any, Any]:
+    """As bytes: to decode all of it takes longer than all the rest here."""
+    return dict(os.environ._data)  # type: ignore[attr-defined]
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_NUMBERS = [int(n) for n in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}]
+
+
+def _handlers() -> list[Any]:
+    """By the module below `signal`, which spends ten times as long on names."""
+    return [_signal.getsignal(number) for number in _NUMBERS]
+
+
+def _put_back_handlers(before: list[Any]) -> None:
+    for number, handler in zip(_NUMBERS, before, strict=True):
+        if handler is not None and _signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+
+
+def _timers() -> list[bool]:
+    return [signal.getitimer(which)[0] > 0 for which in _TIMERS]
+
+
+def _stop_timers(_before: object) -> None:
+    for which in _TIMERS:
+        signal.setitimer(which, 0)
+
+
+def _collector() -> tuple[Any, ...]:
+    return gc.isenabled(), gc.get_threshold(), gc.get_debug()
+
+
+def _put_back_collector(before: tuple[Any, ...]) -> None:
+    is_enabled, threshold, debug = before
+    (gc.enable if is_enabled else gc.disable)()
+    gc.set_threshold(*threshold)
+    gc.set_debug(debug)
+
+
+_HOOKS = ("stdin", "stdout", "stderr", "excepthook", "unraisablehook", "displayhook")
+
+
+def _hooks() -> list[Any]:
+    return [*(getattr(sys, name) for name in _HOOKS), threading.excepthook]
+
+
+def _put_back_hooks(before: list[Any]) -> None:
+    for name, value in zip(_HOOKS, before, strict=False):
+        setattr(sys, name, value)
+    threading.excepthook = before[-1]
+
+
+def _tracing() -> list[Any]:
+    return [sys.gettrace(), sys.getprofile()]
+
+
+def _put_back_tracing(before: list[Any]) -> None:
+    sys.settrace(before[0])
+    sys.setprofile(before[1])
+
+
+def _put_back_path(before: list[str]) -> None:
+    sys.path[:] = before
+
+
+def _interpreter() -> tuple[Any, ...]:
+    return sys.getrecursionlimit(), sys.getswitchinterval(), sys.get_int_max_str_digits()
+
+
+def _put_back_interpreter(before: tuple[Any, ...]) -> None:
+    sys.setrecursionlimit(before[0])
+    sys.setswitchinterval(before[1])
+    sys.set_int_max_str_digits(before[2])
+
+
+def _filters() -> tuple[list[Any], Any]:
+    return list(warnings.filters), warnings.showwarning
+
+
+def _put_back_filters(before: tuple[list[Any], Any]) -> None:
+    warnings.resetwarnings()  # So that it is known that they changed.
+    warnings.filters[:] = before[0]  # type: ignore[index]
+    warnings.showwarning = before[1]
+
+
+def _mask() -> set[int]:
+    return set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _put_back_mask(before: set[int]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _streams() -> list[tuple[int, int]]:
+    """What the descriptors of input, output and errors are."""
+    found = [os.fstat(number) for number in (0, 1, 2)]
+    return [(one.st_dev, one.st_ino) for one in found]
+
+
+_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+
+
+def _limits() -> list[Any]:
+    return [resource.getrlimit(which) for which in _LIMITS]
+
+
+def _who() -> tuple[Any, ...]:
+    """Whom the process runs as, and to which groups it belongs."""
+    return os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getgroups(), os.getpgrp()
+
+
+def _priority() -> tuple[Any, ...]:
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return os.getpriority(os.PRIO_PROCESS, 0), cores
+
+
+_PARTS = [
+    _Part("a signal mask", _mask, _put_back_mask),
+    _Part("timers", _timers, _stop_timers),
+    _Part("handlers of signals", _handlers, _put_back_handlers),
+    _Part("a disabled logging", loggers.read_all, loggers.put_back_all),
+    _Part("changed loggers", loggers.read, loggers.put_back),
+    _Part("a working directory that is gone", os.getcwd, os.chdir),
+    _Part("a umask", _umask, os.umask),
+    _Part("a changed environment", _environment, _put_back_environment),
+    _Part("a garbage collector", _collector, _put_back_collector),
+    _Part("a timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    _Part(
+        "a locale",
+        lambda: locale.setlocale(locale.LC_ALL),
+        lambda before: locale.setlocale(locale.LC_ALL, before),
+    ),
+    _Part("streams and hooks of Python", _hooks, _put_back_hooks),
+    _Part("a tracer", _tracing, _put_back_tracing),
+    _Part("Python's search path", lambda: sys.path[:], _put_back_path),
+    _Part("limits of Python", _interpreter, _put_back_interpreter),
+    _Part("filters of warnings", _filters, _put_back_filters),
+    _Part("redirected streams", _streams),
+    _Part("changed resource limits", _limits),
+    _Part("another user or group", _who),
+    _Part("a changed niceness or affinity", _priority),
+    _Part("changed process functions", registry.all_functions),
+]

@@ -1,0 +1,65 @@
+"""What one run leaves in its worker's process, and what the next one sees: a node with one worker."""
+
+import pytest
+
+from automation.models import Execution, Status
+from automation.tests.faults.truth import LONG, assert_stops, wait_for
+from conftest import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def looked(journal, node) -> dict:
+    """What a run sees; its lines are all there, and no others."""
+    done = wait_for(journal.launch_of(journal.foreign("look_around")), Status.COMPLETED, why=node)
+    lines = sorted(done.log_lines.values_list("message", flat=True))
+    assert lines == ["Looked", "Looked too"], node
+    return dict(done.result or {})
+
+
+def run_of(journal, node, function: str, **parameters: object) -> Execution:
+    launched = journal.launch_of(journal.foreign(function), **parameters)
+    return wait_for(launched, Status.COMPLETED, why=node)
+
+
+def test_next_run_meets_nothing_of_what_a_run_changed(start_node, journal):
+    node = start_node(WORKERS="1", wait_for="ready for work")
+    [worker] = node.children_of(node.dispatcher)
+    before = looked(journal, node)
+
+    run_of(journal, node, "leave_everything_changed")
+
+    assert looked(journal, node) == before
+    assert node.children_of(node.dispatcher) == [worker], node
+    assert "left behind" not in node.text
+    assert_stops(node)
+
+
+def test_worker_in_which_something_stays_is_replaced_and_the_log_says_why(start_node, journal):
+    node = start_node(WORKERS="1", wait_for="ready for work")
+    before = looked(journal, node)
+
+    for function, parameters, told in (
+        ("leave_a_thread", {}, "the thread left behind"),
+        ("leave_what_cannot_be_put_back", {"what": "niceness"}, "a changed niceness or affinity"),
+        ("leave_what_cannot_be_put_back", {"what": "settings"}, "changed settings of Django"),
+        ("leave_what_cannot_be_put_back", {"what": "streams"}, "redirected streams"),
+    ):
+        done = run_of(journal, node, function, **parameters)
+        said = f"{done} left behind: {told}. Its worker is replaced."
+        wait_until(lambda said=said: said in node.text, LONG, node)
+        assert looked(journal, node) == before
+    assert node.text.count("is replaced") == 4
+    assert_stops(node)
+
+
+def test_worker_is_replaced_after_as_many_runs_as_the_settings_say(start_node, journal):
+    node = start_node(WORKERS="1", TESTS_WORKER_MAX_RUNS="2", wait_for="ready for work")
+    workers = set()
+    for _ in range(4):
+        workers |= set(node.children_of(node.dispatcher))
+        looked(journal, node)
+
+    wait_until(lambda: set(node.children_of(node.dispatcher)) - workers, LONG, node)
+    assert 2 <= len(workers) <= 3
+    assert_stops(node)
