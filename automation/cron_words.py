@@ -1,47 +1,201 @@
-"""A cron rule in words, in the active language where cron-descriptor knows it, else in English."""
+"""A cron rule in words, in the active language.
 
-import calendar
-from functools import cache, lru_cache
-from pathlib import Path
+The words are made of the minutes, hours and days that the rule is due at, as the library that finds
+them has them, never of the rule's text: so they cannot say what the times do not do. What has no
+short form is listed.
+"""
 
-import cron_descriptor
-from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+
+from cronsim import CronSim
 from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+#: Times of day that are listed at most; more are told by their minutes and hours.
+MOST_TIMES = 8
+#: Numbers in equal steps of which the first three and the last are told, where there are as many.
+LONG = 5
+#: Numbers, days or months in a row that are told as a range, where there are as many.
+RANGE = 3
+
+_ALL_HOURS, _ALL_DAYS = range(24), range(1, 32)
+
+Naming = Callable[[int], str]
 
 
 def in_words(expression: str) -> str:
-    """Return the rule in words; the rule itself where it is one that the library does not know."""
+    """Return a rule of five fields, which cronsim can read, in words."""
     return _in_words(expression, get_language() or "en")
 
 
-@lru_cache(maxsize=1_000)  # The library reads its file of words each time.
-def _in_words(expression: str, language: str) -> str:
-    options = Options()
-    options.locale_code = _locale_of(language)
-    options.use_24hour_time_format = True
-    options.casing_type = CasingTypeEnum.Sentence
-    options.verbose = False
-    try:
-        words = str(ExpressionDescriptor(expression, options).get_description())
-    except Exception:  # It knows fewer rules than cronsim; the rule itself is fine.
-        return expression
-    return words if options.locale_code == "en_US" else _with_local_names(words)
+@lru_cache(maxsize=1_000)
+def _in_words(expression: str, _language: str) -> str:
+    rule = CronSim(expression, datetime(2024, 1, 1))  # noqa: DTZ001  # no time is asked for
+    minutes, hours = sorted(rule.minutes), sorted(rule.hours)
+    parts = [_times(minutes, hours), _days(rule), _months(rule.months)]
+    return _(", ").join(part for part in parts if part)
 
 
-def _with_local_names(words: str) -> str:
-    """The library takes the names of days and months from the machine's own language."""
-    names = {str(calendar.day_name[day]): str(name) for day, name in WEEKDAYS.items()}
-    names |= {str(calendar.month_name[month]): str(name) for month, name in MONTHS.items()}
-    for english, local in names.items():
-        words = words.replace(english, local)
-    return words
+# Times of day
 
 
-@cache
-def _locale_of(language: str) -> str:
-    """Django says fa or pt-br, the library has fa_IR and pt_PT."""
-    folder = Path(cron_descriptor.__file__).parent / "locale"
-    known = sorted(path.stem for path in folder.glob("*.mo"))
-    base = language.partition("-")[0]
-    return next((name for name in known if name.partition("_")[0] == base), "en_US")
+def _times(minutes: list[int], hours: list[int]) -> str:
+    every = _step(minutes, 60)
+    if hours == [*_ALL_HOURS]:
+        return _in_every_hour(minutes, every)
+    count = len(minutes) * len(hours)
+    if every and minutes[0] == 0 and _is_row(hours) and count > 2:
+        return _within_hours(every, hours[0], hours[-1], minutes[-1])
+    if count <= MOST_TIMES:
+        times = (f"{hour:02}:{minute:02}" for hour in hours for minute in minutes)
+        return _("At %(times)s") % {"times": _(", ").join(times)}
+    if len(minutes) == 1 and (hourly := _step(hours, 24)):
+        told = _("Every %(count)s hours from %(time)s")
+        return told % {"count": hourly, "time": f"{hours[0]:02}:{minutes[0]:02}"}
+    told = _("At minute %(minutes)s of hour %(hours)s")
+    return told % {"minutes": _numbers(minutes), "hours": _numbers(hours)}
+
+
+def _in_every_hour(minutes: list[int], every: int | None) -> str:
+    if every == 1:
+        return _("Every minute")
+    if every and minutes[0] == 0:
+        return _("Every %(count)s minutes") % {"count": every}
+    if minutes == [0]:
+        return _("Every hour")
+    return _("At minute %(minutes)s of every hour") % {"minutes": _numbers(minutes)}
+
+
+def _within_hours(every: int, first: int, last: int, minute: int) -> str:
+    told = _("Every %(count)s minutes from %(first)s to %(last)s")
+    if every == 1:
+        told = _("Every minute from %(first)s to %(last)s")
+    return told % {"count": every, "first": f"{first:02}:00", "last": f"{last:02}:{minute:02}"}
+
+
+def _step(numbers: list[int], whole: int) -> int | None:
+    """The step with which they go round without an end, such as 15 of 5, 20, 35, 50 in 60."""
+    if len(numbers) < 2 or whole % len(numbers):
+        return None
+    step = whole // len(numbers)
+    return step if numbers == [*range(numbers[0], whole, step)] else None
+
+
+# Days and months
+
+
+def _days(rule: CronSim) -> str:
+    days, weekdays = _days_of_month(rule.days), _weekdays(rule.weekdays)
+    if rule.day_and and days and weekdays:
+        told = _("%(days)s if that is %(weekdays)s")
+        return told % {"days": days, "weekdays": weekdays}
+    if not rule.day_and:
+        if not (days and weekdays):
+            return ""  # One of them is every day, and either is enough.
+        told = _("%(days)s or on %(weekdays)s")
+        return told % {"days": days, "weekdays": weekdays}
+    return days or (_("on %(weekdays)s") % {"weekdays": weekdays} if weekdays else "")
+
+
+def _days_of_month(found: Collection[int]) -> str:
+    """The days of the month that count; "" for all of them."""
+    numbers = sorted(day for day in found if day in _ALL_DAYS)
+    if numbers == [*_ALL_DAYS]:
+        return ""
+    told = [_("day %(days)s") % {"days": _numbers(numbers)}] if numbers else []
+    if CronSim.LAST in found:
+        told.append(_("the last day"))
+    if CronSim.LAST_WEEKDAY in found:
+        told.append(_("the last weekday (Monday to Friday)"))
+    return _("on %(days)s of the month") % {"days": _(" or ").join(told)}
+
+
+def _weekdays(found: Iterable[int | tuple[int, int]]) -> str:
+    """The days of the week that count; "" for all of them."""
+    plain = {day % 7 for day in found if isinstance(day, int)}
+    if len(plain) == 7:
+        return ""
+    special = sorted((day for day in found if isinstance(day, tuple)), key=lambda day: day[::-1])
+    told = [_ranges(plain, 7, _weekday)] if plain else []
+    for weekday, number in dict.fromkeys((day % 7, number) for day, number in special):
+        told.append(_nth()[number] % {"weekday": _weekday(weekday)})
+    return _(" or ").join(told)
+
+
+def _weekday(day: int) -> str:
+    """Cron counts from Sunday, Django from Monday."""
+    return str(WEEKDAYS[(day - 1) % 7])
+
+
+def _nth() -> dict[int, str]:
+    return {
+        1: _("the first %(weekday)s of the month"),
+        2: _("the second %(weekday)s of the month"),
+        3: _("the third %(weekday)s of the month"),
+        4: _("the fourth %(weekday)s of the month"),
+        5: _("the fifth %(weekday)s of the month"),
+        CronSim.LAST: _("the last %(weekday)s of the month"),
+    }
+
+
+def _months(found: Collection[int]) -> str:
+    if len(found) == 12:
+        return ""
+    months = _ranges({month - 1 for month in found}, 12, lambda month: str(MONTHS[month + 1]))
+    return _("in %(months)s") % {"months": months}
+
+
+# Lists
+
+
+def _numbers(numbers: list[int]) -> str:
+    """Numbers in order: in a row, in equal steps, or one by one."""
+    if len(numbers) >= RANGE and _is_row(numbers):
+        return _("%(first)s to %(last)s") % {"first": numbers[0], "last": numbers[-1]}
+    steps = {later - former for former, later in pairwise(numbers)}
+    if len(numbers) >= LONG and len(steps) == 1:
+        first = _(", ").join(str(number) for number in numbers[:3])
+        return _("%(first)s … %(last)s") % {"first": first, "last": numbers[-1]}
+    return _(", ").join(_row(row) for row in _rows(numbers))
+
+
+def _row(row: list[int]) -> str:
+    if len(row) >= RANGE:
+        return _("%(first)s to %(last)s") % {"first": row[0], "last": row[-1]}
+    return _(", ").join(str(number) for number in row)
+
+
+def _rows(numbers: list[int]) -> list[list[int]]:
+    """Numbers in order, parted where one is left out."""
+    rows: list[list[int]] = []
+    for number in numbers:
+        if rows and number == rows[-1][-1] + 1:
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+    return rows
+
+
+def _is_row(numbers: list[int]) -> bool:
+    return numbers == [*range(numbers[0], numbers[-1] + 1)]
+
+
+def _ranges(found: set[int], whole: int, name_of: Naming) -> str:
+    """Names of what comes round, such as days of the week: a range may go over its end."""
+    told = []
+    for first in sorted(one for one in found if (one - 1) % whole not in found):
+        row = [first]
+        while (row[-1] + 1) % whole in found and len(row) < whole:
+            row.append((row[-1] + 1) % whole)
+        told.append(_named(row, name_of))
+    return _(", ").join(told)
+
+
+def _named(row: list[int], name_of: Naming) -> str:
+    if len(row) >= RANGE:
+        return _("%(first)s to %(last)s") % {"first": name_of(row[0]), "last": name_of(row[-1])}
+    return _(", ").join(name_of(one) for one in row)

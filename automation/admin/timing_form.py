@@ -149,6 +149,10 @@ class TimingForm(forms.ModelForm):
         }
         field_classes = {"every": IntervalField, **dict.fromkeys(INSTANTS, LocalTimeField)}
         help_texts = {
+            "cron": gettext_lazy(
+                "Minute, hour, day of month, month, day of week, or a time of day alone: 7:30. Several "
+                "rules, one a line. 5/15 means 5-59/15. Empty: the default of the function."
+            ),
             "anchor": gettext_lazy(
                 "The first time, such as 2026-12-01 08:00; the others follow at the same distance. "
                 "Empty: from the next full minute on."

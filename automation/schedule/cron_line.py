@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation import cron_words
+from automation.schedule import cron_fields
 from automation.schedule.errors import ScheduleError
 from automation.schedule.zone_changes import ClockChange, next_change
 from automation.schedule.zones import offset_at, wall_clock
@@ -58,8 +59,8 @@ class CronLine:
 
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split())
-        self._expression = NAMES.get(self.text.lower(), self.text)
         self._refuse_other_shapes(text)
+        self._expression = cron_fields.as_cron_reads(NAMES.get(self.text.lower(), self.text))
         minute, hour, *_rest = self._expression.split()
         self.follows_wall_clock = minute.startswith("*") or hour.startswith("*")
         self._refuse_unusable()
@@ -121,11 +122,13 @@ class CronLine:
         return iter(CronSim(self._expression, after))
 
     def _refuse_other_shapes(self, typed: str) -> None:
-        fields = self._expression.split()
+        fields = NAMES.get(self.text.lower(), self.text).split()
+        if wrong := cron_fields.what_is_no_field(self.text):
+            raise ScheduleError("cron", wrong)
         if self.text.lower() == "@reboot":
             text = _("@reboot is not a time: a process starts by a clock. Use @daily, for example.")
             raise ScheduleError("cron", text)
-        if self._expression.startswith("@"):
+        if fields and fields[0].startswith("@"):
             text = _("There is no %(name)r. There are %(names)s.")
             told = {"name": self.text, "names": ", ".join(NAMES)}
             raise ScheduleError("cron", text % told)
@@ -137,7 +140,10 @@ class CronLine:
                 'month, day of week, such as "30 7 * * *".',
                 len(fields),
             )
-            raise ScheduleError("cron", text % {"rule": typed, "count": len(fields)})
+            wrong = text % {"rule": typed, "count": len(fields)}
+            if len(fields) in (6, 7):
+                wrong += " " + _("Leave out seconds and years.")
+            raise ScheduleError("cron", wrong)
 
     def _refuse_unusable(self) -> None:
         try:
@@ -147,7 +153,9 @@ class CronLine:
             if str(error) == "Bad day-of-month" and self._day_alone_is_fine():
                 first = None
             else:
-                wrong = str(_RANGES.get(str(error), str(error).lower()))
+                wrong = cron_fields.what_is_wrong(self.text) or str(
+                    _RANGES.get(str(error), str(error).lower())
+                )
                 text = _("%(rule)r is not a cron rule: %(wrong)s.")
                 told = text % {"rule": self.text, "wrong": wrong}
                 raise ScheduleError("cron", told) from error

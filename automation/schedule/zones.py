@@ -3,12 +3,13 @@
 import difflib
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.utils.translation import gettext as _
 
 from automation import reading
 from automation.schedule.errors import ScheduleError
+from automation.schedule.zone_links import NEW_NAMES
 
 #: Years in which something may begin, end or be left out: far from where Python's calendar ends.
 YEARS = FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -23,14 +24,23 @@ def zone_named(name: str) -> ZoneInfo:
     """Return the IANA time zone. Raises ScheduleError."""
     # The list first: ZoneInfo itself opens whatever file a name leads to.
     if name not in zone_names():
-        close = difflib.get_close_matches(name, zone_names(), n=1)
-        if close:
-            hint = _("Did you mean %(name)s?") % {"name": close[0]}
-        else:
-            hint = _("Use an IANA name, such as Asia/Tehran.")
         text = _("There is no time zone %(name)r.") % {"name": name}
-        raise ScheduleError("timezone", f"{text} {hint}")
-    return ZoneInfo(name)
+        raise ScheduleError("timezone", f"{text} {_hint_for(name)}")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # gone since, or damaged
+        text = _("The time zone %(name)r cannot be read on this machine: %(error)s.")
+        raise ScheduleError("timezone", text % {"name": name, "error": error}) from error
+
+
+def _hint_for(name: str) -> str:
+    new = NEW_NAMES.get(name)
+    if new in zone_names():
+        return _("It is an old name of %(name)s.") % {"name": new}
+    close = difflib.get_close_matches(name, zone_names(), n=1, cutoff=0.8)
+    if close:
+        return _("Did you mean %(name)s?") % {"name": close[0]}
+    return _("Use an IANA name, such as Asia/Tehran.")
 
 
 def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automation.schedule import CronRule, ScheduleError, zone_named
+from automation.schedule import CronRule, ScheduleError, zone_named, zones
 from automation.tests import oracle
 from automation.tests.clock_changes import around_a_clock_change, rules
 
@@ -143,12 +143,31 @@ def test_zone_that_does_not_exist_is_refused_by_name(name):
     assert refused.value.field == "timezone"
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("US/Pacific", "It is an old name of America/Los_Angeles."),
+        ("America/Indianapolis", "It is an old name of America/Indiana/Indianapolis."),
+        ("Iran", "It is an old name of Asia/Tehran."),
+        ("US/Nowhere", "Use an IANA name, such as Asia/Tehran."),
+    ],
+)
+def test_old_name_of_a_zone_leads_to_the_one_of_now_and_to_no_other(monkeypatch, name, hint):
+    left = {zone for zone in zones.zone_names() if zone != name}
+    monkeypatch.setattr(zones, "zone_names", lambda: left)
+
+    with pytest.raises(ScheduleError) as refused:
+        zone_named(name)
+
+    assert str(refused.value) == f"There is no time zone {name!r}. {hint}"
+
+
 def test_spaces_around_a_rule_do_not_matter():
     assert str(CronRule("  30\t7  * * * ", "Asia/Tehran")) == "30 7 * * * Asia/Tehran"
 
 
 def test_words_say_when_in_24_hours():
-    assert CronRule("30 19 * * MON-FRI", "UTC").words == "At 19:30, Monday through Friday"
+    assert CronRule("30 19 * * MON-FRI", "UTC").words == "At 19:30, on Monday to Friday"
 
 
 def test_words_of_every_accepted_rule_are_some_text():

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from automation.schedule import CronRule, ScheduleError, cron_from, cron_line
@@ -82,6 +82,59 @@ def test_reference_has_every_name_and_what_it_stands_for():
     assert said == NAMES == cron_line.NAMES
 
 
+# What cron does otherwise than the library, and what is wrong
+
+
+@pytest.mark.parametrize(
+    ("rule", "same"), [("5-5/2 * * * *", "5 * * * *"), ("0 0 * * mon-1/3", "0 0 * * 1")]
+)
+def test_step_over_a_range_of_one_leaves_that_one_as_in_cron(rule, same):
+    first = [CronRule(text, "UTC").first(3, after=AFTER) for text in (rule, same)]
+
+    assert first[0] == first[1]
+    assert CronRule(rule, "UTC").expression == rule  # as it was typed
+
+
+def test_step_from_a_number_goes_on_to_the_end_of_the_field():
+    rule = CronRule("5/15 * * * *", "UTC")
+
+    assert [at.minute for at in rule.first(5, after=AFTER)] == [5, 20, 35, 50, 5]
+    assert rule.words == "At minute 5, 20, 35, 50 of every hour"
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("0 0 * * fri-mon", "a range goes upwards: write fri-sat,sun-mon in place of fri-mon"),
+        ("0 0 * * fri-sun", "a range goes upwards: write fri-sat,sun in place of fri-sun"),
+        ("0 22-2 * * *", "write 22-23,0-2 in place of 22-2"),
+        ("0 22-2/2 * * *", "write 22,0,2 in place of 22-2/2"),
+        ("0 0 * nov-feb *", "write nov-dec,jan-feb in place of nov-feb"),
+        ("0 0 * * 7-2", "write 0-2 in place of 7-2"),
+        ("0 0 * * sunday", "names have three letters: write sun for sunday"),
+        ("0 0 ? * 1", "write * in place of ?"),
+        ("CRON_TZ=America/New_York 0 2 * * *", "give America/New_York as the time zone"),
+        ("TZ=UTC 0 2 * * *", "give UTC as the time zone"),
+        ("0 0 2 * * *", "Leave out seconds and years."),
+    ],
+)
+def test_reason_names_what_is_wrong(rule, says):
+    assert says in str(refusal(rule))
+
+
+@given(st.integers(0, 23), st.integers(0, 23), st.sampled_from(["", "/2", "/5"]))
+@settings(max_examples=50, deadline=None)
+def test_what_is_suggested_for_a_range_that_wraps_is_what_was_meant(first, last, step):
+    assume(last < first)
+    told = str(refusal(f"0 {first}-{last}{step} * * *"))
+    suggested = re.search(r"write (\S+) in place of", told)[1]
+    meant = [hour % 24 for hour in range(first, last + 25)][:: int(step[1:] or 1)]
+
+    due = CronRule(f"0 {suggested} * * *", "UTC").first(len(meant), after=AFTER)
+
+    assert {at.hour for at in due} == set(meant)
+
+
 # Several rules
 
 
@@ -102,7 +155,7 @@ def test_several_rules_stand_one_a_line_and_blank_lines_do_not_count():
 
     assert rule.expression == "30 7 * * *\n@weekly"
     assert str(rule) == "30 7 * * *\n@weekly Asia/Tehran"
-    assert rule.words == "At 07:30; At 00:00, only on Sunday"
+    assert rule.words == "At 07:30; At 00:00, on Sunday"
 
 
 def test_error_in_one_of_several_rules_says_in_which_line():
