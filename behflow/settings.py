@@ -136,7 +136,12 @@ _level = environment.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "E
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "automation.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(run)s%(message)s",
+        }
+    },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "line", "level": _level}
     },

@@ -77,9 +77,9 @@ def _log(run: Run, result: dict[str, Any]) -> None:
         result["tasks_rescheduled"],
     )
     for details in result["task_details"]:
-        run.log.info(
+        run.log.debug(  # For the log of the execution; the console would be full of them.
             "Task %(task)s %(name)r of %(owner)r: %(old_due_at)s → %(new_due_at)s", details
         )
     left_out = result["tasks_found"] - len(result["task_details"])
     if left_out:
-        run.log.info("%s more moves are in the audit rows of this run.", left_out)
+        run.log.debug("%s more moves are in the audit rows of this run.", left_out)

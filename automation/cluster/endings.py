@@ -1,12 +1,12 @@
 """What a dispatcher writes of runs: how those ended that could not say so, and how others go on."""
 
-import logging
 import signal
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
+from automation import logs
 from automation.cluster import lease, results
 from automation.cluster.crew import Run
 from automation.engine import ending
@@ -14,8 +14,6 @@ from automation.engine.claims import Claim, give_back
 from automation.engine.context import save_lines
 from automation.models import Execution, Status, locking, reasons
 from automation.queue import messages
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,10 @@ def _record_execution(death: Death, claim: Claim) -> None:
             save_lines(claim.execution.pk, list(death.run.lines))
     except ending.ClaimLostError:  # It had ended well, or another node has it.
         return
-    logger.warning("%s: %s (%s).", claim.execution, status.label, death.cause)
+    begun_at = death.run.begun_at or death.at
+    logs.ended(
+        claim.execution, status, death.at - begun_at, f"its worker ended with {death.cause}."
+    )
 
 
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from automation import registry
+from automation import logs, registry
 from automation.engine import ending
 from automation.models import Execution, ExecutionQuerySet, Kind, Status, locking, reasons
 from automation.queue import messages
@@ -34,13 +34,15 @@ def cancel(
     """
     locking.lock(execution.process_id)
     rows = Execution.objects.filter(pk=execution.pk)
+    name = by_name or (by.get_username() if by else "")
     who = {
         "cancel_requested_at": Now(),
         "cancel_requested_by": by,
-        "cancel_requested_by_name": by_name or (by.get_username() if by else ""),
+        "cancel_requested_by_name": name,
     }
     if rows.filter(status=Status.PENDING).cancel(reasons.CANCELLED, **who):
         messages.delete([execution.message])
+        logs.cancelled_before_start(execution, name)
     elif not rows.filter(status=Status.RUNNING).update(**who):
         execution.refresh_from_db()
         told = _("%(execution)s has ended already: %(status)s.")

@@ -3,12 +3,14 @@
 import random
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from automation import logs
 from automation.engine import notices, pausing
 from automation.models import Execution, Kind, Process, Status, Trigger, claiming, reasons
 from automation.models.retry_policy import delay_before
@@ -42,6 +44,7 @@ def lose(executions: Iterable[Execution], reason: str) -> int:
     for execution in executions:
         if Execution.objects.filter(pk=execution.pk, token=execution.token).lose(reason):
             messages.delete([execution.message])
+            logs.lost(execution, partial(reasons.in_words, reason, {}))
             _follow_policy(execution, Status.LOST, reason)
             lost += 1
     return lost
@@ -101,4 +104,5 @@ def again(
     )
     with transaction.atomic():
         messages.record(retry, time_limit=process.effective_time_limit)
+        logs.retried(retry, attempt, execution, retry.available_at)
     return retry

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from automation import registry
+from automation import logs, registry
 from automation.engine import cancelling, recovery
 from automation.engine.text import storable
 from automation.models import (
@@ -162,6 +162,7 @@ def _record_skip(execution: Execution) -> Execution:
     newest = extend_newest(execution)
     if newest is None:
         execution.save()
+    logs.skipped(newest or execution, lambda: execution.reason_in_words)
     return newest or execution
 
 

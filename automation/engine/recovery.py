@@ -1,10 +1,12 @@
 """What a dead worker or a lost message leaves behind is put right."""
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import CharField, QuerySet
 
+from automation import logs
 from automation.engine import ending
 from automation.models import Execution, Node, Process, Status, compiled, locking, reasons
 from automation.models.compiled import parameters
@@ -79,6 +81,8 @@ def skip_what_no_node_knows() -> int:
             row = Execution.objects.filter(pk=pk)
             if row.skip(reasons.FUNCTION_GONE, function=function):
                 messages.delete([message])
+                told = partial(reasons.in_words, reasons.FUNCTION_GONE, {"function": function})
+                logs.skipped(f"Execution #{pk}", told)
                 skipped += 1
     return skipped
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from automation import registry
+from automation import logs, registry
 from automation.models import Execution, Hold, Process, Trigger, reasons
 from automation.queue import messages
 
@@ -52,3 +53,4 @@ def skip(execution: Execution, refusal: Refusal) -> None:
     row = Execution.objects.filter(pk=execution.pk)
     if row.skip(refusal.reason, **refusal.data):
         messages.delete([execution.message])
+        logs.skipped(execution, partial(reasons.in_words, refusal.reason, refusal.data))

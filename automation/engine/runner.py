@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import InternalError, NotSupportedError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from automation import registry
+from automation import logs, registry
 from automation.engine import changes
 from automation.engine.claims import LEASE_GRACE, Claim, claim
 from automation.engine.context import (
@@ -71,19 +71,37 @@ def run(held: Claim, watcher: Watcher | None = None) -> Status:
     """
     watcher = watcher or Watcher()
     log = RunLog(watcher)
+    logs.started(held.execution, _cause(held))
     try:
-        with log.captured():
-            return _call_and_complete(held, log, watcher)
+        with logs.of_run(held.execution), log.captured():
+            status = _call_and_complete(held, log, watcher)
     except ClaimLostError:
         logger.error("%s was given up for lost; its work was rolled back.", held.execution)
         return Status.LOST
     except KeyboardInterrupt:
-        _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
+        status = _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
+        logs.ended(held.execution, status, _seconds(held))
         raise
     except RunCancelled:
-        return _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED)
+        status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED)
     except BaseException as error:  # SystemExit and the time limit are the function's too.
         return _record_failure(held, log, error)
+    logs.ended(held.execution, status, _seconds(held))
+    return status
+
+
+def _cause(held: Claim) -> str:
+    execution = held.execution
+    what = "" if execution.kind == Kind.RUN else f"{execution.kind}, "
+    due = execution.scheduled_for
+    at = f", due {due.astimezone(ZoneInfo(held.zone)).isoformat(timespec='seconds')}" if due else ""
+    who = execution.requested_by_name
+    return f"{what}{execution.trigger}{at}{f', by {who}' if who else ''}"
+
+
+def _seconds(held: Claim) -> float:
+    """How long the run has taken so far."""
+    return (timezone.now() - (held.execution.started_at or timezone.now())).total_seconds()
 
 
 def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher) -> Status:
@@ -192,7 +210,7 @@ def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
         traceback=storable(_traceback_of(error), MAX_TEXT),
     )
     if recorded == status:
-        logger.warning("%s %s: %s", held.execution, status.label, message)
+        logs.ended(held.execution, status, _seconds(held), message, error)
     return recorded
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
+from automation import logs
 from automation.models import reasons
 from automation.models.execution import Execution, Status, Trigger
 from automation.models.node import Silence
@@ -54,6 +56,15 @@ def record_unstarted(
         else:
             rows.append(unstarted(process, at, cause))
             is_open = True
+    for row in rows:
+        logs.not_started(
+            row.process_name,
+            row.status,
+            row.scheduled_for,
+            row.scheduled_until,
+            row.occurrences,
+            partial(reasons.in_words, row.reason, row.reason_data),
+        )
     if rows and extend_newest(rows[0]) is not None:
         del rows[0]
     if rows:

@@ -82,8 +82,10 @@ def test_first_start_shows_moved_tasks_and_a_second_repeats_nothing(up):
     text = first.wait_for("Ctrl-C stops it", seconds=90)
 
     assert re.search(r'"tasks_found": (\d+), "tasks_rescheduled": \1,', text)
-    password = re.search(r"Log in as admin with the password (\S+)", text)
-    assert password
+    last = text.splitlines()[-1]
+    password = re.fullmatch(r"Log in as admin with the password (\S+) \(shown this once\)\.", last)
+    assert password, text
+    assert len(text.splitlines()) < 25, text
     assert "Tasks and processes" in log_in(port, password[1])
     with urlopen(f"http://127.0.0.1:{port}/static/admin/css/base.css") as style:
         assert style.status == 200

@@ -71,8 +71,8 @@ class Command(BaseCommand):
             return
         if first_run:
             self._run_main_job(supervisor)
-        self._create_first_user()
-        self._say(f"Behflow is at http://127.0.0.1:{port}/ — Ctrl-C stops it.")
+        login = self._create_first_user()
+        self._say(f"Behflow is at http://127.0.0.1:{port}/ — Ctrl-C stops it.\n{login}")
 
     def _say(self, line: str) -> None:
         with suppress(OSError):  # The terminal may be gone; what runs is still to be ended.
@@ -83,20 +83,18 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         self._say("The database is up to date.")
 
-    def _create_first_user(self) -> None:
+    def _create_first_user(self) -> str:
+        """Return how to log in."""
         users = get_user_model().objects
         if users.filter(is_superuser=True, is_active=True).exists():
-            self._say(
-                "Log in as before; `.venv/bin/python manage.py changepassword NAME` sets a new password."
-            )
-            return
+            return "Log in as before; `.venv/bin/python manage.py changepassword NAME` sets a new password."
         if users.filter(username=ADMIN).exists():
             raise CommandError(
                 f"No active superuser is left, and {ADMIN!r} is taken: run createsuperuser."
             )
         password = secrets.token_urlsafe(12)
         users.create_superuser(ADMIN, f"{ADMIN}@{demo.DOMAIN}", password)
-        self._say(f"Log in as {ADMIN} with the password {password} (shown this once).")
+        return f"Log in as {ADMIN} with the password {password} (shown this once)."
 
     def _load_demo(self) -> bool:
         """Return whether the first run of the main job is still to come."""

@@ -1,0 +1,125 @@
+"""The log of the workers: a line for each start, end, skip, miss and retry of an execution.
+
+Each names the process and the number of the execution. The lines are English, whoever reads pages.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.utils.translation import override
+
+logger = logging.getLogger("automation.executions")
+
+#: The statuses that are errors in the log, so that error trackers see them.
+_ERRORS = {"failed", "timed_out", "lost"}
+
+#: Control characters (but tab and line feed), line separators, and what turns text around.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def started(execution: object, cause: str) -> None:
+    logger.info("%s started: %s.", execution, cause)
+
+
+def ended(
+    execution: object,
+    status: str,
+    seconds: float,
+    told: str = "",
+    error: BaseException | None = None,
+) -> None:
+    """`seconds` that it took; `told`: what is known of the end; `error`: with its traceback."""
+    logger.log(
+        logging.ERROR if status in _ERRORS else logging.INFO,
+        "%s %s after %.1f s%s",
+        execution,
+        status.replace("_", " "),
+        seconds,
+        f": {told}" if told else ".",
+        exc_info=error,
+    )
+
+
+def lost(execution: object, reason: Callable[[], str]) -> None:
+    """Once the transaction commits."""
+    transaction.on_commit(partial(_say, logging.ERROR, "%s lost: %s", execution, reason))
+
+
+def skipped(execution: object, reason: Callable[[], str]) -> None:
+    """Once the transaction commits. `reason` returns a sentence in the language that is on."""
+    transaction.on_commit(partial(_say, logging.INFO, "%s skipped: %s", execution, reason))
+
+
+def not_started(
+    execution: object,
+    status: str,
+    due: datetime | None,
+    until: datetime | None,
+    times: int,
+    reason: Callable[[], str],
+) -> None:
+    """A row that stands for so many occurrences, once the transaction commits."""
+    level = logging.WARNING if status == "missed" else logging.INFO
+    text = f"%s {status}"
+    if due is not None:
+        text += f", due {due.isoformat(timespec='seconds')}"
+    if until is not None:
+        text += f" and later, {times} times until {until.isoformat(timespec='seconds')}"
+    transaction.on_commit(partial(_say, level, f"{text}: %s", execution, reason))
+
+
+def retried(execution: object, attempt: int, before: object, not_before: datetime) -> None:
+    """Once the transaction commits."""
+    at = not_before.isoformat(timespec="seconds")
+    told = ("%s is attempt %s, after %s. It starts at %s or later.", execution, attempt, before, at)
+    transaction.on_commit(partial(logger.info, *told))
+
+
+def cancelled_before_start(execution: object, who: str) -> None:
+    """Once the transaction commits."""
+    told = ("%s cancelled before it began%s.", execution, f", by {who}" if who else "")
+    transaction.on_commit(partial(logger.info, *told))
+
+
+def _say(level: int, text: str, execution: object, reason: Callable[[], str]) -> None:
+    with override("en"):
+        logger.log(level, text, execution, reason())
+
+
+#: The run that goes on in this process: process and number.
+_current = ""
+
+
+@contextmanager
+def of_run(execution: object) -> Iterator[None]:
+    """Let lines that are logged inside the block name the run; one goes on in a process at a time."""
+    global _current
+    before, _current = _current, str(execution)
+    try:
+        yield
+    finally:
+        _current = before
+
+
+class LineFormatter(logging.Formatter):
+    """Formats records for a console; `%(run)s` is the run that a record comes from.
+
+    No text that somebody typed looks like a line of its own, or reaches the terminal as a command:
+    a line break is followed by four spaces, and other control characters are escaped.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.run = f"{_current}: " if _current else ""
+        text = super().format(record)
+        return _UNPRINTABLE.sub(_escaped, text).replace("\n", "\n    ")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found.group().encode("unicode_escape").decode("ascii")
