@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.models import construct_instance
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -84,7 +85,13 @@ class RetriesForm(forms.ModelForm):
         fields = ("max_retries", "retry_delay", "retry_backoff", "retry_max_delay")
 
     def _post_clean(self) -> None:
-        """The rest of the process is not there to be checked."""
+        """Hold these numbers to the model's limits; the rest of the process is not there."""
+        process = construct_instance(self, self.instance, self.fields)
+        others = {field.name for field in Process._meta.fields} - set(self.fields)
+        try:
+            process.clean_fields(exclude=others)
+        except ValidationError as error:
+            self.add_error(None, error)
 
 
 def _stale_message(stored: Process, rows: list[tuple[str, str, str]]) -> SafeString:

@@ -1,9 +1,10 @@
 """How often, and after which delays, a process is tried again."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext, ngettext
+
+from automation.models.limits import MAX_RETRY_DELAY
 
 if TYPE_CHECKING:
     from automation.models.process import Process
@@ -17,9 +18,10 @@ def delay_before(process: "Process", retry: int) -> float:
 
     The first delay, times the factor for each further one, at most the longest.
     """
-    longest = float(process.retry_max_delay)
+    longest = float(min(process.retry_max_delay, MAX_RETRY_DELAY))
     try:
-        return min(process.retry_delay * process.retry_backoff ** (retry - 1), longest)
+        # Of whole numbers Python would compute every digit.
+        return min(process.retry_delay * float(process.retry_backoff) ** (retry - 1), longest)
     except OverflowError:
         return longest
 
@@ -28,21 +30,20 @@ def in_words(process: "Process") -> str:
     """One sentence: how often it is tried again, and when."""
     if process.max_retries == 0:
         return gettext("It is not tried again.")
-    delays = list(_delays(process))
-    unit = next(unit for unit in (3600, 60, 0) if min(delays) >= unit) or 1
-    named = [f"{delay / unit:.3g}" for delay in delays[:_NAMED]]
-    if len(delays) > _NAMED:
-        named = [*named, "…", f"{delays[-1] / unit:.3g}"]
+    count = process.max_retries
+    # Whatever number is typed: the first ones and the last, none between them.
+    delays = [delay_before(process, retry) for retry in range(1, min(count, _NAMED) + 1)]
+    last = delay_before(process, count)
+    unit = next(unit for unit in (3600, 60, 0) if min(*delays, last) >= unit) or 1
+    named = [f"{delay / unit:.3g}" for delay in delays]
+    if count > _NAMED:
+        named = [*named, "…", f"{last / unit:.3g}"]
     sentence = ngettext(
         "%(count)s retry, after about %(delays)s.",
         "%(count)s retries: after about %(delays)s.",
-        process.max_retries,
+        count,
     )
-    return sentence % {"count": process.max_retries, "delays": _with_unit(named, unit)}
-
-
-def _delays(process: "Process") -> Iterator[float]:
-    return (delay_before(process, retry) for retry in range(1, process.max_retries + 1))
+    return sentence % {"count": count, "delays": _with_unit(named, unit)}
 
 
 def _with_unit(named: list[str], unit: int) -> str:
