@@ -25,6 +25,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
+from automation.admin.messages import AsWritten
 
 #: What an address may say besides filters.
 _CONTROLS = {ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, IS_FACETS_VAR, IS_POPUP_VAR, TO_FIELD_VAR}
@@ -80,7 +81,7 @@ def _refuse_unknown_choices(specs: Iterable[Any]) -> None:
             raise RefusedAddressError(_assigned(spec.parameter_name or "", spec.value() or ""))
 
 
-class ListAdmin(admin.ModelAdmin):
+class ListAdmin(AsWritten):
     """The base of every page of ours: its list is strict, and its forms start empty."""
 
     #: Lookups that links of ours ask a list for, though it has no filter for them.

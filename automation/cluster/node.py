@@ -91,7 +91,7 @@ def bury_the_dead(own_name: str, own_pid: int) -> None:
         if is_alone or node.pid == own_pid or not _lives(node.pid):
             lost = recovery.mark_lost_of_node(node.name, reasons.NODE_DIED)
             Node.objects.filter(pk=node.pk).update(stopped_at=Now())
-            logger.warning("Node %s died; it was running %s executions.", node.name, lost)
+            logger.warning("Node %s died; executions that it was running: %s.", node.name, lost)
 
 
 def _pid_space() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from automation.models import Process
 from automation.queue.messages import GRACE
@@ -34,7 +35,11 @@ def about_group(process: Process) -> str:
     group = process.concurrency_group
     if group is None or process.max_concurrency <= group.max_concurrency:
         return ""
-    told = _("It may run %(own)s times at once, its group %(group)s only %(limit)s times.")
+    told = ngettext(
+        "It may run %(own)s times at once, its group %(group)s only %(limit)s time.",
+        "It may run %(own)s times at once, its group %(group)s only %(limit)s times.",
+        group.max_concurrency,
+    )
     return told % {
         "own": process.max_concurrency,
         "group": group.name,

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Field, Model, QuerySet
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from automation import registry
@@ -31,8 +32,15 @@ class ChangeRows:
 
     title: str
     total: int
+    #: What one of them is called.
+    singular: str
     fields: "list[Field[Any, Any]]"
     rows: list[dict[str, Any]]  # by the fields' column names
+
+    @property
+    def counted(self) -> str:
+        """How many of them, by name."""
+        return f"{number_format(self.total)} {self.singular if self.total == 1 else self.title}"
 
     @property
     def columns(self) -> list[str]:
@@ -170,5 +178,5 @@ def _fields(model: type[Model]) -> "list[Field[Any, Any]]":
 
 
 def _change_rows(model: type[Model], total: int, rows: list[dict[str, Any]]) -> ChangeRows:
-    title = str(model._meta.verbose_name_plural)
-    return ChangeRows(title=title, total=total, fields=_fields(model), rows=rows)
+    title, singular = str(model._meta.verbose_name_plural), str(model._meta.verbose_name)
+    return ChangeRows(title=title, total=total, singular=singular, fields=_fields(model), rows=rows)

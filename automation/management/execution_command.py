@@ -119,7 +119,7 @@ class ExecutionCommand(BaseCommand):
         rows = changes.of(execution) if execution.is_preview else None
         if rows is None or execution.status != Status.COMPLETED:
             return
-        self.stdout.write(f"Nothing was kept. A run would write {rows.total} {rows.title}:")
+        self.stdout.write(f"Nothing was kept. A run would write {rows.counted}:")
         for cells in rows.cells:
             self.stdout.write("  " + "  ".join(map(str, cells)))
         if rows.total > len(rows.rows):

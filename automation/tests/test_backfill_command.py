@@ -86,8 +86,8 @@ def test_those_that_succeeded_run_again_only_where_asked_for(daily, call):
     ExecutionFactory(process=daily, trigger=Trigger.BACKFILL, scheduled_for=at(20), completed=True)
     day = ("--from", "2026-11-20", "--to", "2026-11-20")
 
-    assert "0 of 1 times" in call("daily", *day)[1]
-    assert "1 of 1 times" in call("daily", *day, "--again")[1]
+    assert "0 of 1 time " in call("daily", *day)[1]
+    assert "1 of 1 time " in call("daily", *day, "--again")[1]
 
 
 def test_json_is_one_object_with_every_time(daily, call):

@@ -166,7 +166,7 @@ def test_preview_says_which_times_are_skipped(nightly, admin_client, capsys):
 
 def test_resumed_process_that_is_still_held_does_not_go_on(endless, admin_client, capsys):
     response = admin_client.post(page("process_resume", endless.pk), follow=True)
-    assert "ightly still does not start by itself. Everything was paused by omid" in response.text
+    assert "nightly still does not start by itself. Everything was paused by omid" in response.text
 
     pausing.pause([endless], why="again")
     call_command("resume_process", "nightly")

@@ -221,7 +221,7 @@ def test_execution_that_waits_for_another_of_its_process_is_told_which(node):
     code, text = verdict(process)
 
     assert code == "overlap"
-    assert f"1 of 1 runs at once go on: w #{execution.pk}." in text
+    assert f"Running at once: 1 of 1 (w #{execution.pk})." in text
     assert "let the new one wait" in text
     assert explain(process).executions == [execution, waiting]
 
@@ -244,7 +244,7 @@ def test_execution_that_waits_for_its_group_is_told_for_whom(node):
     code, text = verdict(process)
 
     assert code == "group"
-    assert text == f"1 of 1 runs of the group service go on: {running}."
+    assert text == f"Running in the group service: 1 of 1 ({running})."
 
 
 def test_execution_that_waits_for_a_worker_is_told_its_place(node):
@@ -258,7 +258,7 @@ def test_execution_that_waits_for_a_worker_is_told_its_place(node):
     code, text = verdict(process)
 
     assert code == "queue"
-    assert text == f"#{waiting.pk} waits; 1 is before it. 2 of 2 workers are busy."
+    assert text == f"#{waiting.pk} waits; 1 is before it. Busy workers: 2 of 2."
 
 
 def test_retry_that_waits_for_its_time_says_when(node):

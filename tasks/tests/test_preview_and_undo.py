@@ -181,7 +181,7 @@ def test_run_of_a_function_that_its_process_no_longer_runs_is_not_undone(overdue
 
 def test_preview_command_prints_the_rows_and_undo_command_takes_a_number(overdue, capsys):
     call_command("run_process", MAIN_JOB, "--preview")
-    assert "Nothing was kept. A run would write 1 automatic moves:" in capsys.readouterr().out
+    assert "Nothing was kept. A run would write 1 automatic move:" in capsys.readouterr().out
     assert not TaskMove.objects.exists()
 
     moved = run(MAIN_JOB)
@@ -216,7 +216,7 @@ def test_pages_preview_apply_and_undo(overdue, admin_client, processes_run_at_on
     ask = f"/admin/automation/process/{process.pk}/run/"
 
     shown = admin_client.post(ask, {"run_form": "1", "preview": "1"}, follow=True).text
-    assert "Would write: 1 automatic moves" in shown
+    assert "Would write: 1 automatic move" in shown
     assert "Pay" in shown
     assert not TaskMove.objects.exists()
 
@@ -228,7 +228,7 @@ def test_pages_preview_apply_and_undo(overdue, admin_client, processes_run_at_on
 
     address = f"/admin/automation/execution/{moved.pk}"
     assert "Undo…" in admin_client.get(f"{address}/change/").text
-    assert "It wrote 1 automatic moves." in admin_client.get(f"{address}/undo/").text
+    assert "It wrote 1 automatic move." in admin_client.get(f"{address}/undo/").text
     told = admin_client.post(f"{address}/undo/", {"note": "too early"}, follow=True).text
     assert f"Undoing of execution {moved.pk}, asked for by admin." in told
     assert Task.objects.get().due_at == overdue.due_at

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from automation.engine.explain.steps import Step, blocks, clock, ok, unknown
 from automation.models import Hold, Process, ScheduleVersion, holds_between, reasons
@@ -144,7 +145,9 @@ def limited(plan: Plan | None, at: datetime, zone: ZoneInfo) -> Step:
     limits = plan.limits if plan else None
     if limits is None or limits.is_open_at(at):
         return ok("limits", _("No start, end or number of times stands in its way."))
-    told = _("All its %(count)s times are over.") % {"count": limits.limit}
+    times = limits.limit or 0
+    told = ngettext("Its only time is over.", "All its %(count)s times are over.", times)
+    told %= {"count": times}
     if limits.starts and at < limits.starts:
         told = _("It counts from %(time)s on.") % {"time": clock(zone, limits.starts)}
     elif limits.ends and at >= limits.ends:

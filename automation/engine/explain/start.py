@@ -25,10 +25,10 @@ def conditions_to_start(scene: Scene) -> list[Step]:
 
 def _overlap(scene: Scene) -> Step:
     process, own = scene.process, scene.own_running
-    told = _("%(count)s of %(most)s runs at once go on")
+    told = _("Running at once: %(count)s of %(most)s")
     text = told % {"count": len(own), "most": process.max_concurrency}
     if own:
-        text += f": {_named(own)}"
+        text += f" ({_named(own)})"
     text += ". " + _("When that many run: %(policy)s.") % {
         "policy": process.get_overlap_policy_display()
     }
@@ -42,9 +42,9 @@ def _group(scene: Scene) -> Step:
     if group is None:
         return ok("group", _("It is in no concurrency group."))
     busy = [one for one in scene.running if one.concurrency_group_id == group.pk]
-    told = _("%(count)s of %(most)s runs of the group %(group)s go on")
+    told = _("Running in the group %(group)s: %(count)s of %(most)s")
     text = told % {"count": len(busy), "most": group.max_concurrency, "group": group.name}
-    text += f": {_named(busy)}." if busy else "."
+    text += f" ({_named(busy)})." if busy else "."
     if scene.is_ready and len(busy) >= group.max_concurrency:
         return blocks("group", text, _("Wait for their end, or allow the group more at once."))
     return ok("group", text)
@@ -72,7 +72,7 @@ def _queue(scene: Scene) -> Step:
         ahead,
     ) % {"execution": waiting.pk, "count": ahead}
     busy = min(len(scene.running), workers)
-    text += " " + _("%(busy)s of %(workers)s workers are busy.") % {
+    text += " " + _("Busy workers: %(busy)s of %(workers)s.") % {
         "busy": busy,
         "workers": workers,
     }

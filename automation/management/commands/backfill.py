@@ -108,7 +108,8 @@ def _action(each: Occurrence, found: Plan) -> str:
 
 
 def _told(found: Plan, started: int | None) -> str:
-    total = f"of {len(found.occurrences):,} times"
+    count = len(found.occurrences)
+    total = f"of {count:,} {'time' if count == 1 else 'times'}"
     if started is None:
         return f"{len(found.offered):,} {total} would be started. Nothing was."
     return f"{started:,} {total} queued for the workers."

@@ -1,0 +1,15 @@
+"""Messages on top of a page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+
+class AsWritten(admin.ModelAdmin):
+    """Its messages stand as they are written: the page would begin each with a capital, names too."""
+
+    def message_user(self, request: HttpRequest, message: Any, *args: Any, **options: Any) -> None:
+        text = format_html('<span dir="auto">{}</span>', message)
+        super().message_user(request, text, *args, **options)
