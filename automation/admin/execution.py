@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModif
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -25,18 +26,22 @@ from automation.engine.cancelling import CancelError, RetryError
 from automation.engine.changes import UndoError
 from automation.engine.launch import MAX_NOTE, PreviewError, launch
 from automation.engine.workers import silence_of, why_it_waits
-from automation.models import Execution, Pause, Process, Trigger
+from automation.models import Execution, Pause, Process, Trigger, attempts_of
 from automation.parameters import ParameterError
 
 #: What a page sends that only wants the story again, to see whether it went on.
 _FRAGMENT = "X-Behflow-Fragment"
+#: The number of the first log line that it has not: only those from it on are sent.
+_LOG_FROM = "X-Behflow-Log-From"
+#: When the answer was given, by the clock of the site.
+_NOW = "X-Behflow-Now"
 
 
 @admin.register(Execution)
 class ExecutionAdmin(ExecutionList):
     class Media:
         css = {"all": ["automation/admin.css"]}
-        js = ["automation/admin.js"]
+        js = ["automation/live.js"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -68,21 +73,29 @@ class ExecutionAdmin(ExecutionList):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         execution = self._found(object_id)
+        is_fragment = _FRAGMENT in request.headers
         if request.method not in {"GET", "HEAD"} or not self.has_view_permission(
             request, execution
         ):
             raise PermissionDenied
+        if execution is None and is_fragment:
+            raise Http404(_("There is no such execution."))
         if execution is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
-        context = self._story(request, execution)
-        if _FRAGMENT not in request.headers:
-            context |= self.admin_site.each_context(request)
-            return TemplateResponse(request, "admin/automation/execution/page.html", context)
+        if is_fragment:
+            return self._fragment(request, execution)
+        context = self._story(request, execution) | self.admin_site.each_context(request)
+        return TemplateResponse(request, "admin/automation/execution/page.html", context)
+
+    def _fragment(self, request: HttpRequest, execution: Execution) -> HttpResponse:
+        """The story alone, where it reads otherwise than what the page has."""
         version = _version(execution)
-        if request.headers.get("If-None-Match") == version:
-            return HttpResponseNotModified()
-        response = TemplateResponse(request, "automation/story.html", context)
-        response["ETag"] = version
+        response: HttpResponse = HttpResponseNotModified()
+        if request.headers.get("If-None-Match") != version:
+            context = self._story(request, execution)
+            response = TemplateResponse(request, "automation/story.html", context)
+            response["ETag"] = version
+        response[_NOW] = f"{timezone.localtime():%H:%M:%S}"
         patch_cache_control(response, private=True, no_cache=True)
         return response
 
@@ -93,6 +106,9 @@ class ExecutionAdmin(ExecutionList):
     def _story(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
         facts, tables = story.facts_and_tables(execution.result)
         may_run = request.user.has_perm("automation.run_process")
+        attempts = story.attempts(execution)
+        undone_by = list(execution.undone_by.order_by("-pk").only("status", "undo_of"))
+        log_from = number_in(request.headers.get(_LOG_FROM, ""))
         siblings = Execution.objects.filter(process=execution.process_id or 0)
         return {
             "title": execution.title,
@@ -103,19 +119,20 @@ class ExecutionAdmin(ExecutionList):
             "course": story.course(execution),
             "waits_until": story.waits_until(execution),
             "obstacle": why_it_waits(execution) or silence_of(execution),
-            "attempts": story.attempts(execution),
+            "attempts": attempts,
+            "retry": story.retry_under_way(execution, attempts),
+            "is_followed": story.is_followed(execution, attempts, undone_by),
+            "now": timezone.now(),
             "facts": facts,
             "tables": tables,
             "is_result_cut": story.is_cut(execution.result, tables),
             "result_as_json": _pretty(execution.result),
             "parameters": {k: story.plain(v) for k, v in execution.parameters_shown.items()},
             "changes": changes.of(execution),
-            "log": story.log_of(execution, request.GET.get("level", "")),
+            "log": story.log_of(execution, request.GET.get("level", ""), log_from),
             "notice": execution.notices.first(),
             "pause": Pause.objects.filter(execution=execution).first(),
-            "undone_by": execution.undone_by.order_by("-pk").only(
-                "pk", "status", "process_name", "process_label"
-            ),
+            "undone_by": undone_by,
             "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
             "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
             "may_run": may_run and execution.process_id is not None,
@@ -255,8 +272,9 @@ def _version(execution: Execution) -> str:
     """What changes exactly when the story may read otherwise."""
     names = ("pk", "status", "progress_done", "progress_total", "progress_message")
     parts = [getattr(execution, name) for name in (*names, "cancel_requested_at")]
-    rows = (execution.undone_by, execution.retries, execution.log_lines)
-    counts = [found.count() for found in rows]
+    others = [(one.pk, one.status) for one in attempts_of(execution)]
+    others += execution.undone_by.order_by("pk").values_list("pk", "status")
+    counts = [execution.log_lines.count(), *others]
     is_early = story.waits_until(execution) is not None
     obstacle = why_it_waits(execution) or silence_of(execution)
     seen = parts, counts, is_early, obstacle, get_language()

@@ -1,5 +1,6 @@
 """What the page of an execution tells: cause, times, result and log, ready to be shown."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -7,8 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from django.utils.formats import localize
+from django.utils.formats import localize, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Status, Trigger, attempts_of
@@ -25,6 +27,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 class Moment:
     """A line of the course of events."""
 
+    code: str
     name: str
     at: datetime
     remark: str = ""
@@ -42,12 +45,15 @@ class Table:
 
 
 def cause(execution: Execution) -> str:
-    """One sentence: what started it."""
+    """One sentence: what started it, or was to."""
     who = execution.requested_by_name or _("somebody")
+    by_hand = _("Started by hand by %(who)s.")
+    if execution.never_began:
+        by_hand = _("Asked for by %(who)s; it was not started.")
     sentences = {
         Kind.PREVIEW: _("Preview for %(who)s: whatever it writes is taken back."),
         Kind.UNDO: _("Undoing of execution %(undone)s, asked for by %(who)s."),
-        Kind.RUN: _("Started by hand by %(who)s."),
+        Kind.RUN: by_hand,
     }
     if execution.trigger == Trigger.SCHEDULE:
         return _("It was due by schedule.")
@@ -57,8 +63,13 @@ def cause(execution: Execution) -> str:
 
 
 def _retry_cause(execution: Execution) -> str:
-    if execution.requested_by_name:
-        return _("Tried again by %(who)s.") % {"who": execution.requested_by_name}
+    who = execution.requested_by_name
+    if execution.never_began and who:
+        return _("Another attempt, asked for by %(who)s; it was not started.") % {"who": who}
+    if execution.never_began:
+        return _("Another attempt, as its process says; it was not started.")
+    if who:
+        return _("Tried again by %(who)s.") % {"who": who}
     return _("Tried again by itself, as its process says.")
 
 
@@ -74,6 +85,8 @@ def attempts(execution: Execution) -> dict[str, Any]:
         else _("Attempt %(number)s")
     )
     title = told % {"number": execution.attempt, "count": allowed}
+    if execution.never_began:
+        title = _("Attempts")
     coming = _next_of(found)
     if coming is not None:
         coming.process = execution.process
@@ -83,6 +96,20 @@ def attempts(execution: Execution) -> dict[str, Any]:
         "next": coming,
         "obstacle": why_it_waits(coming) if coming else "",
     }
+
+
+def retry_under_way(execution: Execution, found: dict[str, Any]) -> Execution | None:
+    """The later attempt that waits or runs."""
+    later = (one for one in found.get("rows", ()) if one.pk > execution.pk)
+    return next((one for one in later if not one.is_final), None)
+
+
+def is_followed(
+    execution: Execution, found: dict[str, Any], undone_by: Iterable[Execution]
+) -> bool:
+    """Whether what the page says may go on: it, another attempt, or its undoing, has not ended."""
+    about = [execution, *found.get("rows", ()), *undone_by]
+    return not all(one.is_final for one in about)
 
 
 def _next_of(found: list[Execution]) -> Execution | None:
@@ -100,19 +127,19 @@ def course(execution: Execution) -> list[Moment]:
     """When it was due, recorded, started, cancelled and ended, and how long each step took."""
     moments = []
     if execution.scheduled_for:
-        moments.append(Moment(_("Due"), execution.scheduled_for, _due_remark(execution)))
-    moments.append(Moment(_("Recorded"), execution.created_at))
+        moments.append(Moment("due", _("Due"), execution.scheduled_for, _due_remark(execution)))
+    moments.append(Moment("recorded", _("Recorded"), execution.created_at))
     if execution.started_at:
         waited = execution.started_at - max(execution.created_at, execution.available_at)
         remark = _("waited %(time)s") % {"time": seconds(waited)}
-        moments.append(Moment(_("Started"), execution.started_at, remark))
+        moments.append(Moment("started", _("Started"), execution.started_at, remark))
     if execution.cancel_requested_at:
         who = _("by %(who)s") % {"who": execution.cancel_requested_by_name or _("somebody")}
-        moments.append(Moment(_("Cancelled"), execution.cancel_requested_at, who))
+        moments.append(Moment("cancelled", _("Cancelled"), execution.cancel_requested_at, who))
     if execution.completed_at:
         took = execution.duration
         remark = _("took %(time)s") % {"time": seconds(took)} if took is not None else ""
-        moments.append(Moment(_("Ended"), execution.completed_at, remark))
+        moments.append(Moment("ended", _("Ended"), execution.completed_at, remark))
     return moments
 
 
@@ -125,10 +152,13 @@ def _due_remark(execution: Execution) -> str:
         parts.append(f"{localize(local)} {zone.key}")
     if execution.occurrences > 1 and execution.scheduled_until:
         until = execution.scheduled_until.astimezone(zone).replace(tzinfo=None)
-        parts.append(
-            _("and %(count)s more times, the last %(until)s")
-            % {"count": execution.occurrences - 1, "until": localize(until)}
+        more = execution.occurrences - 1
+        told = ngettext(
+            "and %(count)s more time, %(until)s",
+            "and %(count)s more times, the last %(until)s",
+            more,
         )
+        parts.append(told % {"count": number_format(more), "until": localize(until)})
     return _(", ").join(parts)
 
 
@@ -197,13 +227,16 @@ def _is_nested(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and bool(value))
 
 
-def log_of(execution: Execution, level: str) -> dict[str, Any]:
-    """The log lines from `level` on, and how many lines each level would leave."""
+def log_of(execution: Execution, level: str, number: int = 0) -> dict[str, Any]:
+    """The log lines from `level` on, and how many lines each level would leave.
+
+    `number`: without the lines below it, which the page has.
+    """
     lines = list(execution.log_lines.all())
     ranks = {name: rank for rank, name in enumerate([*LEVELS, "CRITICAL"])}
     floor = ranks.get(level, 0)
     counts = [
         (name, sum(ranks.get(line.level, 0) >= ranks[name] for line in lines)) for name in LEVELS
     ]
-    shown = [line for line in lines if ranks.get(line.level, 0) >= floor]
+    shown = [line for line in lines if ranks.get(line.level, 0) >= floor and line.number >= number]
     return {"lines": shown, "total": len(lines), "counts": counts, "level": LEVELS[floor % 4]}

@@ -81,7 +81,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
     return ending.again(
         execution,
         process,
-        attempt=execution.attempt + 1,
+        attempt=execution.attempt if execution.never_began else execution.attempt + 1,
         delay=timedelta(0),
         requested_by_name=name,
         **who,

@@ -61,6 +61,9 @@ ENTERED_FROM: dict[Status, set[Status | None]] = {
 FINAL = set(Status) - {status for sources in ENTERED_FROM.values() for status in sources if status}
 
 
+#: Ends that come of no start at all, or may.
+_WITHOUT_START = {Status.SKIPPED, Status.MISSED, Status.CANCELLED}
+
 _MAY_HAVE_UNDONE = [Status.PENDING, Status.RUNNING, Status.COMPLETED]
 
 
@@ -360,6 +363,11 @@ class Execution(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def never_began(self) -> bool:
+        """It ended without a start: it was no attempt at its work."""
+        return self.is_final and self.started_at is None and self.status in _WITHOUT_START
 
     @property
     def is_preview(self) -> bool:

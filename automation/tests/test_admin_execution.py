@@ -6,6 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from automation.admin import story
+from automation.engine import cancelling
 from automation.engine.launch import launch
 from automation.engine.runner import run_execution
 from automation.models import Execution, Kind, LogLine, Status, Trigger, claiming
@@ -395,3 +396,41 @@ def test_page_shows_how_its_worker_died_its_release_and_its_priority(admin_clien
     for name, value in (("Exit code", "-9"), ("Release", "abc123"), ("Priority", "5")):
         assert name in text
         assert f">{value}<" in text
+
+
+def test_start_that_was_skipped_was_asked_for_and_is_no_attempt(admin_client):
+    process = ProcessFactory(max_retries=3)
+    done = {"completed_at": timezone.now(), "requested_by_name": "sara"}
+    skipped = ExecutionFactory(process=process, status=Status.SKIPPED, reason="disabled", **done)
+    text = text_of(admin_client, skipped)
+    assert "Asked for by sara; it was not started." in text
+    assert "Started by hand" not in text
+
+    again = cancelling.retry(skipped, requested_by_name="omid")
+
+    assert again.attempt == 1
+    text = text_of(admin_client, skipped)
+    assert "<h2>Attempts</h2>" in text
+    assert "<td>–</td>" in text
+    assert "Attempt 1 of 4" in text_of(admin_client, again)
+    cancelling.cancel(again)
+    again.refresh_from_db()
+    told = "Another attempt, asked for by omid; it was not started."
+    assert told in text_of(admin_client, again)
+
+
+@pytest.mark.parametrize(
+    ("occurrences", "told"), [(2, "and 1 more time, "), (3, "and 2 more times, the last ")]
+)
+def test_row_that_stands_for_several_times_says_how_many(admin_client, occurrences, told):
+    now = timezone.now()
+    row = ExecutionFactory(
+        trigger=Trigger.SCHEDULE,
+        status=Status.MISSED,
+        scheduled_for=now - timedelta(hours=3),
+        scheduled_until=now,
+        occurrences=occurrences,
+        completed_at=now,
+    )
+
+    assert told in text_of(admin_client, row)

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from conftest import ROOT, Child
 
@@ -71,12 +71,14 @@ def visit(chromium: Browser, site: str) -> Iterator[Visit]:
     """Open a page for somebody (None: nobody logged in); it must be clean to the end of the test.
 
     Clean: no error in the console (a breach of the content security policy is one), none in a
-    script, and nothing asked of another machine.
+    script, and nothing asked of another machine. `may_fail`: requests may, as the test is about.
     """
     wrong: list[str] = []
     contexts = []
 
-    def open_page(user: User | None, path: str = "/admin/", **options: Any) -> Page:
+    def open_page(
+        user: User | None, path: str = "/admin/", *, may_fail: bool = False, **options: Any
+    ) -> Page:
         context = chromium.new_context(**{"viewport": DESK, "base_url": site, **options})
         contexts.append(context)
         if user is not None:
@@ -85,7 +87,7 @@ def visit(chromium: Browser, site: str) -> Iterator[Visit]:
             session = client.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": "sessionid", "value": session, "url": site}])
         page = context.new_page()
-        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: _note_error(m, wrong, may_fail=may_fail))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda asked: _note_stranger(asked.url, site, wrong))
         page.goto(path)
@@ -95,6 +97,12 @@ def visit(chromium: Browser, site: str) -> Iterator[Visit]:
     for context in contexts:
         context.close()
     assert not wrong, "\n".join(wrong)
+
+
+def _note_error(message: ConsoleMessage, wrong: list[str], *, may_fail: bool) -> None:
+    is_expected = may_fail and message.text.startswith("Failed to load resource")
+    if message.type == "error" and not is_expected:
+        wrong.append(message.text)
 
 
 def _note_stranger(url: str, site: str, wrong: list[str]) -> None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.models import Session
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
@@ -216,17 +215,6 @@ def test_slow_answer_about_a_function_does_not_replace_that_of_the_next(visit):
 
     expect(page.locator("#id_parameters-first")).to_be_visible()
     expect(page.locator("#behflow-what")).to_have_text("Report on the days of a span.")
-
-
-def test_page_that_follows_leads_to_the_login_once_logged_out(visit, boss):
-    execution = ExecutionFactory(running=True)
-    page = visit(boss, reverse("admin:automation_execution_change", args=[execution.pk]))
-    expect(page.locator("#behflow-story")).to_contain_text("It is running.")
-
-    Session.objects.all().delete()
-
-    page.wait_for_url(re.compile(r"/login/\?next=/admin/automation/execution/"))
-    expect(page.locator("#id_username")).to_have_count(1)
 
 
 def test_operator_runs_with_parameters_and_the_page_follows_to_the_end(visit, qcluster):

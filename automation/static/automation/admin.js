@@ -1,6 +1,5 @@
 "use strict";
 {
-  const FOLLOW_MS = 2000;
   const TYPING_MS = 300;
 
   /** What a process form shows of the schedule and of the function, as one types. */
@@ -137,46 +136,7 @@
     field("function").addEventListener("change", showParameters);
   }
 
-  /** Brings the story of an execution up to date until it has ended.
-
-      Whoever was logged out meanwhile is led to the login page, as a reload would. */
-  function followTheStory() {
-    const box = document.getElementById("behflow-story");
-    if (!box) {
-      return;
-    }
-    const isOn = () => box.querySelector("[data-follow]") !== null;
-    let version = "";
-
-    async function look() {
-      if (!document.hidden) {
-        try {
-          const headers = { "X-Behflow-Fragment": "1", "If-None-Match": version };
-          const response = await fetch(window.location.href, { headers, cache: "no-store" });
-          if (response.redirected) {
-            window.location.reload();
-            return;
-          }
-          if (response.status === 200) {
-            version = response.headers.get("ETag") || "";
-            box.innerHTML = await response.text();
-          }
-        } catch {
-          // The server is away for a moment; the next look may find it.
-        }
-      }
-      if (isOn()) {
-        setTimeout(look, FOLLOW_MS);
-      }
-    }
-
-    if (isOn()) {
-      setTimeout(look, FOLLOW_MS);
-    }
-  }
-
   document.addEventListener("DOMContentLoaded", () => {
     followTheForm();
-    followTheStory();
   });
 }
