@@ -226,6 +226,11 @@ def check_processes(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
 def _warnings_about(process: Process) -> list[CheckMessage]:
     found = [
         Warning(
+            _unreadable_rule(process),
+            hint="Correct its rule or time zone, or give this machine what they need.",
+            id="automation.W005",
+        ),
+        Warning(
             advice.about_retries(process),
             hint="Set its first and longest delay so that they follow one another.",
             id="automation.W001",
@@ -249,3 +254,8 @@ def _warnings_about(process: Process) -> list[CheckMessage]:
     for message in found:
         message.obj = process
     return [message for message in found if message.msg]
+
+
+def _unreadable_rule(process: Process) -> str:
+    error = process.rule_error
+    return f"Its rule cannot be read, and nothing starts it on time: {error}" if error else ""

@@ -33,7 +33,8 @@ from automation.models import (
     record_unstarted,
 )
 from automation.queue import schedules
-from automation.schedule import Rule
+from automation.queue.rules import rule_in_force
+from automation.schedule import Rule, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -103,16 +104,18 @@ def _others_know(process: Process) -> bool:
 def _account(
     process: Process, since: datetime, newest: ScheduleVersion | None, away: Silence | None
 ) -> Execution | None:
-    now, rule = timezone.now(), schedules.rule_in_force(process, newest)
+    now, rule = timezone.now(), rule_in_force(process, newest)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
     spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
     holds = holds_between([process], since, now)[process.pk]
     # Twice over what is due, which may be more than one wants to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
+    if isinstance(rule, Unreadable):
+        wanted = []
     late = {at for at in wanted if process.is_too_late(at)}
     starting = set(wanted) - late
-    causes = _Causes(process, holds, starting, late, since, now, away)
+    causes = _Causes(process, rule, holds, starting, late, since, now, away)
     record_unstarted(
         process,
         (
@@ -130,6 +133,7 @@ class _Causes:
     """Why occurrences are not started; None for those that are."""
 
     process: Process
+    rule: Rule | None
     holds: Holds
     starting: set[datetime]
     late: set[datetime]
@@ -147,6 +151,8 @@ class _Causes:
             return None
         if hold := self.holds.at(at):
             return Cause(Status.SKIPPED, hold.reason, hold.data)
+        if isinstance(self.rule, Unreadable):
+            return Cause(Status.SKIPPED, reasons.RULE_UNREADABLE, {"error": self.rule.error})
         if at in self.late:
             return Cause(Status.SKIPPED, reasons.TOO_LATE, self.process.lateness(at))
         if not is_in_force:

@@ -99,11 +99,7 @@ def account(
     backfills, in the order of what they repeat.
     """
     spans = ScheduleVersion.objects.spans_of(proof.process, proof.since, proof.until)
-    proof.unreadable = [
-        (span.since, span.until)
-        for span in spans
-        if span.version.schedule and not span.version.rule
-    ]
+    proof.unreadable = [(span.since, span.until) for span in spans if span.version.is_unreadable]
     matching = _Matching(proof, _rows(proof), waiting_from)
     repeated = _Stream(repeats or iter(()))
     for at in due:

@@ -15,6 +15,7 @@ from automation.models import (
     Status,
     Trigger,
     locking,
+    reasons,
 )
 from automation.queue.notify import NOTICE, notify
 from automation.queue.states import State, state_of, with_state
@@ -34,19 +35,21 @@ def after_success(execution: Execution) -> None:
         return
     # The first of several that are late does not make the others less so.
     process = Process.objects.filter(pk=execution.process_id).first()
-    if last.event != NoticeEvent.LATE or not process or state_of(process) != State.LATE:
+    lasts = last.event in {NoticeEvent.LATE, NoticeEvent.BROKEN}
+    if not (lasts and process and state_of(process) == last.event):
         _record(NoticeEvent.RECOVERED, recovers=last, **_of(execution))
 
 
 def about_silence() -> None:
-    """They are to hear, once, that a process is late, or that nothing was there to start it.
+    """They are to hear, once, that a process is late or its rule broken, or that nothing started it.
 
     Not of one that is off, paused or maintained. In one statement where all is well.
     """
     if not setting("NOTIFY_EMAILS"):
         return
     missed = Q(state=State.DOWN, newest_status=Status.MISSED)
-    for process in with_state(Process.objects.all()).filter(missed | Q(state=State.LATE)):
+    lasts = Q(state__in=[State.LATE, State.BROKEN])
+    for process in with_state(Process.objects.all()).filter(missed | lasts):
         if not _is_told(process):
             _tell(process)
 
@@ -59,6 +62,8 @@ def _tell(process: Any) -> None:
         return
     if process.state == State.LATE:
         event, execution_id = NoticeEvent.LATE, _waiting(process)
+    elif process.state == State.BROKEN:
+        event, execution_id = NoticeEvent.BROKEN, _unreadable(process)
     else:
         event, execution_id = NoticeEvent.MISSED, process.newest_end
     columns = {"process_id": process.pk, "process_name": process.name}
@@ -71,7 +76,13 @@ def _is_told(process: Any) -> bool:
     if process.state == State.DOWN:
         return notices.filter(event=NoticeEvent.MISSED, execution=process.newest_end).exists()
     last = notices.first()
-    return last is not None and last.event == NoticeEvent.LATE
+    return last is not None and last.event == process.state
+
+
+def _unreadable(process: Process) -> int | None:
+    """The row that says why its rule cannot be read; None where nothing was due yet."""
+    rows = Execution.objects.filter(process=process, reason=reasons.RULE_UNREADABLE)
+    return rows.order_by("-pk").values_list("pk", flat=True).first()
 
 
 def _waiting(process: Process) -> int | None:

@@ -7,10 +7,10 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import tzinfo
 from functools import partial
 from traceback import format_exception, format_exception_only
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import InternalError, NotSupportedError, ProgrammingError, connection, transaction
 from django.utils import timezone
@@ -36,6 +36,7 @@ from automation.models import Execution, Kind, Status, reasons
 from automation.parameters import ParameterError
 from automation.queue.messages import GRACE
 from automation.run import Run
+from automation.schedule import ScheduleError, zone_named
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _cause(held: Claim) -> str:
     execution = held.execution
     what = "" if execution.kind == Kind.RUN else f"{execution.kind}, "
     due = execution.scheduled_for
-    at = f", due {due.astimezone(ZoneInfo(held.zone)).isoformat(timespec='seconds')}" if due else ""
+    at = f", due {due.astimezone(_zone_of(held)).isoformat(timespec='seconds')}" if due else ""
     who = execution.requested_by_name
     return f"{what}{execution.trigger}{at}{f', by {who}' if who else ''}"
 
@@ -159,14 +160,27 @@ def _call(held: Claim, watcher: Watcher) -> Any:
 
 
 def _context(held: Claim, watcher: Watcher, interruptions: Interruptions) -> Run:
-    now = timezone.now().astimezone(ZoneInfo(held.zone))
+    zone = _zone_of(held)
+    if str(zone) != held.zone:
+        told = (
+            "The zone %s of the process cannot be read here: the times of this run are those of %s."
+        )
+        RUN_LOGGER.warning(told, held.zone, zone)
     return Run(
         execution=held.execution,
-        now=now,
+        now=timezone.now().astimezone(zone),
         log=RUN_LOGGER,
         on_progress=watcher.progress,
         is_interrupted=lambda: interruptions.happened,
     )
+
+
+def _zone_of(held: Claim) -> tzinfo:
+    """That of its process; where it cannot be read, the one of the site."""
+    try:
+        return zone_named(held.zone)
+    except ScheduleError:
+        return timezone.get_default_timezone()
 
 
 def _as_json(result: Any) -> Any:

@@ -29,6 +29,7 @@ class NoticeEvent(models.TextChoices):
     LOST = "lost", _("lost")
     LATE = "late", _("late")
     MISSED = "missed", _("missed")
+    BROKEN = "broken", _("broken")
     RECOVERED = "recovered", _("recovered")
 
 

@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, transaction
+from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -304,11 +305,21 @@ class Process(Named, Timing):
 
     @property
     def usable_rule(self) -> Rule | None:
-        """The same, and None too where the rule cannot be followed any more."""
+        """The same, and None too where the rule cannot be followed any more: `rule_error` says why."""
         try:
             return self.rule
         except ScheduleError:
             return None
+
+    @property
+    def rule_error(self) -> str:
+        """Why its rule cannot be followed, in English, as it is stored; "" where it can, or has none."""
+        try:
+            with translation.override("en"):
+                self.rule  # noqa: B018  # it raises
+        except ScheduleError as error:
+            return str(error)
+        return ""
 
     @property
     def schedule_in_words(self) -> str:

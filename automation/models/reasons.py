@@ -28,10 +28,11 @@ PAUSED: Final = "paused"
 ALL_PAUSED: Final = "all_paused"
 MAINTENANCE: Final = "maintenance"
 TOO_LATE: Final = "too_late"
+RULE_UNREADABLE: Final = "rule_unreadable"
 
 #: Reasons that hold on until somebody acts: their occurrences share a row.
 LASTING: Final = {
-    *(STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED),
+    *(STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED, RULE_UNREADABLE),
     *(PAUSED, ALL_PAUSED, MAINTENANCE, TOO_LATE, NOTHING_RUNNING),
 }
 
@@ -48,6 +49,9 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
             "the workers."
         ),
         PARAMETERS_REFUSED: _("The stored parameters do not fit the function: %(error)s"),
+        RULE_UNREADABLE: _(
+            "Its rule cannot be read: %(error)s Nothing starts it on time until that is mended."
+        ),
         PROCESS_DELETED: _("The process was deleted before a worker was free."),
         NOTHING_RUNNING: _nothing_running(data),
         RULE_CHANGED: _("The process was changed after this was due and before it was started."),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from automation.models import compiled
 from automation.models.compiled import Parameter
 from automation.models.process import Process
-from automation.schedule import Rule, ScheduleError, schedule_from_json
+from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_json
 
 
 class Span(NamedTuple):
@@ -101,6 +101,13 @@ class ScheduleVersion(models.Model):
     @staticmethod
     def newest_of(process: Process) -> "ScheduleVersion | None":
         return next(iter(_newest(process=process.pk)), None)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Something made it due, and it is not known when."""
+        rule = self.rule
+        unknown = rule is None or (isinstance(rule, Unreadable) and rule.known is None)
+        return bool(self.schedule) and unknown
 
     @cached_property
     def rule(self) -> Rule | None:

@@ -74,6 +74,7 @@ def _headline(notice: Notice) -> str:
         NoticeEvent.LOST: _("%(process)s was lost"),
         NoticeEvent.LATE: _("%(process)s is late"),
         NoticeEvent.MISSED: _("%(process)s did not start"),
+        NoticeEvent.BROKEN: _("%(process)s cannot follow its rule"),
         NoticeEvent.RECOVERED: _("%(process)s works again"),
     }
     return sentences[NoticeEvent(notice.event)] % {"process": notice.process_title}
@@ -149,6 +150,9 @@ def _next(notice: Notice, process: Process | None) -> str:
     if process.is_broken:
         told = _("Nothing: its function %(function)s is not in the code.")
         return told % {"function": process.function}
+    if error := process.rule_error:
+        told = _("Nothing until that is mended: its rule cannot be read. %(error)s")
+        return told % {"error": error}
     comes = coming(process)
     if comes.hold is not None:
         return _held(comes.hold, comes.free_from, process)

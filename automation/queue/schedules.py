@@ -5,6 +5,7 @@ django-q2's rules know one time zone for all and no clock changes. So whatever s
 django-q2 cluster that fired it, for one) has its `next_run` put right.
 """
 
+import logging
 from ast import literal_eval
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +15,10 @@ from django.db import models, transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.conf import default_time_zone
 from automation.models import (
     Calendar,
     Cause,
     Execution,
-    Node,
     Process,
     ScheduleVersion,
     Status,
@@ -30,7 +29,10 @@ from automation.models import (
 )
 from automation.models.compiled import Parameter
 from automation.queue.notify import SCHEDULE, notify
-from automation.schedule import Rule, ScheduleError
+from automation.queue.rules import rule_in_force
+from automation.schedule import Rule, Unreadable
+
+logger = logging.getLogger(__name__)
 
 # By name: the clock is above this floor.
 ENTRY = "automation.engine.clock.start_occurrence"
@@ -58,14 +60,17 @@ def sync(process: Process) -> Change | None:
     Where the rule was changed, it never will be, and is recorded as missed.
     """
     with transaction.atomic():
-        rule, now = rule_in_force(process), timezone.now()
+        newest = ScheduleVersion.newest_of(process)
+        rule, now = rule_in_force(process, newest), timezone.now()
         rows = list(_rows(process.pk).select_for_update().order_by("pk"))
         begin = now
         if rows and (rule is None or _rule_of(rows[0]) != str(rule)):
-            _record_dropped(process, rows[0], now)
+            _record_dropped(process, rows[0], now, _cause_of_a_drop(rule, newest))
         elif rows and _is_due(rows[0], now):
             begin = rows[0].next_run - SECOND  # It counts from what is due by it already.
         ScheduleVersion.objects.record(process, rule, _not_before_what_is_past(process, begin))
+        if isinstance(rule, Unreadable) and not (newest and newest.rule == rule):
+            _say_unreadable(process, rule, now)
         if rule is None:
             return remove(process.pk, process.name)
         change = _write(process, rule, rows)
@@ -93,7 +98,26 @@ def _write(process: Process, rule: Rule, rows: list[Schedule]) -> Change | None:
     return Change(process.name, "repaired" if same_rule else "moved to its rule", next_run)
 
 
-def _record_dropped(process: Process, row: Schedule, now: datetime) -> None:
+def _say_unreadable(process: Process, rule: Unreadable, now: datetime) -> None:
+    """Where it is not known when it was due, one row stands for all of it."""
+    logger.error("%s: its rule cannot be read: %s", process.name, rule.error)
+    if rule.known is None:
+        record_unstarted(process, [(now, _unreadable(rule))])
+
+
+def _unreadable(rule: Unreadable) -> Cause:
+    return Cause(Status.SKIPPED, reasons.RULE_UNREADABLE, {"error": rule.error})
+
+
+def _cause_of_a_drop(rule: Rule | None, newest: ScheduleVersion | None) -> Cause:
+    """Why what is due by the rule until now is not started: that cannot be read, or was changed."""
+    former = newest.rule if newest else None
+    if unreadable := next((one for one in (rule, former) if isinstance(one, Unreadable)), None):
+        return _unreadable(unreadable)
+    return Cause(Status.MISSED, reasons.RULE_CHANGED)
+
+
+def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause) -> None:
     """What was due by the old rule and not started yet is not forgotten with it."""
     if not _is_due(row, now):
         return
@@ -102,7 +126,6 @@ def _record_dropped(process: Process, row: Schedule, now: datetime) -> None:
     if _recorded_rule(process):
         spans = ScheduleVersion.objects.overdue(process, row.next_run - SECOND, now)
         passed = (at for span in spans for at in span.due())
-    cause = Cause(Status.MISSED, reasons.RULE_CHANGED)
     record_unstarted(process, ((at, cause) for at in passed))
 
 
@@ -158,40 +181,6 @@ def _sync(process_id: int) -> Change | None:
     """Locked, so that nobody changes the process meanwhile."""
     process = locking.lock(process_id)
     return sync(process) if process else None
-
-
-def rule_in_force(process: Process, newest: ScheduleVersion | None = None) -> Rule | None:
-    """What makes the process due; None where nothing does.
-
-    A default rule that is gone with its function goes on to be followed, so that the history says
-    of each occurrence why nothing ran; and a default (rule or zone) about which live nodes disagree
-    stays as it was. `newest`: the newest version of its schedule, where it is known.
-    """
-    rule = None if process.rule_is_gone else process.usable_rule
-    if not (process.is_on_time and (process.follows_default or process.follows_default_zone)):
-        return rule
-    newest = newest or ScheduleVersion.newest_of(process)
-    stored = newest.rule if newest else None
-    if process.rule_is_gone:
-        return stored
-    if stored is None or stored == rule or not _nodes_disagree(process):
-        return rule
-    return stored
-
-
-def _nodes_disagree(process: Process) -> bool:
-    """A live node of other code or settings has another default for what the process leaves open."""
-    live = list(Node.objects.live().values_list("defaults", "time_zone"))
-    zone = default_time_zone()
-    if process.follows_default_zone and any(other not in {"", zone} for _rules, other in live):
-        return True
-    if not process.follows_default:
-        return False
-    try:
-        default = process.default_cron
-    except ScheduleError:
-        return False
-    return any(rules.get(process.function, default) != default for rules, _zone in live)
 
 
 def ordinary() -> Any:

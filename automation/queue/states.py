@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from automation.models import (
     Kind,
     Process,
     ProcessQuerySet,
+    ScheduleVersion,
     Status,
     Trigger,
     is_held,
@@ -29,12 +31,13 @@ _WENT_WRONG = [Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.MISSED]
 
 
 class State(models.TextChoices):
-    """The first that is true counts, in the order OFF, PAUSED, DOWN, LATE, NEW, UP."""
+    """The first that is true counts, in the order OFF, PAUSED, BROKEN, DOWN, LATE, NEW, UP."""
 
     NEW = "new", _("new")
     UP = "up", _("up")
     LATE = "late", _("late")
     DOWN = "down", _("down")
+    BROKEN = "broken", _("broken")
     PAUSED = "paused", _("paused")
     OFF = "off", _("off")
 
@@ -49,6 +52,7 @@ def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
     state = Case(
         When(is_enabled=False, then=Value(State.OFF)),
         When(is_held(), then=Value(State.PAUSED)),
+        When(rule_kind="unreadable", then=Value(State.BROKEN)),
         When(newest_status__in=_WENT_WRONG, then=Value(State.DOWN)),
         When(Exists(_waiting()) | Exists(_due()), then=Value(State.LATE)),
         When(newest_status=None, then=Value(State.NEW)),
@@ -58,6 +62,7 @@ def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
     annotated: models.QuerySet[Any] = processes.annotate(
         newest_end=Subquery(ends.values("pk")[:1]),
         newest_status=Subquery(ends.values("status")[:1]),
+        rule_kind=Subquery(_kind_of_rule()),
         state=state,
     )
     return annotated
@@ -67,6 +72,12 @@ def state_of(process: Process) -> State | None:
     """None of one that is deleted."""
     states = with_state(Process.objects.filter(pk=process.pk)).values_list("state", flat=True)
     return next((State(state) for state in states), None)
+
+
+def _kind_of_rule() -> models.QuerySet[Any]:
+    """What the newest version of its schedule is: for one, a rule that cannot be read."""
+    versions = ScheduleVersion.objects.filter(process=OuterRef("pk")).order_by("-id")
+    return versions.values(kind=KeyTextTransform("kind", "schedule"))[:1]
 
 
 def _ends() -> models.QuerySet[Execution]:

@@ -25,6 +25,7 @@ from automation.schedule.schedule import Schedule
 from automation.schedule.stored import schedule_from_json
 from automation.schedule.succession import Succession
 from automation.schedule.typed import instant_from, plain, wall_time_from
+from automation.schedule.unreadable import Unreadable
 from automation.schedule.zone_changes import ClockChange, clock_changes
 from automation.schedule.zones import in_words, wall_clock, zone_named, zone_names
 
@@ -42,6 +43,7 @@ __all__ = [
     "Schedule",
     "ScheduleError",
     "Succession",
+    "Unreadable",
     "affected",
     "beginning_of_day",
     "clock_changes",

@@ -14,6 +14,7 @@ from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
 from automation.schedule.schedule import Schedule
 from automation.schedule.succession import Succession
+from automation.schedule.unreadable import Unreadable
 
 
 def schedule_from_json(data: Any) -> Rule:
@@ -64,6 +65,14 @@ def _succession(data: dict[str, Any]) -> Rule:
     return Succession(former, later, datetime.fromisoformat(data["begin"]))
 
 
+def _unreadable(data: dict[str, Any]) -> Rule:
+    try:
+        known = schedule_from_json(data["known"]) if data["known"] else None
+    except ScheduleError:
+        known = None
+    return Unreadable(data["error"], known)
+
+
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -74,4 +83,5 @@ _READERS: dict[str, Callable[[dict[str, Any]], Rule]] = {
     "once": _once,
     "schedule": _schedule,
     "succession": _succession,
+    "unreadable": _unreadable,
 }

@@ -159,9 +159,9 @@ def test_process_whose_zone_is_gone_has_that_recorded_and_the_rest_go_on(time_ma
     clock.tick()
 
     assert Execution.objects.get(status=Status.PENDING).process == fine
-    dropped = Execution.objects.get(status=Status.MISSED)
-    assert (dropped.process, dropped.reason) == (broken, reasons.RULE_CHANGED)
-    assert not Schedule.objects.filter(name=f"process:{broken.pk}").exists()
+    dropped = Execution.objects.get(status=Status.SKIPPED)
+    assert (dropped.process, dropped.reason) == (broken, reasons.RULE_UNREADABLE)
+    assert "There is no time zone 'Mars/Olympus'." in dropped.reason_in_words
 
 
 def test_tick_marks_executions_of_dead_workers_lost_by_the_clock_of_the_database():

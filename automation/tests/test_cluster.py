@@ -1,10 +1,11 @@
 """A real qcluster, in processes of its own, on the database of the test."""
 
 import os
+import shutil
 import signal
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import TZPATH, ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -16,6 +17,8 @@ from automation.engine.launch import launch
 from automation.models import (
     Execution,
     Node,
+    Notice,
+    NoticeEvent,
     Process,
     ScheduleVersion,
     Status,
@@ -25,6 +28,7 @@ from automation.models import (
 )
 from automation.queue import schedules
 from automation.queue.notify import SCHEDULE, notify
+from automation.queue.states import State, state_of
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
 from conftest import wait_until
@@ -101,6 +105,39 @@ def test_default_zone_that_changed_between_two_starts_is_followed_and_said(qclus
     versions = ScheduleVersion.objects.filter(process=main_job).order_by("pk")
     assert [version.rule.zone.key for version in versions] == ["Asia/Tehran", "Europe/Berlin"]
     assert ScheduleVersion.objects.filter(process=kept).count() == 1
+
+
+def only_zones(folder: Path, *names: str) -> str:
+    """A folder of zones, as an image has it that leaves out the old names."""
+    for name in names:
+        source = next(Path(place) / name for place in TZPATH if (Path(place) / name).is_file())
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, folder / name)
+    return str(folder)
+
+
+def test_zone_that_the_machine_has_not_is_said_everywhere_and_a_person_may_still_start_it(
+    qcluster, tmp_path
+):
+    process = ProcessFactory(name="old", timezone="US/Pacific", cron="* * * * *")
+    by_hand = launch(process, trigger=Trigger.MANUAL)
+    zones = only_zones(tmp_path / "zones", "UTC", "Asia/Tehran", "America/Los_Angeles")
+
+    cluster = qcluster(PYTHONTZPATH=zones, NOTIFY_EMAILS="ops@example.org")
+
+    assert "old: its rule cannot be read: There is no time zone 'US/Pacific'." in cluster.text
+    assert "automation.W005" in cluster.text
+    [row] = process.executions.filter(reason=reasons.RULE_UNREADABLE)
+    assert row.status == Status.SKIPPED
+    assert state_of(process) == State.BROKEN
+    wait_for(by_hand, Status.COMPLETED, why=cluster)
+    told = Notice.objects.filter(event=NoticeEvent.BROKEN, process=process)
+    wait_until(told.exists, why=cluster)
+    assert cluster.stop() == 0
+
+    cluster = qcluster("--run-once", wait_for="has stopped.")
+    assert state_of(process) != State.BROKEN
+    assert schedules.next_run_of(process.pk) is not None
 
 
 def make_due(process: Process, at) -> None:

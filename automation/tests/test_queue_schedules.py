@@ -9,6 +9,7 @@ from django_q.scheduler import scheduler
 
 from automation.models import Node, Process, ScheduleVersion, coming
 from automation.queue import schedules
+from automation.queue.rules import rule_in_force
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import NodeFactory, ProcessFactory
@@ -250,11 +251,11 @@ def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(mon
     )
 
     schedules.sync(process)
-    assert str(schedules.rule_in_force(process)) == theirs
+    assert str(rule_in_force(process)) == theirs
 
     Node.objects.filter(pk=old.pk).update(stopped_at=NOW)
     schedules.sync(process)
-    assert str(schedules.rule_in_force(process)) == ours
+    assert str(rule_in_force(process)) == ours
     assert row_of(process).next_run == coming(process).next_run
 
 

@@ -31,8 +31,8 @@ from automation.models import (
     Trigger,
     TriggerType,
 )
-from automation.queue import schedules
-from automation.schedule import Rule, ScheduleError
+from automation.queue.rules import rule_in_force
+from automation.schedule import Rule, ScheduleError, Unreadable
 
 
 def explain_now(process: Process) -> Explanation:
@@ -77,7 +77,9 @@ def _not_for(execution: Execution, step: Step) -> Step:
 def _rule_of(process: Process) -> tuple[Rule | None, str]:
     """What makes it due, or would if it were on; and what is wrong with it."""
     try:
-        planned = schedules.rule_in_force(process) if process.is_enabled else None
+        planned = rule_in_force(process) if process.is_enabled else None
+        if isinstance(planned, Unreadable):
+            return None, planned.error
         return planned or process.planned_rule, ""
     except ScheduleError as error:
         return None, str(error)
@@ -88,7 +90,9 @@ def _due(scene: Scene, plan: Plan | None, error: str) -> Step:
     if process.trigger_type == TriggerType.MANUAL:
         return ok("due", _("It has no schedule: it runs when somebody starts it."))
     if plan is None:
-        told = error or _("It has no rule, and its function declares none.")
+        told = _("Its rule cannot be read: %(error)s") % {"error": error}
+        if not error:
+            told = _("It has no rule, and its function declares none.")
         return blocks("due", told, _("Give it a rule that can be followed."))
     row = scene.next_run
     if row is None and process.is_enabled and plan.rule.next_after(scene.now) is not None:

@@ -34,7 +34,7 @@ from automation.models import (
     Trigger,
     TriggerType,
 )
-from automation.schedule import Effect, ScheduleError, affected, clock_changes
+from automation.schedule import Effect, ScheduleError, Unreadable, affected, clock_changes
 
 #: Executions that are shown.
 MOST_SHOWN = 50
@@ -89,8 +89,13 @@ class _Scene:
 def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) -> _Scene:
     version = ScheduleVersion.objects.in_force_at(process, known_at.astimezone(UTC))
     rule, error = version.rule if version else None, ""
+    if isinstance(rule, Unreadable):
+        error = _("Its rule could not be read: %(error)s") % {"error": rule.error}
+        rule = rule.known
     past = process.history.filter(history_date__lte=known_at).first()
-    if rule is None and known_at != at:  # To come: switched off, it would be due all the same.
+    if (
+        rule is None and not error and known_at != at
+    ):  # To come: switched off, it would be due all the same.
         try:
             rule = process.planned_rule
         except ScheduleError as found:

@@ -1,0 +1,58 @@
+"""The rule that is in force for a process: of the row, the code, the settings and what nodes say."""
+
+import re
+
+from automation.conf import default_time_zone
+from automation.models import Node, Process, ScheduleVersion
+from automation.schedule import Rule, ScheduleError, Unreadable
+
+
+def rule_in_force(process: Process, newest: ScheduleVersion | None = None) -> Rule | None:
+    """What makes the process due; None where nothing does.
+
+    A default rule that is gone with its function goes on to be followed, so that the history says
+    of each occurrence why nothing ran; and a default (rule or zone) about which live nodes disagree
+    stays as it was. One that cannot be read is an `Unreadable`, not None. `newest`: the newest
+    version of its schedule, where it is known.
+    """
+    rule = None if process.rule_is_gone else _readable_or_not(process, newest)
+    if not (process.is_on_time and (process.follows_default or process.follows_default_zone)):
+        return rule
+    newest = newest or ScheduleVersion.newest_of(process)
+    stored = newest.rule if newest else None
+    if process.rule_is_gone:
+        return stored
+    if stored is None or stored == rule or not _nodes_disagree(process):
+        return rule
+    return stored
+
+
+def _readable_or_not(process: Process, newest: ScheduleVersion | None) -> Rule | None:
+    try:
+        return process.rule
+    except ScheduleError:
+        newest = newest or ScheduleVersion.newest_of(process)
+        former = newest.rule if newest else None
+        found = Unreadable(process.rule_error, former)
+    is_same = isinstance(former, Unreadable) and _without_numbers(former) == _without_numbers(found)
+    return former if is_same else found
+
+
+def _without_numbers(rule: Unreadable) -> tuple[str, str]:
+    """What tells one from another: an error may name an address or the time."""
+    return re.sub(r"0x[0-9a-f]+|\d+", "", rule.error), str(rule)
+
+
+def _nodes_disagree(process: Process) -> bool:
+    """A live node of other code or settings has another default for what the process leaves open."""
+    live = list(Node.objects.live().values_list("defaults", "time_zone"))
+    zone = default_time_zone()
+    if process.follows_default_zone and any(other not in {"", zone} for _rules, other in live):
+        return True
+    if not process.follows_default:
+        return False
+    try:
+        default = process.default_cron
+    except ScheduleError:
+        return False
+    return any(rules.get(process.function, default) != default for rules, _zone in live)
