@@ -7,13 +7,19 @@ import signal
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import current_process
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from automation.queue import notify
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +28,22 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 #: What a child inherited and must neither use nor close: kept, so that nothing collects it.
 _inherited: list[Any] = []
+#: Pipes and sockets of this process alone: a child closes them before anything of it runs.
+_private: "WeakSet[Any]" = WeakSet()
+#: Statements that Django keeps with DEBUG, of each connection, in a process that serves no requests.
+KEPT_QUERIES = 50
+
+
+def keep_private(*things: Any) -> None:
+    """Let no child of this process have these."""
+    _private.update(things)
+
+
+def private_pipe() -> tuple[Connection, Connection]:
+    """A pipe: the end that this process keeps, and the end for a child."""
+    ours, theirs = Pipe()
+    keep_private(ours)
+    return ours, theirs
 
 
 class Child:
@@ -71,6 +93,9 @@ def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoRetu
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        for thing in _private:
+            thing.close()
+        _private.clear()
         forget_connections()
         main()
         code = 0
@@ -94,10 +119,44 @@ def _die_with(parent: int) -> None:
 
 
 def forget_connections() -> None:
-    """A child has connections of its own; those of its parent it leaves alone, open as they are."""
+    """A child has connections of its own; those of its parent it leaves alone.
+
+    They are not closed, of which the server would hear. On PostgreSQL what is written to them, or
+    read, by whoever still has them or takes their descriptors for its own, does not get there.
+    """
+    for listener in notify.listeners:
+        _cut_off(listener)
     for connection in connections.all(initialized_only=True):
-        _inherited.append(connection.connection)
-        connection.connection = None
+        raw, connection.connection = connection.connection, None
+        _inherited.append(raw)
+        if raw is not None and connection.vendor == "postgresql":
+            _cut_off(raw)
+        # As before it is connected: a transaction of the parent is none here.
+        connection.in_atomic_block = connection.needs_rollback = False
+        connection.closed_in_transaction = False
+        connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
+        connection.queries_log = deque(connection.queries_log, KEPT_QUERIES)
+    BaseDatabaseWrapper.queries_limit = KEPT_QUERIES
+
+
+def _cut_off(thing: Any) -> None:
+    """Its descriptor stays taken, so that nothing else gets the number; it leads nowhere."""
+    with suppress(Exception):  # It may be closed already.
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, thing.fileno(), inheritable=False)
+        os.close(nowhere)
+
+
+def live_apart_in_children() -> None:
+    """Let what this process forks, by any library, connect by itself and heed signals as usual."""
+    os.register_at_fork(after_in_child=_live_apart)
+
+
+def _live_apart() -> None:
+    forget_connections()
+    with suppress(ValueError):  # Not where another thread forked.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def adopt_orphans() -> None:
@@ -124,6 +183,7 @@ class Wakeup:
         self._reader.setblocking(False)
         writer.setblocking(False)
         self._writer = writer
+        keep_private(self._reader, writer)
         for number in numbers:
             signal.signal(number, lambda *_: None)
             signal.siginterrupt(number, False)

@@ -4,11 +4,11 @@ import logging
 import signal
 from collections import deque
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 from automation.cluster import lease, worker
-from automation.cluster.children import Child
+from automation.cluster.children import Child, private_pipe
+from automation.cluster.inbox import Inbox, UnreadableError
 from automation.engine.claims import Claim
 from automation.engine.context import CANCEL_SIGNAL, DEAF_GRACE
 from automation.models import LogLine
@@ -48,17 +48,13 @@ class Run:
 class Worker:
     """One worker process and its pipe."""
 
-    def __init__(self, number: int, others: "list[Worker]") -> None:
-        self.pipe, its_end = Pipe()
+    def __init__(self, number: int) -> None:
+        self.pipe, its_end = private_pipe()
+        self._inbox = Inbox(self.pipe)
         self.run: Run | None = None
         #: It was told to go, was killed by us, or goes by itself.
         self.is_leaving = False
-        elsewhere = [other.pipe for other in others]
-        self.child = Child(
-            f"worker {number}",
-            lambda: _be_worker(self.pipe, its_end, elsewhere),
-            own_group=True,
-        )
+        self.child = Child(f"worker {number}", lambda: worker.main(its_end), own_group=True)
         its_end.close()
 
     @property
@@ -76,8 +72,7 @@ class Worker:
         """Take in what it says; return the run that has ended, if one has."""
         ended = None
         try:
-            while self.pipe.poll():
-                word, value = self.pipe.recv()
+            for word, value in self._inbox.messages():
                 if word in (worker.DONE, worker.LEAVING):
                     ended, self.run = self.run, None
                     self.is_leaving |= word == worker.LEAVING
@@ -85,6 +80,9 @@ class Worker:
                     self._note(self.run, word, value)
         except (EOFError, OSError):
             pass
+        except (UnreadableError, TypeError, ValueError) as error:
+            logger.error("%s is killed: it sent what cannot be read (%s).", self.child.name, error)
+            self.kill()
         return ended
 
     def _note(self, run: Run, word: str, value: Any) -> None:
@@ -113,10 +111,3 @@ class Worker:
     def kill(self) -> None:
         self.is_leaving = True
         self.child.kill()
-
-
-def _be_worker(dispatchers_end: Connection, pipe: Connection, others: list[Connection]) -> None:
-    # With these open in a brother, a worker would not see the end of its dispatcher.
-    for inherited in (dispatchers_end, *others):
-        inherited.close()
-    worker.main(pipe)

@@ -298,7 +298,9 @@ class Dispatcher:
         while len(self.workers) < self.me.workers:
             taken = {worker.child.name for worker in self.workers}
             number = next(n for n in range(1, 1000) if f"worker {n}" not in taken)
-            self.workers.append(Worker(number, self.workers))
+            if connection.vendor == "sqlite":
+                connection.close()  # Its locks and shared memory are not for a child.
+            self.workers.append(Worker(number))
 
     def _claim(self) -> None:
         """Hand work to whoever is idle: what was claimed ahead, or else what can be claimed now."""
@@ -368,7 +370,7 @@ class Dispatcher:
         """In a process of its own: neither this one nor a worker waits for a mail server."""
         is_told = notify.NOTICE in self.words or self.order.drain
         self.words.discard(notify.NOTICE)
-        self.postman.look([self.order.pipe, *(w.pipe for w in self.workers)], is_told=is_told)
+        self.postman.look(is_told=is_told)
 
     # Waiting, and the end
 

@@ -4,9 +4,7 @@ So a mail server that does not answer holds up nothing: no worker, no dispatcher
 """
 
 import logging
-from collections.abc import Sequence
 from functools import partial
-from multiprocessing.connection import Connection
 from uuid import UUID
 
 from automation.cluster import lease
@@ -28,10 +26,9 @@ class Postman:
         self.began_at = 0.0
         self.looked_at: float | None = None
 
-    def look(self, inherited: Sequence[Connection], *, is_told: bool) -> None:
+    def look(self, *, is_told: bool) -> None:
         """Send what is due, if it is time to; never waits for it.
 
-        `inherited`: what its process has from this one and must not keep open.
         Raises OperationalError where the database does not answer.
         """
         now = lease.now()
@@ -47,7 +44,7 @@ class Postman:
             token = sending.take_due()
             if token is not None:
                 self.began_at = now
-                self.child = Child("postman", partial(_send, token, inherited), own_group=True)
+                self.child = Child("postman", partial(_send, token), own_group=True)
 
     @property
     def is_idle(self) -> bool:
@@ -59,8 +56,6 @@ class Postman:
             self.child.kill()
 
 
-def _send(token: UUID, inherited: Sequence[Connection]) -> None:
-    for pipe in inherited:
-        pipe.close()
+def _send(token: UUID) -> None:
     session.settle()
     sending.send(token)

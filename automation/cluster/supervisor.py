@@ -11,16 +11,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django_q.conf import Conf, logger
 
 from automation import checks
 from automation.cluster import dispatcher, lease, node
-from automation.cluster.children import Child, Wakeup, adopt_orphans, kill_orphans
+from automation.cluster.children import (
+    Child,
+    Wakeup,
+    adopt_orphans,
+    keep_private,
+    kill_orphans,
+    private_pipe,
+)
 from automation.cluster.clock import main as keep_time
 from automation.cluster.heartbeat import Heartbeat
+from automation.cluster.inbox import Inbox, UnreadableError
 from automation.cluster.readiness import insist, only_node_of_its_file, wait_for_database
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
@@ -66,14 +74,13 @@ class _Part:
     #: When it is killed, where it is to stop and has not.
     stop_by: float = field(init=False, default=math.inf)
 
-    def start(self, others: "list[_Part]") -> None:
+    def start(self) -> None:
         self.last_spoke_at = self.spoke_at or self.last_spoke_at
-        self.pipe, its_end = Pipe()
-        elsewhere = [self.pipe, *(other.pipe for other in others if other is not self)]
+        self.pipe, its_end = private_pipe()
+        self._inbox = Inbox(self.pipe)
 
         def main() -> None:
-            for inherited in elsewhere:
-                inherited.close()
+            keep_private(its_end)
             self.main(its_end)
 
         self.child = Child(self.name, main)
@@ -82,11 +89,14 @@ class _Part:
 
     def hear(self) -> None:
         try:
-            while self.pipe.poll():
-                self.spoke_at = self.pipe.recv()
+            for spoke_at in self._inbox.messages():
+                self.spoke_at = float(spoke_at)
                 self.heard_at = max(self.heard_at, self.spoke_at)
         except (EOFError, OSError):
             pass
+        except (UnreadableError, TypeError, ValueError) as error:
+            logger.error("The %s is killed: it sent what cannot be read (%s).", self.name, error)
+            self.child.kill()
 
     def stop(self, grace: float | None, *, within: float) -> None:
         """Tell it to end; `grace` is what the work that it runs gets. Killed after `within` seconds."""
@@ -171,7 +181,7 @@ class _Family:
     def main(self) -> None:
         try:
             for part in self.parts:
-                part.start([p for p in self.parts if hasattr(p, "pipe")])
+                part.start()
             while not self._is_over:
                 self._look()
                 wait([self.wakeup.fileno(), *(part.pipe for part in self.parts)], self._patience)
@@ -242,7 +252,7 @@ class _Family:
             self._count_death(part)
         time.sleep(BACKOFF * max(1, len(part.deaths)))
         part.pipe.close()
-        part.start(self.parts)
+        part.start()
 
     def _count_death(self, part: _Part) -> None:
         now = lease.now()

@@ -21,6 +21,7 @@ from django_q.conf import Conf
 from django_q.worker import rss_check
 
 from automation.cluster import ordinary
+from automation.cluster.children import live_apart_in_children
 from automation.cluster.surroundings import Surroundings
 from automation.conf import setting
 from automation.engine import runner, session
@@ -94,6 +95,7 @@ def main(pipe: Connection) -> None:
     # A signal for the group stops the dispatcher; what runs may finish.
     for number in (signal.SIGTERM, signal.SIGINT, CANCEL_SIGNAL):
         signal.signal(number, lambda *_: None)
+    live_apart_in_children()
     session.settle()
     with suppress(DatabaseError):  # A run will say so.
         connection.ensure_connection()

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 from uuid import uuid4
+from weakref import WeakSet
 
 from django.db import connection
 
@@ -30,6 +31,10 @@ def notify(word: str) -> None:
 HEARING = 3
 
 
+#: Those of this process.
+listeners: "WeakSet[Listener]" = WeakSet()
+
+
 class Listener:
     """A connection of its own that hears what is said."""
 
@@ -42,6 +47,7 @@ class Listener:
         with self._wrapper.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
         self._raw = self._wrapper.connection
+        listeners.add(self)
         self._greeting: str | None = f"hello {uuid4().hex}"
         self._greeted_at = time.monotonic()
         notify(self._greeting)

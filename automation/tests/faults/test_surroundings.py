@@ -22,6 +22,11 @@ def run_of(journal, node, function: str, **parameters: object) -> Execution:
     return wait_for(launched, Status.COMPLETED, why=node)
 
 
+def is_final(execution: Execution) -> bool:
+    execution.refresh_from_db()
+    return execution.is_final
+
+
 def test_next_run_meets_nothing_of_what_a_run_changed(start_node, journal):
     node = start_node(WORKERS="1", wait_for="ready for work")
     [worker] = node.children_of(node.dispatcher)
@@ -50,6 +55,41 @@ def test_worker_in_which_something_stays_is_replaced_and_the_log_says_why(start_
         wait_until(lambda said=said: said in node.text, LONG, node)
         assert looked(journal, node) == before
     assert node.text.count("is replaced") == 4
+    assert_stops(node)
+
+
+def test_run_that_writes_to_what_its_worker_has_open_ends_its_worker_alone(start_node, journal):
+    node = start_node(WORKERS="1", wait_for="ready for work")
+    parts = node.parts
+    # A length that no message has; one that is never reached; a message that is none.
+    for what in ("ff" * 50, "0000ffff41", "00000001" + "41" * 20):
+        process = journal.foreign("write_to_every_descriptor", 5)
+        launched = journal.launch_of(process, what=what)
+        wait_until(lambda one=launched: is_final(one), LONG, node)
+
+    assert looked(journal, node)
+    assert node.parts == parts, node
+    assert "sent what cannot be read" in node.text
+    assert_stops(node)
+
+
+def test_processes_that_a_run_forks_have_connections_of_their_own(start_node, journal):
+    node = start_node(WORKERS="1", wait_for="ready for work")
+
+    done = run_of(journal, node, "use_a_pool_of_processes")
+
+    assert done.result == [[0, 0]] * 24
+    assert looked(journal, node)
+    assert_stops(node)
+
+
+def test_worker_keeps_little_of_what_it_asked_with_debug(start_node, journal):
+    node = start_node(WORKERS="1", DEBUG="on", wait_for="ready for work")
+
+    done = run_of(journal, node, "ask_much", statements=200, size=10_000)
+
+    assert 0 < done.result < 60 * 11_000
+    assert looked(journal, node)["queries"] < 20
     assert_stops(node)
 
 

@@ -5,18 +5,22 @@ import gc
 import locale
 import logging
 import logging.config
+import multiprocessing
 import os
 import random
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
 import warnings
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 
 from django.conf import settings
-from django.db import connection
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
 from django.utils import timezone, translation
 
 from automation import Run, process
@@ -85,6 +89,45 @@ def leave_a_thread() -> str:
 
     threading.Thread(target=log_on, name="left behind", daemon=True).start()
     return "done"
+
+
+@process(atomic=False)
+def write_to_every_descriptor(*, what: str) -> str:
+    for number in range(3, 40):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, bytes.fromhex(what))
+    return "done"
+
+
+@process
+def use_a_pool_of_processes(run: Run, *, rounds: int = 3) -> list:
+    """Each process of the pool asks the database by itself, beside the transaction of the run."""
+    Group.objects.create(name=f"seen by no process of the pool in run {run.execution_id}")
+    found = []
+    for number in range(rounds):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            found += pool.map(_ask, range(number, number + 8))
+        assert Group.objects.filter(name__startswith="seen by no process").count() == 1
+    return found
+
+
+def _ask(number: int) -> list:
+    # On SQLite a transaction would wait for that of the run.
+    block = nullcontext() if connection.vendor == "sqlite" else transaction.atomic()
+    with block, connection.cursor() as cursor:
+        cursor.execute("SELECT %s + 0", [number])
+        seen = Group.objects.filter(name__startswith="seen by no process").count()
+        return [int(cursor.fetchone()[0]) - number, seen]
+
+
+@process(atomic=False)
+def ask_much(*, statements: int, size: int) -> int:
+    """With DEBUG Django keeps what was asked; return how many bytes it keeps."""
+    for _ in range(statements):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT length(%s)", ["x" * size])
+    return sum(len(query["sql"]) for query in connection.queries_log)
 
 
 @process(atomic=False)
