@@ -1,13 +1,14 @@
 """A management command as a process."""
 
 import inspect
-import io
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from automation import printed
 from automation.registry import ProcessFunction, process
 from automation.run import Run
 
@@ -26,28 +27,30 @@ class CommandLine(NamedTuple):
 _command_lines: dict[Callable[..., Any], CommandLine] = {}
 
 
-class _Output(io.TextIOBase):
-    """What the command writes, line by line, into the log of the run."""
+class CommandEndedError(RuntimeError):
+    """The command ended with an exit code that says that it failed."""
 
-    def __init__(self, write: Callable[..., None]) -> None:
+    def __init__(self, code: object) -> None:
+        told = "" if isinstance(code, int) else f" It said: {code}"
+        number = code % 256 if isinstance(code, int) else 1
+        super().__init__(f"The command ended with exit code {number}.{told}")
+
+
+class _Output:
+    """What a command prints becomes log lines of its run; the last of its stdout are kept."""
+
+    def __init__(self, log: logging.Logger) -> None:
         self.last: deque[str] = deque(maxlen=LINES_KEPT)
         self.lines = 0
-        self._write, self._rest = write, ""
+        self._log = log
 
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._keep(line)
-        return len(text)
-
-    def finish(self) -> None:
-        if self._rest:
-            self._keep(self._rest)
-
-    def _keep(self, line: str) -> None:
+    def take(self, source: int, line: str) -> None:
+        if source == printed.STDERR:
+            self._log.warning("%s", line)
+            return
         self.lines += 1
         self.last.append(line)
-        self._write("%s", line)
+        self._log.info("%s", line)
 
 
 def command_process(
@@ -61,21 +64,25 @@ def command_process(
     """Register a management command as a process function of the app that calls this.
 
     Its key is `<app label>.<command>`; `arguments` and `options` are those of Django's
-    `call_command`, the same for each run. Its output becomes log lines, the last of them the
-    result; an error of the command fails the run. `atomic` is off: commands commit as they go.
+    `call_command`, the same for each run. What it prints, and its children do, becomes log lines;
+    the last of its stdout are the result. An error of the command, or an exit code but 0, fails the
+    run. `atomic` is off: commands commit as they go.
 
     Raises ImproperlyConfigured like `process`.
     """
 
     def function(run: Run) -> dict[str, Any]:
-        output, errors = _Output(run.log.info), _Output(run.log.warning)
-        try:
-            call_command(
-                command, *arguments, stdout=output, stderr=errors, no_color=True, **options
-            )
-        finally:
-            output.finish()
-            errors.finish()
+        output = _Output(run.log)
+        with printed.read_lines(output.take):
+            try:
+                call_command(command, *arguments, no_color=True, **options)
+            except SystemExit as error:
+                if not _is_success(error.code):
+                    raise CommandEndedError(error.code) from error
+            except CommandError as error:
+                if not _is_success(error.returncode):
+                    raise
+                run.log.warning("%s", error)
         return {"command": command, "lines": output.lines, "output": list(output.last)}
 
     caller = inspect.stack()[1].frame.f_globals["__name__"]
@@ -83,6 +90,11 @@ def command_process(
     function.__doc__ = description or f"Run `manage.py {' '.join([command, *arguments])}`."
     _command_lines[function] = CommandLine((command, *arguments), options)
     return process(default_cron=default_cron, atomic=atomic)(function)
+
+
+def _is_success(code: object) -> bool:
+    """Whether a shell would see 0, of which it sees one byte."""
+    return code is None or (isinstance(code, int) and code % 256 == 0)
 
 
 def command_line_of(function: ProcessFunction) -> CommandLine | None:

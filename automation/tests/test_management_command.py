@@ -1,8 +1,16 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
 import pytest
 
-from automation import command_process, registry
+from automation import command_process, printed, registry
 from automation.management_command import command_line_of
+from automation.models import Execution
 from automation.testing import run
+from automation.tests.factories import ProcessFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +47,97 @@ def test_command_line_names_arguments_and_options():
 
     assert line == (("migrate", "auth"), {"verbosity": 0})
     assert command_line_of(registry.get("probes.greet")) is None
+
+
+PRINTED = ["by the command", "by Python", "in bytes: é", "by a child", "without an end"]
+
+
+@pytest.fixture
+def printing():
+    """Run the command that prints, and let it end in a given way."""
+
+    def start(end: str):
+        command_process("print_all", end)
+        return run("automation.print_all")
+
+    yield start
+    registry.unregister("automation.print_all")
+
+
+def test_whatever_prints_its_lines_are_in_the_log_and_the_result(printing):
+    execution = printing("well")
+
+    lines = [(line.level, line.logger, line.message) for line in execution.log_lines.all()]
+    assert execution.result == {"command": "print_all", "lines": 5, "output": PRINTED}
+    assert [text for level, name, text in lines if (level, name) == ("INFO", "automation.run")] == (
+        PRINTED
+    )
+    assert ("WARNING", "automation.run", "to stderr") in lines
+    assert ("INFO", "talk", "by logging") in lines
+    assert len(lines) == 7
+
+
+@pytest.mark.parametrize("end", ["exit 0", "exit", "exit 256", "error 0"])
+def test_what_a_shell_takes_for_success_is_one(printing, end):
+    execution = printing(end)
+
+    assert (execution.status, execution.error_message) == ("completed", "")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("exit 3", "The command ended with exit code 3."),
+        ("exit -1", "The command ended with exit code 255."),
+        ("exit text", "The command ended with exit code 1. It said: no disk"),
+        ("error", "CommandError: refused"),
+    ],
+)
+def test_any_other_end_fails_the_run_and_keeps_what_was_printed(printing, end, told):
+    execution = printing(end)
+
+    assert execution.status == "failed"
+    assert told in execution.error_message
+    assert "without an end" in [line.message for line in execution.log_lines.all()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_console_shows_what_was_printed_once_and_is_given_back(manage):
+    ProcessFactory(name="prints", function="probes.print_all")
+
+    done = manage("run_process", "prints", "--json")
+
+    assert done.returncode == 0, done.stderr
+    ran = Execution.objects.get()
+    assert [done.stderr.count(f"{ran}: {line}\n") for line in PRINTED] == [1] * 5, done.stderr
+    assert f"INFO talk: {ran}: by logging" in done.stderr
+    assert f"{ran} completed after" in done.stderr
+    assert json.loads(done.stdout)["result"]["output"] == PRINTED
+
+
+def test_child_that_is_left_behind_is_not_waited_for():
+    lines = []
+    begun = time.monotonic()
+
+    with printed.read_lines(lambda source, line: lines.append((source, line))):
+        child = subprocess.Popen(["sleep", "30"])
+        os.write(1, b"a\r\n" + b"b" * 200_000 + b"\n\xff\n")
+    child.kill()
+    child.wait()
+
+    assert time.monotonic() - begun < 10
+    assert (lines[0], lines[-1]) == ((1, "a"), (1, "\\xff"))
+    assert sum(line.count("b") for _, line in lines) == 200_000
+
+
+def test_files_that_are_closed_harm_nothing():
+    lines = []
+
+    with printed.read_lines(lambda source, line: lines.append(line)):
+        print("before")  # noqa: T201
+        sys.stdout.close()
+        os.close(2)
+    print("after")  # noqa: T201
+
+    assert lines == ["before"]
+    os.fstat(2)

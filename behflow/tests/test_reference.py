@@ -15,6 +15,7 @@ import automation
 from automation import conf, registry
 from automation.engine import backfill, changes, context, launch, runner, text
 from automation.models import limits as most
+from automation.models import naming
 from automation.models.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT
 from automation.parameters import signature
 from automation.parameters.fields import FIELDS
@@ -196,7 +197,10 @@ def test_stated_limits_are_those_of_the_code():
         "first and longest delay of retries": f"{most.MAX_RETRY_DELAY // 86_400} days",
         "delay factor": f"{most.MAX_BACKOFF}",
         "priority": f"{most.MAX_PRIORITY}, and at least -{most.MAX_PRIORITY}",
+        "name and label of a process": f"{naming.MAX_LABEL} characters each; a name is of ASCII letters, "
+        "digits, `-` and `_`, a label of any",
     }
+    assert naming.MAX_NAME == naming.MAX_LABEL
 
 
 def test_stated_limits_of_a_backfill_are_those_of_the_code():

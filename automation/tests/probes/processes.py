@@ -202,3 +202,4 @@ def write_and_promise(run: Run) -> dict:
 
 command_process("check", "--fail-level", "ERROR", description="Check the settings.")
 command_process("loaddata", "no-such-fixture")
+command_process("print_all")
