@@ -1,7 +1,7 @@
 """Where the engine is wired into Django."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_migrate, post_save, pre_save
+from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
 from automation import registry
@@ -18,6 +18,7 @@ class AutomationConfig(AppConfig):
         process, schedule = self.get_model("Process"), "django_q.Schedule"
         message = "django_q.OrmQ"
         post_save.connect(signals.process_saved, sender=process)
+        pre_delete.connect(signals.process_about_to_be_deleted, sender=process)
         post_delete.connect(signals.process_deleted, sender=process)
         post_save.connect(signals.calendar_saved, sender=self.get_model("Calendar"))
         pre_save.connect(signals.schedule_about_to_be_saved, sender=schedule)

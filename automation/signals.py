@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from automation.engine import pausing
 from automation.engine.defaults import create_default_processes
 from automation.engine.groups import create_groups
 from automation.models import Calendar, Process
@@ -13,6 +14,10 @@ from automation.queue import notify, schedules
 def process_saved(instance: Process, raw: bool, **_: Any) -> None:
     if not raw:
         schedules.sync(instance)
+
+
+def process_about_to_be_deleted(instance: Process, **_: Any) -> None:
+    pausing.let_go(instance, by=getattr(instance, "_history_user", None))
 
 
 def process_deleted(instance: Process, **_: Any) -> None:

@@ -24,9 +24,8 @@ _ISO = "%Y-%m-%dT%H:%M"
 
 @admin.register(Pause)
 class PauseAdmin(ListAdmin):
-    list_display = ("__str__", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
-    search_fields = ("process__name", "process__label", "why")
-    list_select_related = ("process",)
+    list_display = ("subject", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
+    search_fields = ("process_name", "process_label", "why")
     sortable_by = ()
     actions = None
     list_per_page = 50
@@ -47,8 +46,14 @@ class PauseAdmin(ListAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
         return False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        pauses: QuerySet[Any] = super().get_queryset(request)
+        return pauses.select_related("process")
+
     @admin.display(description=gettext_lazy("process"))
     def subject(self, pause: Pause) -> str:
+        if pause.process_id and pause.process is None:
+            return _("%(process)s (deleted since)") % {"process": pause}
         return str(pause)
 
     @admin.display(description=gettext_lazy("by"))

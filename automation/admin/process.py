@@ -7,8 +7,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -24,6 +22,7 @@ from automation.admin.backfill import ProcessBackfill
 from automation.admin.explain import ProcessExplain
 from automation.admin.parameters import ParametersField
 from automation.admin.pause import ProcessPause, holds_shown
+from automation.admin.process_delete import ProcessDelete
 from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList, state_badge
 from automation.admin.schedule_preview import schedule_preview
@@ -37,7 +36,7 @@ VERSIONS = 50
 
 
 @admin.register(Process)
-class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
+class ProcessAdmin(ProcessList, ProcessBackfill, ProcessDelete, ProcessExplain, ProcessPause):
     form = ProcessForm
     actions = ("run_now", "pause", "resume", "enable", "disable")
     readonly_fields = (
@@ -110,17 +109,6 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessExplain, ProcessPause):
         super().save_model(request, obj, form, change)
         for told in advice.about(obj):
             self.message_user(request, told, "WARNING")
-
-    def delete_model(self, request: HttpRequest, obj: Process) -> None:
-        obj._history_user = request.user  # type: ignore[attr-defined]
-        super().delete_model(request, obj)
-
-    @transaction.atomic
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One by one, for the change history to know who; locked first and by number, as ever."""
-        chosen = Process.objects.filter(pk__in=queryset.values("pk"))
-        for process in list(chosen.order_by("pk").lock()):
-            self.delete_model(request, process)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -10,7 +10,7 @@ from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from automation.models import Execution, Kind, Pause, Process, Status, coming_of
+from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
 from automation.models.holds import MAX_REASON
 from automation.queue.notify import RUN, SCHEDULE, notify
 
@@ -96,11 +96,35 @@ def _are_failures(process: Process, count: int) -> bool:
 
 
 def _create(subjects: Iterable[Process | None], *, why: str, **columns: Any) -> list[Pause]:
-    pauses = [Pause(process=one, why=why[:MAX_REASON], **columns) for one in subjects]
+    pauses = [Pause(**_named(one), why=why[:MAX_REASON], **columns) for one in subjects]
     # Of two that pause the same one at once, one does.
     created = Pause.objects.bulk_create(pauses, ignore_conflicts=True)
     _wake()
     return created
+
+
+def _named(process: Process | None) -> dict[str, Any]:
+    """Which process it is, also for after its deletion; nothing for everything."""
+    if process is None:
+        return {}
+    return {
+        "process": process,
+        "process_name": process.name,
+        "process_label": process.label,
+    }
+
+
+def let_go(process: Process, *, by: AbstractBaseUser | None = None) -> None:
+    """End what holds this process alone: it is about to be deleted. Call it in a transaction.
+
+    Its pauses stay as history. A maintenance window that names no other process goes: one that
+    names none would hold everything.
+    """
+    Pause.objects.filter(process=process).end(by=by)
+    for window in MaintenanceWindow.objects.filter(processes=process):
+        window.processes.remove(process)
+        if not window.processes.exists():
+            window.delete()
 
 
 def _wake() -> None:

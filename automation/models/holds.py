@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.models import compiled, reasons
 from automation.models.compiled import Parameter, parameters
+from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
 _TIME = models.DateTimeField()
@@ -65,17 +66,23 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
 
 class Pause(models.Model):
-    """That a process, or everything, does not start by itself for a while; a row for each time."""
+    """That a process, or everything, does not start by itself for a while; a row for each time.
+
+    It outlives its process, whose id, name and label stay.
+    """
 
     process = models.ForeignKey(
         Process,
-        models.CASCADE,
+        models.DO_NOTHING,
         null=True,
         blank=True,
+        db_constraint=False,
         related_name="pauses",
         verbose_name=_("process"),
         help_text=_("Empty: everything."),
     )
+    process_name = models.CharField(_("process"), max_length=100, blank=True)
+    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
     why = models.CharField(_("reason"), max_length=MAX_REASON)
     since = models.DateTimeField(_("since"), default=timezone.now)
     until = models.DateTimeField(_("until"), null=True, blank=True)
@@ -120,7 +127,9 @@ class Pause(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.process.title if self.process else gettext("everything")
+        if self.process_id is None:
+            return gettext("everything")
+        return title_of(self.process_label, self.process_name) or f"#{self.process_id}"
 
     @property
     def is_on(self) -> bool:
@@ -155,6 +164,13 @@ class WindowQuerySet(models.QuerySet["MaintenanceWindow"]):
     def in_force(self, at: datetime | None = None) -> Self:
         at = at or timezone.now()
         return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def of_these_alone(self, processes: Iterable[Process]) -> Self:
+        """Those that name some of these processes and no other."""
+        pks = [process.pk for process in processes]
+        others = MaintenanceWindow.processes.through.objects.exclude(process__in=pks)
+        others = others.filter(maintenancewindow=models.OuterRef("pk"))
+        return self.filter(processes__in=pks).exclude(models.Exists(others)).distinct()
 
     def overlapping(self, window: "MaintenanceWindow") -> Self:
         """The others that hold one of its processes at one of its times."""
