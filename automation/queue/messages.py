@@ -25,7 +25,7 @@ from automation.models.compiled import Parameter, parameters
 from automation.queue.notify import RUN, notify
 
 # By name: the runner is above this floor.
-ENTRY = "automation.engine.runner.run_execution"
+ENTRY = "automation.entry.run_execution"
 
 #: Seconds beyond a run's time limit after which django-q2 takes its worker for hung: it counts from
 #: before the claim, which may have to wait for the database.

@@ -35,7 +35,7 @@ from automation.schedule import Rule, Unreadable
 logger = logging.getLogger(__name__)
 
 # By name: the clock is above this floor.
-ENTRY = "automation.engine.clock.start_occurrence"
+ENTRY = "automation.entry.start_occurrence"
 
 PREFIX = "process:"
 _NAME = Parameter("name", models.CharField())

@@ -36,7 +36,7 @@ def test_saving_a_process_makes_its_schedule_row_in_the_zone_of_the_process():
 
     row = row_of(process)
     assert row.next_run == TOMORROW_0730
-    assert (row.func, row.args) == ("automation.engine.clock.start_occurrence", str(process.pk))
+    assert (row.func, row.args) == ("automation.entry.start_occurrence", str(process.pk))
 
 
 def test_changing_the_rule_moves_the_row():
