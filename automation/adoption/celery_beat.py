@@ -26,17 +26,15 @@ from automation.adoption.found import (
     found,
     named_apart,
 )
-from automation.adoption.rules import once_rule
+from automation.adoption.rules import limited, once_rule, told
 from automation.conf import default_time_zone
+from automation.models.limits import MAX_START_DEADLINE
 from automation.schedule import CronRule, IntervalRule
 
 TABLE = "django_celery_beat_periodictask"
 
 _ROWS = """
-    SELECT task.id, task.name, task.task, task.args, task.kwargs, task.enabled, task.one_off,
-           task.start_time, task.expires, task.last_run_at, task.date_changed,
-           task.crontab_id, task.interval_id, task.clocked_id, task.solar_id,
-           cron.minute, cron.hour, cron.day_of_month, cron.month_of_year, cron.day_of_week,
+    SELECT task.*, cron.minute, cron.hour, cron.day_of_month, cron.month_of_year, cron.day_of_week,
            cron.timezone, span.every, span.period, clock.clocked_time
     FROM django_celery_beat_periodictask task
     LEFT JOIN django_celery_beat_crontabschedule cron ON cron.id = task.crontab_id
@@ -45,9 +43,27 @@ _ROWS = """
     ORDER BY task.id
 """
 
+#: Columns that versions before 2.9 had not all.
+_LATER = {
+    **dict.fromkeys(
+        ("start_time", "expires", "expire_seconds", "priority", "clocked_id", "solar_id")
+    ),
+    **dict.fromkeys(("queue", "exchange", "routing_key", "headers", "description"), ""),
+    "one_off": False,
+    "total_run_count": 0,
+}
+
+#: Characters of the description of a process.
+_MOST_OF_A_DESCRIPTION = 2_000
+
 _PERIODS = {"days", "hours", "minutes", "seconds", "microseconds"}
 
 _SLIPS = "Beat counts an interval from the last run, and slips by as much as each is late."
+_UNREADABLE = "Its arguments cannot be read: correct them there first."
+_ONE_OFF = (
+    "It runs once there (one-off), and here: the next time by the clock. Switch it on before that, or it "
+    "is missed."
+)
 _NOT_AWARE = "When it ran is not known: DJANGO_CELERY_BEAT_TZ_AWARE is off."
 
 
@@ -64,7 +80,9 @@ def _rows() -> list[Any]:
         cursor.execute(_ROWS)
         names = [column[0] for column in cursor.description]
         return [
-            SimpleNamespace(**{n: _with_zone(v) for n, v in zip(names, row, strict=True)})
+            SimpleNamespace(
+                **{**_LATER, **{n: _with_zone(v) for n, v in zip(names, row, strict=True)}}
+            )
             for row in cursor.fetchall()
         ]
 
@@ -80,39 +98,92 @@ def _entry(row: Any, now: datetime) -> Found:
         row.id,
         f"{row.name}: {row.task}",
         row.name,
-        times=partial(_times, row, now),
+        times=partial(_limited_times, row, now),
         work=partial(_work, row),
-        notes=_notes(row, now),
+        columns=_columns(row),
+        notes=_notes(row),
     )
 
 
-def _notes(row: Any, now: datetime) -> list[str]:
-    begins_later = row.start_time and row.start_time > now
+def _columns(row: Any) -> dict[str, Any]:
+    columns = {"description": (row.description or "")[:_MOST_OF_A_DESCRIPTION]}
+    if _deadline(row):
+        columns["start_deadline"] = _deadline(row)
+    return {name: value for name, value in columns.items() if value}
+
+
+def _deadline(row: Any) -> int:
+    """After how many seconds beat's message expires, so that no worker starts it any more."""
+    seconds = 0 if row.expires else row.expire_seconds or 0
+    return seconds if seconds <= MAX_START_DEADLINE else 0
+
+
+def _notes(row: Any) -> list[str]:
+    headers = _headers(row)
+    where = {"queue": row.queue, "exchange": row.exchange, "routing key": row.routing_key}
+    routes = [f"{what} {name}" for what, name in where.items() if name]
     said = [
         (not row.enabled, "It is switched off there."),
+        (row.one_off and not row.clocked_id, _ONE_OFF),
         (
-            row.one_off and not row.clocked_id,
-            "It runs once there (one-off); a process runs until it is switched off.",
+            _deadline(row),
+            f"It expires {row.expire_seconds} s after it was due: that is its latest start here.",
         ),
-        (begins_later, f"It begins there at {_shown(row.start_time)}: switch the process on then."),
-        (row.expires, f"It ends there at {_shown(row.expires)}: switch the process off then."),
+        (
+            row.expire_seconds and not (row.expires or _deadline(row)),
+            f"It expires {row.expire_seconds} s after it was due, longer than a latest start can say.",
+        ),
+        (
+            routes,
+            f"Its {', '.join(routes)} does not come along: all processes are in one queue, by priority.",
+        ),
+        (
+            row.priority is not None,
+            f"Its priority {row.priority} does not come along: which number comes first depends on "
+            "the broker there. Here the highest does, of -100 to 100.",
+        ),
+        (headers, f"Its headers, {', '.join(headers)}, do not come along."),
     ]
     return [note for is_so, note in said if is_so]
 
 
-def _shown(instant: datetime | None) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if instant else ""
+def _headers(row: Any) -> list[str]:
+    """Their names: the values may be secrets."""
+    try:
+        headers = json.loads(row.headers or "{}")
+    except ValueError:
+        return ["which cannot be read"]
+    return sorted(map(str, headers)) if isinstance(headers, dict) else ["which cannot be read"]
 
 
-def _times(row: Any, now: datetime) -> Times:
+def _limited_times(row: Any, now: datetime) -> Times:
+    """Between its start and its end, as beat looks at them."""
+    if row.expires and row.expires <= now:
+        raise NotAdoptableError(f"It ended there at {told(row.expires)}: that is over.")
+    starts = row.start_time if row.start_time and row.start_time > now else None
+    times = _times(row, starts, now)
+    if row.one_off and not row.clocked_id:
+        if row.total_run_count:
+            raise NotAdoptableError("It was to run once there (one-off), and did: that is over.")
+        count, starts = 1, starts or now
+    else:
+        count = None
+    has_begun = isinstance(times.ours, IntervalRule) and times.ours.anchor > now
+    if row.clocked_id or has_begun:  # Those say themselves when they begin.
+        starts = None
+    return limited(times, now, starts=starts, ends=row.expires, count=count)
+
+
+def _times(row: Any, starts: datetime | None, now: datetime) -> Times:
     if row.solar_id:
         raise NotAdoptableError("It follows the sun; a process follows a clock. Choose a time.")
     if row.crontab_id:
         return _by_crontab(row)
     if row.interval_id:
-        return _by_interval(row)
+        return _by_interval(row, starts)
     if row.clocked_id:
-        rule = once_rule(row.clocked_time, default_time_zone(), now)
+        at = max(row.clocked_time, starts or row.clocked_time)
+        rule = once_rule(at, default_time_zone(), now)
         return Times(rule, rule.after)
     raise NotAdoptableError("It has no schedule: give it one there first.")
 
@@ -144,10 +215,13 @@ def crontab_times(rule: CronRule, after: datetime) -> Iterator[datetime]:
         last = at.astimezone(rule.zone)
 
 
-def _by_interval(row: Any) -> Times:
+def _by_interval(row: Any, starts: datetime | None) -> Times:
     if row.period not in _PERIODS:
         raise NotAdoptableError(f"There is no period {row.period!r}: correct it there first.")
-    rule = IntervalRule(_span(row), row.last_run_at or row.date_changed, default_time_zone())
+    last, zone = row.last_run_at or row.date_changed, default_time_zone()
+    rule = IntervalRule(_span(row), last, zone)
+    if starts:  # Beat runs it then, or an interval after the last time, and counts on from there.
+        rule = IntervalRule(rule.every, max(starts, rule.anchor + rule.every), zone)
     return Times(rule, rule.after, (_SLIPS,))
 
 
@@ -160,10 +234,10 @@ def _span(row: Any) -> timedelta:
 
 def _work(row: Any) -> Work:
     try:
-        arguments = list(json.loads(row.args or "[]"))
-        keywords = dict(json.loads(row.kwargs or "{}"))
-    except (ValueError, TypeError) as error:
-        told = "Its arguments cannot be read: correct them there first."
-        raise NotAdoptableError(told) from error
+        arguments, keywords = json.loads(row.args or "[]"), json.loads(row.kwargs or "{}")
+    except ValueError as error:
+        raise NotAdoptableError(_UNREADABLE) from error
+    if not (isinstance(arguments, list) and isinstance(keywords, dict)):
+        raise NotAdoptableError(_UNREADABLE)
     matching.refuse_positional(arguments)
     return matching.by_path(row.task, keywords)

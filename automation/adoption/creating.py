@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from automation.adoption.found import Found, NotAdoptableError
 from automation.conf import default_time_zone
 from automation.models import Process, ScheduleKind, TriggerType
-from automation.schedule import CronRule, IntervalRule, OnceRule, Rule
+from automation.schedule import CronRule, IntervalRule, OnceRule, Rule, Schedule
 
 
 def create(found: Found) -> Process:
@@ -40,11 +40,15 @@ def _process_of(adopted: Found) -> Process:
         timezone="" if zone == default_time_zone() else zone,
         parameters=dict(work.parameters),
         is_enabled=False,
+        **adopted.columns,
         **_columns_of(times.ours),
     )
 
 
 def _columns_of(rule: Rule) -> dict[str, Any]:
+    if isinstance(rule, Schedule):
+        limits = {"starts_at": rule.starts, "ends_at": rule.ends, "max_occurrences": rule.limit}
+        return {**_columns_of(rule.rule), **limits}
     if isinstance(rule, IntervalRule):
         minutes = rule.every // timedelta(minutes=1)
         return {"schedule_kind": ScheduleKind.INTERVAL, "every": minutes, "anchor": rule.anchor}

@@ -18,7 +18,7 @@ from automation.adoption.found import (
     found,
     named_apart,
 )
-from automation.adoption.rules import cron_rule, once_rule
+from automation.adoption.rules import cron_rule, limited, once_rule
 from automation.queue import schedules, stock_times
 from automation.schedule import CronRule, IntervalRule, Rule, clock_changes
 
@@ -30,6 +30,10 @@ LAST_SAFE_DAY = 28
 _NO_CRONITER = (
     "When it ran is not known: django-q2 asks croniter, which is not installed here, or refuses "
     "the rule."
+)
+_COUNTED = (
+    "It runs {} times more there. A process counts by the clock, also while it is switched off: switch "
+    "it on before the next time."
 )
 
 
@@ -44,21 +48,32 @@ def _entry(row: Any, now: datetime) -> Found:
         row.pk,
         f"{row.name or 'without a name'}: {row.get_schedule_type_display().lower()}, {row.func}",
         row.name or row.func.rpartition(".")[2],
-        times=partial(_times, row, now),
+        times=partial(_limited_times, row, now),
         work=partial(_work, row),
         notes=_notes(row),
     )
 
 
+def _limited_times(row: Any, now: datetime) -> Times:
+    if row.repeats == 0:
+        raise NotAdoptableError("Its repeats are used up there: it runs no more.")
+    times = _times(row, now)
+    if not _counted(row):
+        return times
+    is_ahead = row.next_run is not None and row.next_run > now
+    starts = row.next_run.replace(second=0, microsecond=0) if is_ahead else now
+    return limited(times, now, starts=starts, count=row.repeats)
+
+
+def _counted(row: Any) -> bool:
+    return bool(row.repeats > 0 and row.schedule_type != row.ONCE)
+
+
 def _notes(row: Any) -> list[str]:
     seconds = row.next_run.second if row.next_run and row.schedule_type != row.CRON else 0
-    counted = row.repeats if row.schedule_type != row.ONCE else -1
+    options = _options(row)
     said = [
-        (counted == 0, "Its repeats are used up there: it runs no more."),
-        (
-            counted > 0,
-            f"It runs {counted} times more there; a process runs until it is switched off.",
-        ),
+        (_counted(row), _COUNTED.format(row.repeats)),
         (row.hook, f"Its hook, {row.hook}, does not come along."),
         (
             row.cluster,
@@ -68,9 +83,18 @@ def _notes(row: Any) -> list[str]:
             row.intended_date_kwarg,
             f"It gets its time as {row.intended_date_kwarg}; a process has run.scheduled_for.",
         ),
+        (options, f"Its q_options, {', '.join(options)}, do not come along."),
         (seconds, f"The {seconds} s past the minute are left off: a process starts at a minute."),
     ]
     return [note for is_so, note in said if is_so]
+
+
+def _options(row: Any) -> list[str]:
+    """The names of django-q2's own options among the keyword arguments."""
+    with suppress(NotAdoptableError):
+        options = _keywords(row.kwargs).get("q_options")
+        return sorted(map(str, options)) if isinstance(options, dict) else []
+    return []
 
 
 def _times(row: Any, now: datetime) -> Times:

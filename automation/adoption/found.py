@@ -46,13 +46,17 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A line or row that starts something. `problems`: why it makes no process; empty: it can."""
+    """A line or row that starts something. `problems`: why it makes no process; empty: it can.
+
+    `columns`: what else of a process is filled in, by column.
+    """
 
     number: int
     text: str
     name: str
     times: Times | None
     work: Work | None
+    columns: Mapping[str, Any]
     notes: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -84,6 +88,7 @@ def found(
     *,
     times: Callable[[], Times],
     work: Callable[[], Work],
+    columns: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Found:
     """Read both parts, and keep what is wrong with either."""
@@ -95,6 +100,7 @@ def found(
         name=slugify(name)[:_MOST_OF_A_NAME],
         times=read_times,
         work=read_work,
+        columns=columns or {},
         notes=(*notes, *(read_times.notes if read_times else ())),
         problems=(*wrong_times, *wrong_work),
     )

@@ -47,6 +47,7 @@ def _entry_as_json(entry: Entry, scheduler: str) -> dict[str, Any]:
         "name": found.name,
         "function": found.work.function if found.work else None,
         "parameters": _parameters(found.work),
+        "columns": found.columns,
         "rule": rule.as_json() if rule else None,
         "ours": _iso(comparison.ours) if comparison else None,
         "old": _iso(comparison.old) if comparison and comparison.old is not None else None,

@@ -18,6 +18,8 @@ def create_tables() -> None:
         "clockedschedule": f"clocked_time {instant}",
         "periodictask": "name text, task text, args text, kwargs text, enabled bool, one_off bool, "
         f"start_time {instant}, expires {instant}, last_run_at {instant}, date_changed {instant}, "
+        "expire_seconds integer, priority integer, queue text, exchange text, routing_key text, "
+        "headers text, description text, total_run_count integer, "
         "crontab_id integer, interval_id integer, clocked_id integer, solar_id integer",
     }
     with connection.cursor() as cursor:
@@ -53,6 +55,14 @@ def add_task(
         "expires": None,
         "last_run_at": None,
         "date_changed": datetime(2026, 1, 1, tzinfo=UTC),
+        "expire_seconds": None,
+        "priority": None,
+        "queue": None,
+        "exchange": None,
+        "routing_key": None,
+        "headers": "{}",
+        "description": "",
+        "total_run_count": 0,
     }
     used = [number if kind else None for kind in (crontab, interval, clocked, solar)]
     values = map(_stored, {**usual, **columns}.values())

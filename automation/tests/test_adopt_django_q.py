@@ -5,7 +5,7 @@ import pytest
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from automation.adoption import compare, django_q
+from automation.adoption import compare, create, django_q
 from automation.queue import stock_times
 from automation.tests.factories import ProcessFactory
 
@@ -110,7 +110,10 @@ def test_keyword_arguments_become_parameters(kwargs):
 
 
 def test_options_of_django_q2_do_not_count():
-    assert only(schedule_type="D", kwargs="{'q_options': {'timeout': 3}}").work.parameters == {}
+    entry = only(schedule_type="D", kwargs="{'q_options': {'timeout': 3}}")
+
+    assert entry.work.parameters == {}
+    assert entry.notes == ("Its q_options, timeout, do not come along.",)
 
 
 def test_command_called_by_a_schedule_is_that_of_a_process():
@@ -152,8 +155,47 @@ def test_what_a_process_does_not_have_is_told():
         assert text in told
 
 
-def test_schedule_that_runs_no_more_is_told():
-    assert "repeats are used up" in only(schedule_type="D", repeats=0).notes[0]
+@pytest.mark.parametrize("kind", ["D", "O"])
+def test_schedule_that_runs_no_more_is_not_adopted(kind):
+    assert "repeats are used up there" in refused(schedule_type=kind, repeats=0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "first"),
+    [
+        ({"schedule_type": "D"}, TOMORROW_0230),
+        ({"schedule_type": "H"}, TOMORROW_0230),
+        ({"schedule_type": "C", "cron": "30 2 * * *"}, TOMORROW_0230),
+        ({"schedule_type": "C", "cron": "30 2 * * *", "next_run": None}, TOMORROW_0230),
+        ({"schedule_type": "D", "next_run": TOMORROW_0230 - timedelta(days=9)}, TOMORROW_0230),
+        ({"schedule_type": "D", "next_run": TOMORROW_0230 + timedelta(seconds=12)}, TOMORROW_0230),
+    ],
+)
+def test_repeats_that_are_left_are_counted_by_the_process(time_machine, columns, first):
+    time_machine.move_to(NOW, tick=False)
+    entry = only(repeats=3, **columns)
+
+    process = create(entry)
+
+    runs = list(process.planned_rule.after(NOW))
+    assert (process.max_occurrences, process.is_enabled) == (3, False)
+    assert (len(runs), runs[0]) == (3, first)
+    assert "It runs 3 times more there. A process counts by the clock" in entry.notes[0]
+
+
+def test_more_repeats_than_a_process_counts_become_an_end(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    process = create(only(schedule_type="H", repeats=2_000))
+
+    assert process.max_occurrences is None
+    assert len(list(process.planned_rule.after(NOW))) == 2_000
+
+
+def test_old_times_end_with_the_repeats_too():
+    comparison = compare(only(schedule_type="D", repeats=2).times, NOW, 5)
+
+    assert comparison.ours == comparison.old
+    assert len(comparison.ours) == 2
 
 
 def test_rows_of_processes_are_not_among_them():
