@@ -13,11 +13,11 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db import Error as DatabaseError
 
 from automation import registry
-from automation.conf import setting
+from automation.conf import default_time_zone, setting
 from automation.engine import advice
 from automation.models import Process
 from automation.registry import ProcessFunction
-from automation.schedule import CronRule, ScheduleError
+from automation.schedule import CronRule, ScheduleError, zone_named
 
 
 @register
@@ -46,6 +46,21 @@ def check_time_zones_are_used(**_: Any) -> list[CheckMessage]:
             id="automation.E002",
         )
     ]
+
+
+@register
+def check_default_time_zone(**_: Any) -> list[CheckMessage]:
+    try:
+        zone_named(default_time_zone())
+    except ScheduleError as error:
+        return [
+            Error(
+                f"The default time zone of processes cannot be read. {error}",
+                hint="Correct AUTOMATION['TIME_ZONE'] or TIME_ZONE, or install the package tzdata.",
+                id="automation.E013",
+            )
+        ]
+    return []
 
 
 @register

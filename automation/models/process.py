@@ -242,7 +242,11 @@ class Process(Named, Timing):
         errors |= self.errors_of_rule(stored)
         delays = self.retry_delay, self.retry_max_delay
         if None not in delays and self.retry_max_delay < self.retry_delay:
-            errors["retry_max_delay"] = gettext("The longest delay is not below the first one.")
+            told = gettext(
+                "The longest delay (%(longest)s s) is below the first one (%(first)s s)."
+            )
+            delays_typed = {"longest": self.retry_max_delay, "first": self.retry_delay}
+            errors["retry_max_delay"] = told % delays_typed
         if errors:
             raise ValidationError(errors)
 

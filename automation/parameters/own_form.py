@@ -9,6 +9,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import Model, QuerySet
 
+from automation.form_fields import DateField, DateTimeField, LengthField
 from automation.parameters.signature import (
     Parameter,
     ParameterError,
@@ -36,7 +37,7 @@ class FormParameter(Parameter):
         return self.default() if callable(self.default) else self.default
 
     def field(self) -> forms.Field:
-        return self.form().fields[self.name]
+        return _reading_as_all(self.form()).fields[self.name]
 
     def to_json(self, value: Any) -> Any:
         if isinstance(value, Model):
@@ -82,7 +83,7 @@ class FormParameters(Parameters):
 
     def load(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = super().load(given)
-        form = self._form(data={p.name: p.to_json(values[p.name]) for p in self})
+        form = _reading_as_all(self._form(data={p.name: p.to_json(values[p.name]) for p in self}))
         for field in form.fields.values():
             field.widget = _Given()
         if not form.is_valid():
@@ -93,6 +94,22 @@ class FormParameters(Parameters):
                 )
             )
         return {parameter.name: form.cleaned_data[parameter.name] for parameter in self}
+
+
+#: Django's own fields, and those that read what people type.
+_READING = {
+    forms.DateField: DateField,
+    forms.DateTimeField: DateTimeField,
+    forms.DurationField: LengthField,
+}
+
+
+def _reading_as_all(form: forms.Form) -> forms.Form:
+    """Let dates and lengths be read as in every other form, unless the author says how."""
+    for field in form.fields.values():
+        if type(field) in _READING and "input_formats" not in vars(field):
+            field.__class__ = _READING[type(field)]
+    return form
 
 
 def _parameter(

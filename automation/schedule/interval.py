@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from automation.reading import ReadingError, length_from, plain
+from automation.reading import ReadingError, length_as_typed, length_from, plain
 from automation.schedule.errors import ScheduleError
 from automation.schedule.rule import VERSION, Rule
 from automation.schedule.zones import LAST_YEAR, in_words, usable_minute, zone_named
@@ -41,8 +41,10 @@ def minutes_from(text: str) -> int:
 
 def _refuse_other_lengths(every: timedelta) -> None:
     if every % _MINUTE or not SHORTEST <= every <= LONGEST:
-        text = _("An interval is of whole minutes, from 1 minute to 366 days.")
-        raise ScheduleError("every", text)
+        text = _(
+            "%(every)s cannot be followed: an interval is of whole minutes, from 1 minute to 366 days."
+        )
+        raise ScheduleError("every", text % {"every": length_as_typed(every)})
 
 
 def interval_as_typed(every: timedelta) -> str:

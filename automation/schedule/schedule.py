@@ -197,8 +197,9 @@ class Schedule(Rule):
         if self.limit is None:
             return
         if not 1 <= self.limit <= MOST_OCCURRENCES:
-            told = _("A number of occurrences is from 1 to %(most)s.") % {"most": MOST_OCCURRENCES}
-            raise ScheduleError("limit", told)
+            told = _("%(count)s times cannot be counted: from 1 to %(most)s can.")
+            limits = {"count": self.limit, "most": MOST_OCCURRENCES}
+            raise ScheduleError("limit", told % limits)
         if not self.starts and not isinstance(self.rule, IntervalRule | OnceRule):
             told = _("Say from when on the occurrences are counted: give a start.")
             raise ScheduleError("limit", told)

@@ -78,7 +78,7 @@ def test_retries_and_limits_are_stored(admin_client, group):
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
-        ("retry_max_delay", "59", "The longest delay is not below the first one."),
+        ("retry_max_delay", "59", "The longest delay (59 s) is below the first one (60 s)."),
         ("retry_delay", "0", "greater than or equal to 1"),
         ("retry_backoff", "0.5", "greater than or equal to 1"),
         ("retry_backoff", "nan", "Enter a number."),

@@ -107,6 +107,7 @@ def test_several_cron_rules_are_one_a_line(save):
         (EVERY | {"every": "often"}, "every", "is not an interval"),
         (EVERY | {"every": ""}, "every", "Say how often."),
         (EVERY | {"every": "0 minutes"}, "every", "from 1 minute to 366 days"),
+        (ONCE | {"run_at": "1405-09-10 08:00"}, "run_at", "write 2026-12-01."),
         (EVERY | {"anchor": "tomorrow"}, "anchor", "is not a date and time"),
         (ONCE | {"run_at": ""}, "run_at", "Say when."),
         (ONCE | {"run_at": "2020-01-01 08:00"}, "run_at", "Nothing is due any more"),

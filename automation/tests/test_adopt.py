@@ -247,7 +247,7 @@ def test_nothing_to_adopt_is_said(adopt):
         (["django-q", "--timezone", "UTC"], "--timezone goes with crontab."),
         (["celery-beat", "--user"], "--user goes with crontab."),
         (["celery-beat"], "celery-beat cannot be read: This database has no table"),
-        (["django-q", "--count", "0"], "--count is a number from 1 to 100."),
+        (["django-q", "--count", "0"], "--count is 0; it must be a number from 1 to 100."),
     ],
 )
 def test_what_cannot_be_read_exits_with_2(adopt, arguments, why):

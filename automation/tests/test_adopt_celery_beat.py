@@ -72,7 +72,10 @@ def test_task_that_no_function_does_is_refused_and_its_times_are_told(add, colum
     [
         ({"solar": True}, "It follows the sun"),
         ({}, "It has no schedule"),
-        ({"interval": (30, "seconds")}, "An interval is of whole minutes"),
+        (
+            {"interval": (30, "seconds")},
+            "30 seconds cannot be followed: an interval is of whole minutes",
+        ),
         ({"interval": (2**31 - 1, "days")}, "from 1 minute to 366 days"),
         ({"interval": (2, "moons")}, "There is no period 'moons'"),
         ({"clocked": datetime(2026, 10, 1, tzinfo=UTC)}, "at 2026-10-01 00:00 UTC: that is over"),

@@ -35,6 +35,13 @@ def test_times_without_zones_are_an_error(settings):
     assert ids(checks.check_time_zones_are_used()) == ["automation.E002"]
 
 
+@pytest.mark.parametrize(("zone", "found"), [("Mars", ["automation.E013"]), ("Europe/Berlin", [])])
+def test_default_zone_that_is_none_is_an_error(settings, zone, found):
+    settings.AUTOMATION = {**settings.AUTOMATION, "TIME_ZONE": zone}
+
+    assert ids(checks.check_default_time_zone()) == found
+
+
 def test_wrong_order_of_apps_is_an_error(monkeypatch):
     configs = list(reversed(list(apps.get_app_configs())))
     monkeypatch.setattr(apps, "get_app_configs", lambda: configs)

@@ -45,7 +45,8 @@ def test_values_come_back_from_json_as_python():
     ("given", "says"),
     [
         ({}, "A value is needed for first, last."),
-        ({**SPAN, "first": "soon"}, "first: Enter a valid date."),
+        ({**SPAN, "first": "soon"}, "first: 'soon' is not a date. Write it as 2026-12-01."),
+        ({**SPAN, "first": "1405-09-03"}, "first: The year 1405 .* write 2026-11-24."),
         ({**SPAN, "limit": 0}, "limit: .*greater than or equal to 1"),
         ({**SPAN, "last": "2026-02-01"}, "The first day is after the last."),
         ({**SPAN, "group": 99}, "group: Select a valid choice."),

@@ -123,7 +123,7 @@ def test_end_before_the_limit_is_reached_ends():
 def test_limit_that_is_none_or_too_many_is_refused(limit):
     refused = refusal(starts=START, limit=limit)
 
-    assert str(refused) == "A number of occurrences is from 1 to 1000."
+    assert str(refused) == f"{limit} times cannot be counted: from 1 to 1000 can."
     assert refused.field == "limit"
 
 

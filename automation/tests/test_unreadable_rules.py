@@ -215,6 +215,17 @@ def test_every_face_says_it(hourly, lose_zone, admin_client, capsys):
     assert Node.objects.count() == 0
 
 
+@pytest.mark.parametrize("name", ["change", "run", "backfill", "explain", "pause", "history"])
+def test_no_page_of_the_process_fails(hourly, lose_zone, admin_client, name):
+    launch(hourly, trigger=Trigger.MANUAL)
+    lose_zone()
+    schedules.sync_all()
+
+    assert admin_client.get(page(f"process_{name}", hourly.pk)).status_code == 200
+    for execution in Execution.objects.all():
+        assert admin_client.get(page("execution_change", execution.pk)).status_code == 200
+
+
 def test_unreadable_rule_is_stored_with_the_rule_that_was_known():
     known = CronRule("0 7 * * *", "UTC")
     rule = Unreadable("No zone.", Unreadable("Older.", known))

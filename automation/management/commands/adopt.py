@@ -55,7 +55,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["count"] <= 100:
-            raise CommandError("--count is a number from 1 to 100.", returncode=NOT_POSSIBLE)
+            told = f"--count is {options['count']}; it must be a number from 1 to 100."
+            raise CommandError(told, returncode=NOT_POSSIBLE)
         now = timezone.now()
         reading = _read(options, now)
         entries = [_entry(found, now, options) for found in reading.found]

@@ -22,7 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         seconds = options["seconds"]
         if not 0 < seconds <= 86_400:
-            raise CommandError("--seconds is a number above 0, up to 86400.", returncode=2)
+            told = f"--seconds is {seconds:g}; it must be a number above 0, up to 86400."
+            raise CommandError(told, returncode=2)
         nodes, error = _live(seconds)
         if options["json"]:
             row = {"is_live": bool(nodes), "nodes": [node.name for node in nodes], "error": error}

@@ -65,7 +65,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["count"] <= 10_000:
-            raise CommandError("--count is a number from 1 to 10000.", returncode=2)
+            told = f"--count is {options['count']}; it must be a number from 1 to 10000."
+            raise CommandError(told, returncode=2)
         try:
             stored = _process_named(options["process"])
             old = stored.planned_rule if stored else None

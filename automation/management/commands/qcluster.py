@@ -39,7 +39,8 @@ class Command(BaseCommand):
             self._start_again_for(name)
         grace = options["grace"]
         if grace is not None and not 0 <= grace <= 86_400:
-            raise CommandError("--grace is a number of seconds, from 0 to 86400.", returncode=2)
+            told = f"--grace is {grace:g}; it must be a number of seconds from 0 to 86400."
+            raise CommandError(told, returncode=2)
         try:
             supervisor.run(run_once=options["run_once"], grace=grace)
         except (supervisor.GuardDiedError, NotReadyError) as error:

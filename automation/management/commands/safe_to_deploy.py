@@ -36,10 +36,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 0 <= options["minutes"] <= MOST_MINUTES:
-            raise CommandError(f"--minutes is a number from 0 to {MOST_MINUTES}.", returncode=2)
-        if not 0 <= options["wait"] <= LONGEST_WAIT:
-            raise CommandError(f"--wait is a number from 0 to {LONGEST_WAIT}.", returncode=2)
+        for name, most in (("minutes", MOST_MINUTES), ("wait", LONGEST_WAIT)):
+            if not 0 <= options[name] <= most:
+                told = f"--{name} is {options[name]:g}; it must be a number from 0 to {most}."
+                raise CommandError(told, returncode=2)
         try:
             outlook = look_ahead(options["minutes"], wait=options["wait"])
         except Error as error:
