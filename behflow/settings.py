@@ -104,6 +104,8 @@ DATABASES = {"default": _database}
 TIME_ZONE = BEHFLOW_TIMEZONE = environment.zone("BEHFLOW_TIMEZONE", "Asia/Tehran")
 USE_TZ = True
 LANGUAGE_CODE = "en"
+# Those that every page is translated into: another one would mix with English.
+LANGUAGES = [("en", gettext_lazy("English")), ("fa", gettext_lazy("Persian"))]
 USE_I18N = True
 # Besides those of the apps: makemessages keeps the words of templates/ here.
 LOCALE_PATHS = [BASE_DIR / "behflow" / "locale"]

@@ -41,13 +41,24 @@ class ParametersWidget(forms.Widget):
     ) -> None:
         super().__init__()
         self.function, self.stored = function, stored or {}
+        #: What is wrong, by the names of the parameters.
+        self.errors: dict[str, str] = {}
+
+    def note(self, told: str, at: Mapping[str, str]) -> str:
+        """Show an error at its inputs; return what is said before all of them."""
+        shown = {each.name: at[each.name] for each in self._parameters() if each.name in at}
+        self.errors |= shown
+        return told_together(self.errors) if shown else told
 
     def id_for_label(self, id_: str) -> str:
         return ""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         given = value or {}
-        inputs = [_input(each, name, given, self.stored) for each in self._parameters()]
+        inputs = [
+            _input(each, name, given, self.stored, self.errors.get(each.name, ""))
+            for each in self._parameters()
+        ]
         return {"function": self.function, "inputs": inputs, "name": name}
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> dict[str, Any]:
@@ -60,6 +71,11 @@ class ParametersWidget(forms.Widget):
 
     def _parameters(self) -> list[Parameter]:
         return list(self.function.parameters) if self.function else []
+
+
+def told_together(errors: Mapping[str, str]) -> str:
+    """What stands before all the inputs where some are wrong."""
+    return _("See below what is wrong with %(names)s.") % {"names": _(", ").join(errors)}
 
 
 class ParametersField(forms.Field):
@@ -80,19 +96,20 @@ class ParametersField(forms.Field):
         self.function, self.stored, self.keep_defaults = function, dict(stored), keep_defaults
         options |= {"required": False, "initial": self.stored}
         super().__init__(widget=ParametersWidget(function, self.stored), **options)
+        self.widget: ParametersWidget
 
     def clean(self, value: Any) -> dict[str, Any]:
         if self.function is None:
             return self.stored
         cleaned: dict[str, Any] = {}
-        errors = []
+        self.widget.errors = {}
         for parameter in self.function.parameters:
             try:
                 cleaned |= self._cleaned(parameter, value or {})
             except ParameterError as error:
-                errors.append(str(error))
-        if errors:
-            raise ValidationError(errors)
+                self.widget.errors[parameter.name] = str(error)
+        if self.widget.errors:
+            raise ValidationError(told_together(self.widget.errors))
         return cleaned
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -120,16 +137,23 @@ def _value(parameter: Parameter, given: Any, *, empty: bool) -> Any:
 
 
 def _input(
-    parameter: Parameter, name: str, given: Mapping[str, Any], stored: Mapping[str, Any]
+    parameter: Parameter,
+    name: str,
+    given: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    error: str,
 ) -> dict[str, Any]:
     key = f"{name}-{parameter.name}"
     value, kept = given.get(parameter.name, parameter.default_as_json), stored.get(parameter.name)
     attrs = {"id": f"id_{key}", "aria-describedby": f"id_{key}_help"}
+    if error:
+        attrs |= {"aria-describedby": f"id_{key}_error id_{key}_help", "aria-invalid": "true"}
     if parameter.is_sensitive:
         attrs["placeholder"] = _instead_of_the_value(given.get(parameter.name), kept)
     return {
         "parameter": parameter,
         "id": f"id_{key}",
+        "error": error,
         "html": _widget(parameter).render(key, _as_input(parameter, value), attrs=attrs),
         "help": _help(parameter, is_stored=bool(kept)),
     }

@@ -61,6 +61,15 @@ class ProcessForm(TimingForm):
                 self._refuse_stale(stored)
         return cleaned
 
+    def add_error(self, field: Any, error: Any) -> None:
+        """What is wrong with single parameters stands at their inputs."""
+        by_field = getattr(error, "error_dict", {})
+        if one := next(iter(by_field.get("parameters", ())), None):
+            widget: Any = self.fields["parameters"].widget
+            told = widget.note(one.messages[0], (one.params or {}).get("at", {}))
+            error = ValidationError({**by_field, "parameters": told})
+        super().add_error(field, error)
+
     def _refuse_stale(self, stored: Process) -> None:
         """Show both versions; saving once more is then a decision."""
         data: Any = copy(self.data)  # A QueryDict's copy may be written to.

@@ -1,11 +1,11 @@
 """The run form: parameters, a note, run or preview."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -42,7 +42,19 @@ class RunForm(forms.Form):
             function, stored, keep_defaults=True, label=gettext_lazy("Parameters for this run")
         )
         self.fields = {"parameters": field, **self.fields}
+        self.process = process
         self.offers_preview = bool(function and function.options.preview)
+
+    def clean_parameters(self) -> dict[str, Any]:
+        """With those that the process has they are all there, and fit one another."""
+        given: dict[str, Any] = self.cleaned_data["parameters"]
+        field = cast(ParametersField, self.fields["parameters"])
+        try:
+            if field.function is not None:
+                field.function.parameters.clean(_filled(self.process.parameters) | given)
+        except ParameterError as error:
+            raise ValidationError(field.widget.note(str(error), error.at)) from error
+        return given
 
     def asked(self) -> dict[str, Any]:
         return {key: self.cleaned_data[key] for key in ("parameters", "note")}

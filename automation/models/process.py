@@ -230,13 +230,15 @@ class Process(Named, Timing):
     def clean(self) -> None:
         """Refuse a function, parameters, rule or zone with which no run could start."""
         self.label = " ".join(self.label.split())
-        errors: dict[str, str] = {}
+        errors: dict[str, Any] = {}
         try:
             self._check_function()
         except ProcessNotRegisteredError as error:
             errors["function"] = str(error)
         except ParameterError as error:
-            errors["parameters"] = str(error)
+            # Pages show what is said of each at its input.
+            told = str(error).replace("%", "%%")
+            errors["parameters"] = ValidationError(told, params={"at": error.at})
         stored = Process.objects.filter(pk=self.pk).first()
         self.settle()
         errors |= self.errors_of_rule(stored)

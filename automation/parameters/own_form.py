@@ -87,12 +87,10 @@ class FormParameters(Parameters):
         for field in form.fields.values():
             field.widget = _Given()
         if not form.is_valid():
-            raise ParameterError(
-                " ".join(
-                    f"{'' if name == NON_FIELD_ERRORS else f'{name}: '}{' '.join(map(str, messages))}"
-                    for name, messages in form.errors.items()
-                )
-            )
+            messages = {n: " ".join(map(str, told)) for n, told in form.errors.items()}
+            together = messages.pop(NON_FIELD_ERRORS, "")
+            at = {name: f"{name}: {told}" for name, told in messages.items()}
+            raise ParameterError(" ".join(filter(None, [*at.values(), together])), at)
         return {parameter.name: form.cleaned_data[parameter.name] for parameter in self}
 
 

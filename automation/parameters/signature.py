@@ -37,7 +37,15 @@ class UnsupportedParameterError(TypeError):
 
 
 class ParameterError(ValueError):
-    """The given parameters do not fit the function; the text says which and why."""
+    """The given parameters do not fit the function; the text says which and why.
+
+    `at`: what is said of each parameter that does not, by name; nothing where it is about none of
+    the function's own.
+    """
+
+    def __init__(self, told: str, at: Mapping[str, str] | None = None) -> None:
+        super().__init__(told)
+        self.at = dict(at or {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +99,7 @@ class Parameter:
         if value is None:
             if self.optional:
                 return None
-            raise ParameterError(_("%(name)s: a value is needed.") % {"name": self.name})
+            raise self._error(_("a value is needed."))
         if self._is_default_date(value):
             return self.current_default
         try:
@@ -99,8 +107,12 @@ class Parameter:
         except ValidationError as error:
             if self.is_sensitive:  # Django's messages may repeat the value; a traceback has them.
                 why = _("this value does not fit.")
-                raise ParameterError(f"{self.name}: {why}") from None
-            raise ParameterError(f"{self.name}: {' '.join(error.messages)}") from error
+                raise self._error(why) from None
+            raise self._error(" ".join(error.messages)) from error
+
+    def _error(self, why: str) -> ParameterError:
+        told = f"{self.name}: {why}"
+        return ParameterError(told, {self.name: told})
 
     def as_typed(self, stored: Any) -> Any:
         """A stored length or instant as a person types it; any other value as it is."""
@@ -156,8 +168,9 @@ class Parameters:
         self._refuse_unknown(given)
         missing = [p.name for p in self if p.required and p.name not in given]
         if missing:
-            names = ", ".join(missing)
-            raise ParameterError(_("A value is needed for %(names)s.") % {"names": names})
+            told = _("A value is needed for %(names)s.")
+            at = {name: told % {"names": name} for name in missing}
+            raise ParameterError(told % {"names": ", ".join(missing)}, at)
         return {
             p.name: p.clean(given[p.name]) if p.name in given else p.current_default for p in self
         }

@@ -80,8 +80,7 @@ def addresses() -> list[str]:
     for model, its_pages in admin.site._registry.items():
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
-        pages = ["change", "history", "run", "backfill", "explain", "undo", "cancel"]
-        pages = ["change", "history", "run", "undo", "cancel", "pause"]
+        pages = ["change", "history", "run", "backfill", "explain", "undo", "cancel", "pause"]
         if type(its_pages).has_add_permission is admin.ModelAdmin.has_add_permission:
             found.append(reverse(f"{name}_add"))
             pages.append("delete")
