@@ -5,3 +5,8 @@ class BehflowConfig(AppConfig):
     """The site itself: an app for the sake of its commands."""
 
     name = "behflow"
+
+    def ready(self) -> None:
+        from behflow import login  # noqa: PLC0415  # models exist only now
+
+        login.note_by_ourselves()

@@ -7,6 +7,9 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from automation.engine.writer import who_writes
+from automation.models import Execution, locking
+
 logger = logging.getLogger(__name__)
 
 #: Only what this site itself serves, and no code or style written into a page. `data:` is for the
@@ -41,22 +44,31 @@ class ContentSecurityPolicyMiddleware:
         return response
 
 
+#: Seconds that a page waits on SQLite for a run that writes, before it says for which.
+PATIENCE = 3
+
+
 class DatabaseBusyMiddleware:
-    """Answer 503 with a sentence where a view met a database that is locked or away."""
+    """Answer 503 where a view met a database that is locked or away: on SQLite soon, and by whom."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        with locking.waiting_at_most(PATIENCE):
+            return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, OperationalError) or _lacks_migrations(error):
             return None
         logger.error("%s %s: the database did not answer: %s", request.method, request.path, error)
-        response = render(request, "503.html", status=503)
+        response = render(request, "503.html", {"writer": _writer(error)}, status=503)
         response["Retry-After"] = "10"
         return response
+
+
+def _writer(error: OperationalError) -> Execution | None:
+    return who_writes() if locking.is_locked(error) else None
 
 
 def _lacks_migrations(error: OperationalError) -> bool:

@@ -91,6 +91,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+    # Nobody waits for a run to log in.
+    SESSION_ENGINE = "behflow.sessions"
     # A file, so that tests can race with real connections.
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:

@@ -21,7 +21,7 @@ from automation.cluster.crew import Run, Worker
 from automation.cluster.postman import Postman
 from automation.cluster.shown import Shown
 from automation.cluster.stopping import Stop
-from automation.engine import recovery, session
+from automation.engine import cancel_requests, cancelling, recovery, session
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
 from automation.models import Execution, Node, claiming, reasons
@@ -95,6 +95,7 @@ class Dispatcher:
         self._hear()
         self._bury_dead_workers()
         self._kill_the_deaf()
+        self._interrupt_what_was_asked_for()
         self._connect()
         self._record()
         self._renew()
@@ -243,11 +244,20 @@ class Dispatcher:
     def _runs(self) -> list[Run]:
         return [worker.run for worker in self.workers if worker.run]
 
+    def _interrupt_what_was_asked_for(self) -> None:
+        """Interrupt what a person cancelled beside the database, in which a run writes."""
+        asked = set(cancel_requests.asked())
+        for worker in self.workers if asked else ():
+            if worker.run and worker.run.claim and worker.run.claim.execution.pk in asked:
+                worker.cancel()
+
     def _cancel(self) -> None:
         """Interrupt what a person cancelled."""
         if notify.CANCEL not in self.words:
             return
         self.words.discard(notify.CANCEL)
+        for execution_id in cancel_requests.asked():
+            cancelling.carry_out(execution_id)
         running = {
             run.claim.token: worker for worker in self.workers if (run := worker.run) and run.claim
         }

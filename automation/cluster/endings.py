@@ -9,7 +9,7 @@ from django.db import transaction
 from automation import logs
 from automation.cluster import lease, results
 from automation.cluster.crew import Run
-from automation.engine import ending
+from automation.engine import cancel_requests, ending
 from automation.engine.claims import Claim, give_back
 from automation.engine.context import save_lines
 from automation.models import Execution, Status, locking, reasons
@@ -71,7 +71,8 @@ def _record_execution(death: Death, claim: Claim) -> None:
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:
     run = death.run
     if run.is_cancelled:
-        return Status.CANCELLED, {"reason": reasons.CANCELLED}
+        who = cancel_requests.who_asked(run.claim.execution.pk) if run.claim else {}
+        return Status.CANCELLED, {"reason": reasons.CANCELLED, **who}
     begun = death.at if run.begun_at is None else run.begun_at
     if run.time_limit is not None and death.at - begun >= run.time_limit:
         told = f"It ran longer than its time limit of {run.time_limit} s, and was killed."

@@ -16,7 +16,7 @@ from django.db import InternalError, NotSupportedError, ProgrammingError, connec
 from django.utils import timezone
 
 from automation import logs, registry
-from automation.engine import changes
+from automation.engine import cancel_requests, changes
 from automation.engine.claims import LEASE_GRACE, Claim, claim
 from automation.engine.context import (
     RUN_LOGGER,
@@ -84,7 +84,8 @@ def run(held: Claim, watcher: Watcher | None = None) -> Status:
         logs.ended(held.execution, status, _seconds(held))
         raise
     except RunCancelled:
-        status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED)
+        who = cancel_requests.who_asked(held.execution.pk)
+        status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
     except BaseException as error:  # SystemExit and the time limit are the function's too.
         return _record_failure(held, log, error)
     logs.ended(held.execution, status, _seconds(held))

@@ -2,10 +2,12 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -176,6 +178,8 @@ def test_page_says_that_somebody_is_signed_out_and_keeps_what_it_shows(visit, bo
     page = open_page(visit, boss, running)
 
     Session.objects.all().delete()
+    for file in Path(f"{connection.settings_dict['NAME']}.sessions").glob("*"):
+        file.unlink()  # As SQLite has them.
 
     expect(page.locator("#behflow-stale")).to_contain_text("you are signed out.")
     expect(page.locator("#behflow-log tbody tr")).to_have_count(60)

@@ -1,0 +1,73 @@
+"""Requests to cancel, in files beside an SQLite database.
+
+An atomic run there is the only one that may write: who wants it cancelled could not say so in the
+database before it has ended.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+
+def folder() -> Path | None:
+    """None where there is no file beside which they could be."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or name == ":memory:" or name.startswith("file:"):
+        return None
+    return Path(f"{name}.cancel")
+
+
+def ask(execution_id: int, *, by: int | None, by_name: str) -> bool:
+    """Write a request down, for whoever runs the execution; False where that is not possible."""
+    place = folder()
+    if place is None:
+        return False
+    place.mkdir(mode=0o700, exist_ok=True)
+    request = {"by": by, "by_name": by_name, "at": timezone.now().isoformat()}
+    unfinished = place / f"{execution_id}.{os.getpid()}"
+    unfinished.write_text(json.dumps(request))
+    unfinished.rename(place / f"{execution_id}.json")
+    return True
+
+
+def asked() -> list[int]:
+    """The executions that somebody wants cancelled."""
+    place = folder()
+    if place is None:
+        return []
+    try:
+        names = os.listdir(place)
+    except FileNotFoundError:
+        return []
+    return sorted(int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdigit())
+
+
+def who_asked(execution_id: int) -> dict[str, Any]:
+    """The columns of an execution that say who asked, and when; none where nobody did."""
+    place = folder()
+    if place is None:
+        return {}
+    try:
+        request = json.loads((place / f"{execution_id}.json").read_text())
+        person = get_user_model()._default_manager.filter(pk=request["by"]).first()
+        return {
+            "cancel_requested_at": parse_datetime(request["at"]),
+            "cancel_requested_by": person and person.pk,
+            "cancel_requested_by_name": str(request["by_name"])[:200],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def forget(execution_id: int) -> None:
+    place = folder()
+    if place is not None:
+        with suppress(OSError):
+            (place / f"{execution_id}.json").unlink()
