@@ -20,7 +20,7 @@ from automation.adoption.invocation import SHELLS, Invocation, invocation_in
 from automation.adoption.matching import by_command
 from automation.adoption.rules import cron_rule
 from automation.adoption.shell_words import BLANKS
-from automation.schedule import ClockChange, CronRule
+from automation.schedule import ClockChange, CronRule, is_beyond_cron
 
 _ASSIGNMENT = re.compile(r"""(["']?)(?P<name>[A-Za-z_]\w*)\1[ \t]*=[ \t]*(?P<value>.*)""", re.ASCII)
 #: No command begins like this: it is a field more, of seconds or years.
@@ -33,6 +33,10 @@ _ONE_RULE = (
     "another; a process starts once."
 )
 _WINDOWS = "Its lines end as Windows ends them; cron would give each command the CR at its end."
+_BEYOND_CRON = (
+    "Debian's cron refuses this rule, for it has a step behind a number (5/15), L or #: what ran it is "
+    "not known. A process reads 5/15 as 5-59/15."
+)
 _CRON_TZ = (
     "When it ran is not known: cronie heeds CRON_TZ, Debian's cron ignores it and follows the "
     "clock of its host."
@@ -124,6 +128,8 @@ def _times(rule: str, timezone: str, override: str) -> Times:
     ours = cron_rule(rule, override or timezone)
     if override:
         return Times(ours, None, (_CRON_TZ,))
+    if is_beyond_cron(rule):
+        return Times(ours, None, (_BEYOND_CRON,))
     return Times(ours, ours.after, at_once=partial(_starts_at_once, ours))
 
 

@@ -7,6 +7,7 @@ on the wall), `IntervalRule` (every so often), `OnceRule`; `Schedule` limits one
 
 from automation.schedule.compare import Difference, difference
 from automation.schedule.cron import CronRule, cron_from
+from automation.schedule.cron_fields import is_beyond_cron
 from automation.schedule.effects import Effect, Outcome, affected
 from automation.schedule.errors import ScheduleError
 from automation.schedule.excluded import ExcludedDays, beginning_of_day
@@ -53,6 +54,7 @@ __all__ = [
     "instant_from",
     "interval_as_typed",
     "interval_from",
+    "is_beyond_cron",
     "jitter_of",
     "minutes_from",
     "once_from",

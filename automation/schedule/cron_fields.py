@@ -19,6 +19,7 @@ _FIELDS = ((0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, _MONTHS), (0, 6, _DAYS
 _WEEKDAY = 4
 
 _RANGE = re.compile(r"([^-/,]+)-([^-/,]+)(?:/(\d+))?")
+_BEYOND_CRON = re.compile(r"\w+/\d+|LW?|\dL|\d#\d", re.IGNORECASE)
 _ZONE = re.compile(r"(?:CRON_)?TZ\s*=\s*(\S+)", re.IGNORECASE)
 
 
@@ -36,6 +37,12 @@ def _without_steps(number: int, field: str) -> str:
             if first is not None and first == last:
                 terms[place] = span[1]
     return ",".join(terms)
+
+
+def is_beyond_cron(expression: str) -> bool:
+    """Whether Debian's cron refuses what is read here: a step behind a number, L, LW, # ."""
+    terms = [term for field in expression.split() for term in field.split(",")]
+    return any(_BEYOND_CRON.fullmatch(term) for term in terms)
 
 
 def what_is_no_field(text: str) -> str:

@@ -174,6 +174,23 @@ def test_cron_tz_sets_the_zone_of_what_follows_and_the_old_times_are_not_known()
     assert "There is no time zone 'Mars'." in wrong.problems[0]
 
 
+@pytest.mark.parametrize(
+    ("rule", "is_refused"),
+    [
+        ("5/15 * * * *", True),
+        ("0 0 L * *", True),
+        ("0 0 * * 1#2", True),
+        ("0 0 * * 5L", True),
+        ("*/15 1-5/2 * jul mon-fri", False),
+    ],
+)
+def test_rule_that_cron_itself_refuses_has_no_old_times(rule, is_refused):
+    entry = only(f"{rule} manage.py check --fail-level ERROR")
+
+    assert (entry.times.old is None) == is_refused
+    assert any("Debian's cron refuses this rule" in note for note in entry.notes) == is_refused
+
+
 def test_programs_that_limit_a_command_are_named():
     line = "flock -n -w 5 /tmp/a timeout -k 5 300 nice -n 19 ionice -c3 manage.py check"
     locked = "flock -n /tmp/a -c 'manage.py check'"
