@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
-from automation import registry
+from automation import registry, routing
 
 
 class AutomationConfig(AppConfig):
@@ -26,4 +26,5 @@ class AutomationConfig(AppConfig):
         post_delete.connect(signals.schedule_deleted, sender=schedule)
         post_save.connect(signals.message_saved, sender=message)
         post_migrate.connect(signals.migrated, sender=self)
+        routing.put_first()
         registry.discover()

@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Field, Model, QuerySet
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -165,7 +165,9 @@ def _as_python(field: "Field[Any, Any]", kept: Any) -> Any:
 
 
 def _rows(model: type[Model], execution: Execution) -> QuerySet[Any]:
-    return model._default_manager.filter(execution_id=execution.pk)
+    # Where they were written: a replica does not have them yet.
+    rows = model._default_manager.using(DEFAULT_DB_ALIAS)
+    return rows.filter(execution_id=execution.pk)
 
 
 def _columns_of(row: Model) -> dict[str, Any]:
