@@ -1,6 +1,6 @@
 """Missed times: what became of each time of a range, and which of them are started now."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -19,11 +19,21 @@ from django.utils.translation import ngettext
 from automation.admin.addresses import number_in
 from automation.admin.process_list import status_badge
 from automation.admin.process_run import ProcessRun, may_see_executions
-from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
+from automation.engine.backfill import (
+    MOST,
+    BackfillError,
+    NoTimesError,
+    Occurrence,
+    Plan,
+    backfill,
+    plan,
+)
 from automation.engine.gaps import begin_of_gap, gap_of
 from automation.engine.workers import workers
 from automation.models import Execution, Process, Trigger
 from automation.schedule import ScheduleError, range_from, zone_named
+
+_DAY = timedelta(days=1)
 
 #: Times that the page lists, the newest; a form of the browser has a limit too.
 SHOWN = 200
@@ -78,6 +88,8 @@ class ProcessBackfill(ProcessRun):
             found = plan(process, *_range_of(asked, process), again="again" in asked)
             if request.method == "POST":
                 return self._backfill(request, found)
+        except NoTimesError as answer:
+            return self._backfill_page(request, process, asked, found, answer=str(answer))
         except (ScheduleError, BackfillError, ChoiceError) as error:
             return self._backfill_page(request, process, asked, found, str(error))
         return self._backfill_page(request, process, asked, found)
@@ -118,6 +130,7 @@ class ProcessBackfill(ProcessRun):
         asked: QueryDict,
         found: Plan | None,
         error: str = "",
+        answer: str = "",
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
@@ -131,6 +144,7 @@ class ProcessBackfill(ProcessRun):
             "until": asked.get("until", ""),
             "picked": asked.getlist("pick"),
             "error": error,
+            "answer": answer,
             "plan": found,
             **(_described(found, linked=may_see_executions(request)) if found else {}),
         }
@@ -138,9 +152,11 @@ class ProcessBackfill(ProcessRun):
 
 
 def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:
-    """What was asked for, else from when it last ran on time until now."""
+    """What was asked for, else from when it last ran on time, and at least the last day, until now."""
     if "since" not in asked and "until" not in asked:
-        return begin_of_gap(process), timezone.now()
+        now = timezone.now()
+        earliest = max(process.created_at, now - _DAY)
+        return min(begin_of_gap(process), earliest, now), now
     return range_from(asked.get("since", ""), asked.get("until", ""), process.effective_timezone)
 
 

@@ -21,7 +21,9 @@ from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
@@ -98,6 +100,18 @@ class ListAdmin(AsWritten):
             return super().changelist_view(request, extra_context)
         except SuspiciousOperation as error:
             return self._refused(request, str(error))
+
+    def list_address(self, request: HttpRequest) -> str:
+        """The list as the person left it: with its filters and its page."""
+        opts = self.opts
+        address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        kept = request.GET.get("_changelist_filters", "")
+        if request.path == address:
+            kept = request.GET.urlencode()
+        return f"{address}?{kept}" if kept else address
+
+    def back_to_list(self, request: HttpRequest) -> HttpResponse:
+        return redirect(self.list_address(request))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in self.linked_lookups or super().lookup_allowed(lookup, value, request)

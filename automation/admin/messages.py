@@ -5,6 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+
+#: Rows that a message names.
+NAMED = 10
+
+
+def names_of(titles: list[str]) -> str:
+    """Names for a message, the first ones of many."""
+    return get_text_list(titles[:NAMED] + (["…"] if len(titles) > NAMED else []), _("and"))
 
 
 class AsWritten(admin.ModelAdmin):

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
 from automation.admin.lists import ListAdmin
+from automation.admin.messages import names_of
 from automation.engine import pausing
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
 from automation.models.holds import MAX_REASON
@@ -137,15 +138,25 @@ class ProcessPause(ListAdmin):
         if processes is None:
             told = _("Everything is paused.")
         else:
-            told = ngettext("Paused %d process.", "Paused %d processes.", count) % count
+            told = ngettext(
+                "Paused %(count)s process: %(names)s.",
+                "Paused %(count)s processes: %(names)s.",
+                count,
+            )
+            told %= {"count": count, "names": names_of([one.title for one in processes])}
         self._say(request, told if count else "")
-        return self._back(request, processes)
+        return self._back(request, None if "list" in request.GET else processes)
 
     def _resume(self, request: HttpRequest, processes: list[Process] | None) -> None:
         count = pausing.resume(processes, by=request.user)  # type: ignore[arg-type]
         told = _("Not everything is paused any more.")
         if processes is not None:
-            told = ngettext("Resumed %d process.", "Resumed %d processes.", count) % count
+            told = ngettext(
+                "Resumed %(count)s process: %(names)s.",
+                "Resumed %(count)s processes: %(names)s.",
+                count,
+            )
+            told %= {"count": count, "names": names_of([one.title for one in processes])}
         self._say(request, told if count else "")
         for process, why in pausing.why_still_held(processes or []):
             told = _("%(process)s still does not start by itself. %(why)s")
@@ -175,7 +186,8 @@ class ProcessPause(ListAdmin):
             "process": one,
             "processes": processes,
             "chosen": ",".join(str(process.pk) for process in processes or []),
-            "address": address,
+            "address": f"{address}?{self._way_back(request)}",
+            "list_address": self.list_address(request),
             "form": form,
             "media": self.media,
             "may_see_process": self.has_view_permission(request),
@@ -183,12 +195,18 @@ class ProcessPause(ListAdmin):
         }
         return TemplateResponse(request, "admin/automation/process/pause.html", context)
 
+    def _way_back(self, request: HttpRequest) -> str:
+        """Whether a form leads back to the list, and to which filters and page of it."""
+        from_list = request.path == reverse("admin:automation_process_changelist")
+        kept = self.get_preserved_filters(request)
+        return f"list&{kept}" if from_list or "list" in request.GET else kept
+
     def _back(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
         if not self.has_view_permission(request):
             return redirect("admin:index")
         if processes and len(processes) == 1:
             return redirect("admin:automation_process_change", processes[0].pk)
-        return redirect("admin:automation_process_changelist")
+        return self.back_to_list(request)
 
 
 def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]:
@@ -206,6 +224,7 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),
         "may_pause": request.user.has_perm("automation.pause_process"),
+        "kept": "",
     }
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import redirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -25,6 +24,7 @@ from automation.admin.pause import ProcessPause, holds_shown
 from automation.admin.process_delete import ProcessDelete
 from automation.admin.process_form import ProcessForm, RetriesForm
 from automation.admin.process_list import ProcessList, state_badge
+from automation.admin.process_switch import ProcessSwitch
 from automation.admin.schedule_preview import schedule_preview
 from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
@@ -36,7 +36,9 @@ VERSIONS = 50
 
 
 @admin.register(Process)
-class ProcessAdmin(ProcessList, ProcessBackfill, ProcessDelete, ProcessExplain, ProcessPause):
+class ProcessAdmin(
+    ProcessList, ProcessBackfill, ProcessDelete, ProcessExplain, ProcessPause, ProcessSwitch
+):
     form = ProcessForm
     actions = ("run_now", "pause", "resume", "enable", "disable")
     readonly_fields = (
@@ -173,18 +175,6 @@ class ProcessAdmin(ProcessList, ProcessBackfill, ProcessDelete, ProcessExplain, 
     def _refuse_who_sees_no_form(self, request: HttpRequest) -> None:
         if not (self.has_view_permission(request) or self.has_add_permission(request)):
             raise PermissionDenied
-
-    def switch_view(self, request: HttpRequest, object_id: str, state: str) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        process = self.get_object(request, object_id)
-        if process is None or state not in {"on", "off"}:
-            raise Http404(_("This process does not exist any more."))
-        chosen = Process.objects.filter(pk=process.pk)
-        (self.enable if state == "on" else self.disable)(request, chosen)
-        return redirect("admin:automation_process_changelist")
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

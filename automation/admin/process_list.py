@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from automation.admin.lists import ListAdmin, StrictChangeList
 from automation.admin.pause import holds_shown, local_time
@@ -22,7 +22,6 @@ from automation.models import (
     Hold,
     LastRun,
     Process,
-    ProcessQuerySet,
     Status,
     TriggerType,
     coming_of,
@@ -58,7 +57,7 @@ class _WithLastRuns(StrictChangeList):
         runs = last_runs(pks, BARS)
         rows = with_state(Process.objects.filter(pk__in=pks)).order_by().values_list("pk", "state")
         states = dict(rows)
-        self.holds = holds_shown(request, None)
+        self.holds = holds_shown(request, None) | {"kept": self.preserved_filters}
         for process in self.result_list:
             process.state = states.get(process.pk, State.NEW)
             process.last_runs = runs.get(process.pk, [])
@@ -84,6 +83,8 @@ class ProcessList(ListAdmin):
         may_pause = request.user.has_perm("automation.pause_process")
         may_see_runs = request.user.has_perm("automation.view_execution")
 
+        kept = self.get_preserved_filters(request)
+
         @admin.display(description=_("state"))
         def state(process: Process) -> SafeString:
             return state_badge(getattr(process, "state", State.NEW))
@@ -98,9 +99,9 @@ class ProcessList(ListAdmin):
 
         @admin.display(description=_("enabled"), ordering="is_enabled")
         def controls(process: Process) -> SafeString:
-            shown = _switch(process) if may_switch else _state(process)
+            shown = _switch(process, kept) if may_switch else _state(process)
             if may_pause and any(hold.reason == reasons.PAUSED for hold in _own_holds(process)):
-                shown += _resume_button(process)
+                shown += _resume_button(process, kept)
             return shown + (_run_button(process) if may_run else SafeString(""))
 
         return ["called", state, last_runs, "schedule", next_run_at, controls]
@@ -120,24 +121,6 @@ class ProcessList(ListAdmin):
             '<span class="behflow-quiet" dir="ltr">{}</span>', process.effective_timezone
         )
         return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
-
-    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
-        count = queryset.enable(by=request.user)
-        told = ngettext("Enabled %d process.", "Enabled %d processes.", count) % count
-        self._tell_switched(request, count, told)
-
-    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
-        count = queryset.disable(by=request.user)
-        told = ngettext("Disabled %d process.", "Disabled %d processes.", count) % count
-        self._tell_switched(request, count, told)
-
-    def _tell_switched(self, request: HttpRequest, count: int, told: str) -> None:
-        if count:
-            self.message_user(request, told, messages.SUCCESS)
-        else:
-            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
 
     def executions_url(self, process: Process) -> str:
         history = reverse("admin:automation_execution_changelist")
@@ -193,10 +176,11 @@ def _hold(hold: Hold, process: Process, *, linked: bool) -> SafeString:
     )
 
 
-def _resume_button(process: Process) -> SafeString:
+def _resume_button(process: Process, kept: str) -> SafeString:
     return format_html(
-        '<button type="submit" class="behflow-tool" formaction="{}?list" aria-label="{}">{}</button>',
+        '<button type="submit" class="behflow-tool" formaction="{}?{}" aria-label="{}">{}</button>',
         reverse("admin:automation_process_resume", args=[process.pk]),
+        f"list&{kept}",
         _("Resume: %(process)s") % {"process": process},
         _("Resume"),
     )
@@ -248,21 +232,23 @@ def _state(process: Process) -> SafeString:
     return format_html("<span>{}</span>", _("on") if process.is_enabled else _("off"))
 
 
-def _switch(process: Process) -> SafeString:
+def _switch(process: Process, kept: str) -> SafeString:
     state = "off" if process.is_enabled else "on"
     return format_html(
         '<button type="submit" role="switch" aria-checked="{}" aria-label="{}" '
-        'class="behflow-switch" formaction="{}">{}</button>',
+        'class="behflow-switch" formaction="{}?{}">{}</button>',
         "true" if process.is_enabled else "false",
         _("Enabled: %(process)s") % {"process": process},
         reverse("admin:automation_process_switch", args=[process.pk, state]),
+        kept,
         _("on") if process.is_enabled else _("off"),
     )
 
 
 def _run_button(process: Process) -> SafeString:
+    """To the form: nothing starts by one click beside a switch."""
     return format_html(
-        '<button type="submit" class="behflow-tool" formaction="{}" aria-label="{}">{}</button>',
+        '<a class="behflow-tool" href="{}" aria-label="{}">{}</a>',
         reverse("admin:automation_process_run", args=[process.pk]),
         _("Run now: %(process)s") % {"process": process},
         _("Run now"),

@@ -34,6 +34,10 @@ class BackfillError(ValueError):
     """There is nothing to plan or to start; the text says why."""
 
 
+class NoTimesError(BackfillError):
+    """Nothing makes the process due, or nothing readable: that is the answer, nobody's mistake."""
+
+
 @dataclass(slots=True)
 class Occurrence:
     """A time of the past, and what became of it."""
@@ -170,10 +174,10 @@ def _rule_of(process: Process) -> Rule:
     try:
         rule = process.planned_rule
     except ScheduleError as error:
-        raise BackfillError(str(error)) from error
+        raise NoTimesError(str(error)) from error
     if rule is None:
         told = _("%(process)s has no schedule: there are no times that could have been missed.")
-        raise BackfillError(told % {"process": process})
+        raise NoTimesError(told % {"process": process})
     return rule
 
 

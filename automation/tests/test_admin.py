@@ -205,12 +205,12 @@ def test_enable_and_disable_move_the_schedules_and_say_how_many(admin_client):
     names = [f"process:{pk}" for pk in selected]
 
     def act(action: str) -> str:
-        data = {"action": action, "_selected_action": selected}
+        data = {"action": action, "_selected_action": selected, "confirmed": "yes"}
         return admin_client.post(page("process_changelist"), data, follow=True).text
 
-    assert "Disabled 2 processes." in act("disable")
+    assert "Disabled 2 processes: " in act("disable")
     assert not Schedule.objects.filter(name__in=names).exists()
-    assert "Enabled 2 processes." in act("enable")
+    assert "Enabled 2 processes: " in act("enable")
     assert Schedule.objects.filter(name__in=names).count() == 2
 
 

@@ -60,6 +60,36 @@ def test_page_offers_what_was_missed_since_the_process_last_ran_on_time(operator
     assert 'behflow-status-completed">completed</span>' in text
 
 
+def test_page_of_a_process_that_ran_a_moment_ago_shows_its_last_day(operator, time_machine):
+    time_machine.move_to(NOW - timedelta(days=9), tick=False)
+    process = ProcessFactory(timezone="UTC", cron="* * * * *")
+    time_machine.move_to(NOW, tick=False)
+    ExecutionFactory(
+        process=process,
+        completed=True,
+        trigger=Trigger.SCHEDULE,
+        scheduled_for=NOW.replace(second=0),
+    )
+
+    text = shown(operator, process)
+
+    assert "errornote" not in text
+    assert 'value="2026-11-21T12:20"' in text
+    assert "1440 times" in text
+
+
+@pytest.mark.parametrize("fields", [{"cron": "* * * * *"}, {"cron": "0 0 29 2 *"}, {}])
+def test_page_of_any_process_opens_without_an_error(operator, time_machine, fields):
+    time_machine.move_to(NOW, tick=False)
+    process = ProcessFactory(**fields)
+
+    text = shown(operator, process)
+
+    assert "errornote" not in text
+    told = "Nothing was due in this range." if fields else "has no schedule: there are no times"
+    assert told in text
+
+
 def test_page_shows_what_became_of_each_and_why(operator, hourly):
     ExecutionFactory(
         process=hourly, trigger=Trigger.BACKFILL, scheduled_for=at(3), status=Status.PENDING

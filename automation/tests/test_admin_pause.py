@@ -43,7 +43,7 @@ def test_pause_has_a_reason_an_end_by_the_clock_of_the_process_and_who_made_it(
     assert (pause.process, pause.why, pause.by_name) == (process, "repairs", "sara")
     assert pause.until == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
     assert response.redirect_chain[-1][0] == page("process_change", process.pk)
-    assert "Paused 1 process." in response.text
+    assert "Paused 1 process: " in response.text
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_resume_ends_the_pause_by_post_alone(sara, process):
 
     response = sara.post(address, follow=True)
 
-    assert "Resumed 1 process." in response.text
+    assert "Resumed 1 process: " in response.text
     assert Pause.objects.get().ended_by_name == "sara"
     assert response.redirect_chain[-1][0] == page("process_change", process.pk)
 
@@ -109,7 +109,7 @@ def test_many_are_paused_from_the_list_with_one_reason(sara, process):
     typed = {"why": "repairs", "chosen": asked.context["chosen"]}
     response = sara.post(page("process_pause_many"), typed, follow=True)
 
-    assert "Paused 2 processes." in response.text
+    assert "Paused 2 processes: " in response.text
     assert {pause.process for pause in Pause.objects.all()} == {process, other}
 
 
@@ -140,7 +140,7 @@ def test_many_are_resumed_from_the_list(sara, process):
 
     response = sara.post(page("process_changelist"), chosen, follow=True)
 
-    assert "Resumed 2 processes." in response.text
+    assert "Resumed 2 processes: " in response.text
     assert not Pause.objects.in_force().exists()
 
 

@@ -81,7 +81,7 @@ def test_switch_turns_a_process_off_and_on_and_the_history_knows_who(admin_clien
     process = ProcessFactory()
 
     response = admin_client.post(page("process_switch", process.pk, "off"), follow=True)
-    assert "Disabled 1 process." in response.text
+    assert f"Disabled 1 process: {process.title}." in response.text
     assert 'aria-checked="false"' in response.text
     admin_client.post(page("process_switch", process.pk, "on"))
 

@@ -315,7 +315,7 @@ def test_operator_pauses_with_a_reason_and_resumes(visit):
     expect(page.locator("#result_list .behflow-state-paused")).to_have_text("paused")
     expect(page.locator("#result_list")).to_contain_text("paused by operator: repairs")
     page.click("#result_list button:has-text('Resume')")
-    expect(page.locator(".success")).to_have_text("Resumed 1 process.")
+    expect(page.locator(".success")).to_contain_text("Resumed 1 process: ")
     assert Pause.objects.get().ended_by_name == "operator"
 
 
@@ -362,12 +362,13 @@ def test_retries_are_told_in_words_as_one_types(visit):
 
 
 def test_list_switches_and_runs_and_the_history_is_filtered(visit, boss):
-    ProcessFactory(name="hello", cron="0 7 * * *")
+    ProcessFactory(name="hello", cron="0 0 29 2 *")
     page = visit(boss, "/admin/automation/process/?q=hello")
     page.click("role=switch")
-    expect(page.locator(".success")).to_contain_text("Disabled 1 process.")
-    page.goto("/admin/automation/process/?q=hello")
-    page.click("button:has-text('Run now')")
+    expect(page.locator(".success")).to_contain_text("Disabled 1 process: hello.")
+    assert page.url.endswith("/admin/automation/process/?q=hello")
+    page.click("#result_list a:has-text('Run now')")
+    page.click("[name=run]")
     expect(page.locator("#behflow-story")).to_contain_text("Started by hand by boss.")
 
     page.goto("/admin/automation/execution/?status__exact=pending")

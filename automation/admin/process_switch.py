@@ -1,0 +1,109 @@
+"""Switching processes on and off; it asks where that stops what is due soon."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from automation.admin.lists import ListAdmin
+from automation.admin.messages import NAMED, names_of
+from automation.admin.pause import local_time
+from automation.models import Execution, Process, ProcessQuerySet, Status, coming_of
+
+#: Switching off what is due within this time asks first.
+SOON = timedelta(hours=1)
+
+
+class ProcessSwitch(ListAdmin):
+    """What lets a person switch processes on and off."""
+
+    @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        names = _titles(queryset.filter(is_enabled=False))
+        count = queryset.enable(by=request.user)
+        told = ngettext(
+            "Enabled %(count)s process: %(names)s.",
+            "Enabled %(count)s processes: %(names)s.",
+            count,
+        )
+        self._tell_switched(request, told % {"count": count, "names": names} if count else "")
+
+    @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: ProcessQuerySet) -> HttpResponse | None:
+        stopped = {} if "confirmed" in request.POST else _stopped_soon(queryset)
+        if stopped:
+            return self._ask_to_disable(request, queryset, stopped)
+        names = _titles(queryset.filter(is_enabled=True))
+        count = queryset.disable(by=request.user)
+        told = ngettext(
+            "Disabled %(count)s process: %(names)s.",
+            "Disabled %(count)s processes: %(names)s.",
+            count,
+        )
+        self._tell_switched(request, told % {"count": count, "names": names} if count else "")
+        return None
+
+    def switch_view(self, request: HttpRequest, object_id: str, state: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        process = self.get_object(request, object_id)
+        if process is None or state not in {"on", "off"}:
+            raise Http404(_("This process does not exist any more."))
+        chosen = Process.objects.filter(pk=process.pk)
+        asked = (self.enable if state == "on" else self.disable)(request, chosen)
+        return asked or self.back_to_list(request)
+
+    def _tell_switched(self, request: HttpRequest, told: str) -> None:
+        if told:
+            self.message_user(request, told, messages.SUCCESS)
+        else:
+            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
+
+    def _ask_to_disable(
+        self, request: HttpRequest, queryset: ProcessQuerySet, stopped: dict[Process, str]
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Switch off?"),
+            "opts": self.opts,
+            "media": self.media,
+            "stopped": [(process.title, why) for process, why in stopped.items()],
+            "chosen": list(queryset.values_list("pk", flat=True)),
+            "address": request.get_full_path(),
+            "list_address": self.list_address(request),
+            "may_pause": request.user.has_perm("automation.pause_process"),
+        }
+        return TemplateResponse(request, "admin/automation/process/disable.html", context)
+
+
+def _titles(processes: ProcessQuerySet) -> str:
+    return names_of([process.title for process in processes[: NAMED + 1]])
+
+
+def _stopped_soon(queryset: ProcessQuerySet) -> dict[Process, str]:
+    """Which of the processes are due within SOON, or have something waiting, and what that is."""
+    processes = list(queryset.filter(is_enabled=True))
+    until, comings = timezone.now() + SOON, coming_of(processes)
+    waiting: dict[int | None, int] = {}
+    rows = Execution.objects.filter(process__in=processes, status=Status.PENDING)
+    for pk in rows.filter(available_at__lte=until).values_list("process", flat=True):
+        waiting[pk] = waiting.get(pk, 0) + 1
+    found: dict[Process, Any] = {}
+    for process in processes:
+        parts, next_run = [], comings[process.pk].next_run
+        if next_run is not None and next_run <= until:
+            parts.append(_("due at %(time)s") % {"time": local_time(next_run, process)})
+        if count := waiting.get(process.pk, 0):
+            told = ngettext("%(count)s start waits", "%(count)s starts wait", count)
+            parts.append(told % {"count": count})
+        if parts:
+            found[process] = _(", ").join(parts)
+    return found
