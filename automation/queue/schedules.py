@@ -95,7 +95,10 @@ def _write(process: Process, rule: Rule, rows: list[Schedule]) -> Change | None:
     due = same_rule and row.next_run is not None and row.next_run <= timezone.now()
     next_run = row.next_run if due else rule.next_after(timezone.now())
     Schedule.objects.filter(pk=row.pk).update(**wanted, next_run=next_run)
-    return Change(process.name, "repaired" if same_rule else "moved to its rule", next_run)
+    what = "repaired" if same_rule else "moved to its rule"
+    if isinstance(rule, Unreadable):
+        what = "kept, though its rule cannot be read"
+    return Change(process.name, what, next_run)
 
 
 def _say_unreadable(process: Process, rule: Unreadable, now: datetime) -> None:

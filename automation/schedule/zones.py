@@ -40,7 +40,10 @@ def _hint_for(name: str) -> str:
     close = difflib.get_close_matches(name, zone_names(), n=1, cutoff=0.8)
     if close:
         return _("Did you mean %(name)s?") % {"name": close[0]}
-    return _("Use an IANA name, such as Asia/Tehran.")
+    return _(
+        "Use an IANA name, such as Asia/Tehran. If it is one, this machine lacks it: install its time "
+        "zone data (tzdata)."
+    )
 
 
 def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:

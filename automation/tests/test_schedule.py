@@ -149,7 +149,7 @@ def test_zone_that_does_not_exist_is_refused_by_name(name):
         ("US/Pacific", "It is an old name of America/Los_Angeles."),
         ("America/Indianapolis", "It is an old name of America/Indiana/Indianapolis."),
         ("Iran", "It is an old name of Asia/Tehran."),
-        ("US/Nowhere", "Use an IANA name, such as Asia/Tehran."),
+        ("Mars", "Use an IANA name, such as Asia/Tehran. If it is one, this machine lacks it: "),
     ],
 )
 def test_old_name_of_a_zone_leads_to_the_one_of_now_and_to_no_other(monkeypatch, name, hint):
@@ -159,7 +159,7 @@ def test_old_name_of_a_zone_leads_to_the_one_of_now_and_to_no_other(monkeypatch,
     with pytest.raises(ScheduleError) as refused:
         zone_named(name)
 
-    assert str(refused.value) == f"There is no time zone {name!r}. {hint}"
+    assert str(refused.value).startswith(f"There is no time zone {name!r}. {hint}")
 
 
 def test_spaces_around_a_rule_do_not_matter():
