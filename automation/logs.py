@@ -47,6 +47,16 @@ def ended(
     )
 
 
+def after_commit(execution: object, outcome: str, told: str) -> None:
+    """A run is committed, and what was to follow did not go well; `told` says in which way."""
+    logger.error(
+        "%s completed, but what follows its commit %s: %s",
+        execution,
+        {"timed_out": "timed out", "cut_off": "was cut off"}.get(outcome, outcome),
+        told,
+    )
+
+
 def lost(execution: object, reason: Callable[[], str]) -> None:
     """Once the transaction commits."""
     transaction.on_commit(partial(_say, logging.ERROR, "%s lost: %s", execution, reason))

@@ -270,7 +270,7 @@ def _told_of_cancelling(execution: Execution) -> str:
 
 def _version(execution: Execution) -> str:
     """What changes exactly when the story may read otherwise."""
-    names = ("pk", "status", "progress_done", "progress_total", "progress_message")
+    names = ("pk", "status", "after_commit", "progress_done", "progress_total", "progress_message")
     parts = [getattr(execution, name) for name in (*names, "cancel_requested_at")]
     others = [(one.pk, one.status) for one in attempts_of(execution)]
     others += execution.undone_by.order_by("pk").values_list("pk", "status")

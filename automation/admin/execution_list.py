@@ -22,7 +22,7 @@ from automation.admin import story
 from automation.admin.addresses import number_in
 from automation.admin.counting import EstimatingPaginator
 from automation.admin.lists import ListAdmin, refuse_search
-from automation.admin.process_list import status_badge
+from automation.admin.process_list import after_commit_badge, status_badge
 from automation.engine.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Trigger
 
@@ -63,6 +63,7 @@ class ExecutionList(ListAdmin):
         "status",
         "kind",
         "trigger",
+        "after_commit",
         PersonFilter,
         "created_at",
         ("process", ProcessFilter),
@@ -129,7 +130,8 @@ class ExecutionList(ListAdmin):
         error = str(getattr(execution, "error_start", "")).partition("\n")[0]
         why = execution.reason_in_words or error
         told = format_html('<br><span class="behflow-quiet" dir="auto">{}</span>', why)
-        return status_badge(execution.status) + (told if why else SafeString(""))
+        badges = status_badge(execution.status) + after_commit_badge(execution.after_commit)
+        return badges + (told if why else SafeString(""))
 
     @admin.display(description=gettext_lazy("cause"))
     def cause(self, execution: Execution) -> str:

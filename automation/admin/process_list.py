@@ -19,6 +19,7 @@ from automation.admin.lists import ListAdmin, StrictChangeList
 from automation.admin.pause import holds_shown, local_time
 from automation.engine.workers import workers
 from automation.models import (
+    AfterCommit,
     Hold,
     LastRun,
     Process,
@@ -192,11 +193,19 @@ def status_badge(status: str) -> SafeString:
     return format_html('<span class="behflow-status behflow-status-{}">{}</span>', status, label)
 
 
+def after_commit_badge(outcome: str) -> SafeString:
+    """Beside the status of a completed run: how that ended, if not well, which was to follow."""
+    if outcome not in AfterCommit.values:
+        return SafeString("")
+    told = _("after the commit: %(outcome)s") % {"outcome": AfterCommit(outcome).label}
+    return format_html(' <span class="behflow-status behflow-status-failed">{}</span>', told)
+
+
 def _last_runs(runs: list[LastRun], *, linked: bool) -> SafeString:
     """How the last one ended, and the last ones as bars."""
     if not runs:
         return format_html('<span class="behflow-quiet">{}</span>', _("never"))
-    badge = status_badge(runs[-1].status)
+    badge = status_badge(runs[-1].status) + after_commit_badge(runs[-1].after_commit)
     if linked:
         url = reverse("admin:automation_execution_change", args=[runs[-1].pk])
         badge = format_html('<a href="{}">{}</a>', url, badge)

@@ -28,6 +28,9 @@ class Run:
     handed_at: float = field(default_factory=lease.now)
     begun_at: float | None = None
     time_limit: int | None = None  # seconds
+    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
+    committing_at: float | None = None
+    commit_limit: int = 0
     #: When its worker is killed, and why.
     kill_at: float | None = None
     is_cancelled: bool = False
@@ -43,6 +46,11 @@ class Run:
         self.kill_at = None
         if time_limit is not None:
             self.kill_at = self.begun_at + time_limit + DEAF_GRACE
+
+    def commit(self, limit: int) -> None:
+        self.committing_at, self.commit_limit = lease.now(), limit
+        if not self.is_cancelled:
+            self.kill_at = self.committing_at + limit + DEAF_GRACE
 
 
 class Worker:
@@ -88,6 +96,8 @@ class Worker:
     def _note(self, run: Run, word: str, value: Any) -> None:
         if word == worker.BEGUN:
             run.begin(value)
+        elif word == worker.COMMITTING:
+            run.commit(value)
         elif word == worker.LINE:
             run.lines.append(value)
         elif word == worker.PROGRESS:

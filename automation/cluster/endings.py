@@ -9,10 +9,10 @@ from django.db import transaction
 from automation import logs
 from automation.cluster import lease, results
 from automation.cluster.crew import Run
-from automation.engine import cancel_requests, ending
+from automation.engine import cancel_requests, commit_hooks, ending
 from automation.engine.claims import Claim, give_back
 from automation.engine.context import save_lines
-from automation.models import Execution, Status, locking, reasons
+from automation.models import AfterCommit, Execution, Status, locking, reasons
 from automation.queue import messages
 
 
@@ -61,11 +61,30 @@ def _record_execution(death: Death, claim: Claim) -> None:
             ending.end(claim.execution, status, token=claim.token, **columns)
             save_lines(claim.execution.pk, list(death.run.lines))
     except ending.ClaimLostError:  # It had ended well, or another node has it.
+        if death.run.committing_at is not None:
+            _record_after_commit(death, claim, death.run.committing_at)
         return
     begun_at = death.run.begun_at or death.at
     logs.ended(
         claim.execution, status, death.at - begun_at, f"its worker ended with {death.cause}."
     )
+
+
+def _record_after_commit(death: Death, claim: Claim, since: float) -> None:
+    """It was committed, and its worker died over what was to follow."""
+    outcome, limit = AfterCommit.CUT_OFF, death.run.commit_limit
+    told = f"The worker ended with {death.cause} over what was to follow the commit."
+    if death.at - since >= limit:
+        outcome = AfterCommit.TIMED_OUT
+        told = f"What follows the commit took longer than its {limit} s, and was killed."
+    with transaction.atomic():
+        locking.lock(claim.execution.process_id)
+        lines = list(death.run.lines)
+        if not commit_hooks.record(
+            claim.execution, claim.token, outcome, lines, error_message=told
+        ):
+            return  # Another node has it.
+    logs.after_commit(claim.execution, outcome, told)
 
 
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:

@@ -32,7 +32,8 @@ from automation.queue.messages import Ordinary
 logger = logging.getLogger(__name__)
 
 #: What goes through the pipe: (word, value). Leaving: done, and it takes nothing more.
-BEGUN, LINE, PROGRESS, DONE, LEAVING = "begun", "line", "progress", "done", "leaving"
+BEGUN, LINE, PROGRESS, COMMITTING = "begun", "line", "progress", "committing"
+DONE, LEAVING = "done", "leaving"
 STOP = "stop"
 
 #: Seconds, for the statements of ordinary work.
@@ -88,6 +89,9 @@ class _Telling(Watcher):
         names = ("progress_done", "progress_total", "progress_message")
         values = {name: getattr(execution, name) for name in names}
         self.voice.say_if_there_is_room(PROGRESS, values)
+
+    def committing(self, seconds: int) -> None:
+        self.voice.say(COMMITTING, seconds)
 
 
 def main(pipe: Connection) -> None:

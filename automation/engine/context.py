@@ -129,6 +129,9 @@ class Watcher:
     def progress(self, execution: Execution) -> None:
         """It said how far it is."""
 
+    def committing(self, seconds: int) -> None:
+        """It is about to be committed; what is to follow may take so long."""
+
 
 class RunLog(logging.Handler):
     """Keeps what Python's logging says during a run, up to the stated limits."""

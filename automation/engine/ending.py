@@ -24,9 +24,17 @@ class ClaimLostError(Exception):
     """The execution was given up for lost meanwhile: nothing of this run may be kept."""
 
 
-def end(execution: Execution, status: Status, *, token: UUID, **columns: Any) -> None:
+def end(
+    execution: Execution,
+    status: Status,
+    *,
+    token: UUID,
+    is_followed: bool = False,
+    **columns: Any,
+) -> None:
     """End a running execution that is held with `token`; call it in a transaction.
 
+    `is_followed`: whether it works again is known only after what follows the commit.
     Raises ClaimLostError where the claim is gone.
     """
     if not claiming.finish(execution.pk, status, token=token, **columns):
@@ -34,7 +42,7 @@ def end(execution: Execution, status: Status, *, token: UUID, **columns: Any) ->
     messages.delete([execution.message])
     if status in RETRIED:
         _follow_policy(execution, status, columns.get("reason", ""))
-    elif status == Status.COMPLETED:
+    elif status == Status.COMPLETED and not is_followed:
         notices.after_success(execution)
 
 

@@ -26,9 +26,20 @@ def after_failure(execution: Execution, status: Status) -> None:
     _record(NoticeEvent(status.value), **_of(execution))
 
 
+def after_commit(execution: Execution) -> None:
+    """People are to hear that a run is committed, but that what was to follow did not go well."""
+    if execution.kind == Kind.RUN:
+        _record(NoticeEvent.AFTER_COMMIT, **_of(execution))
+
+
+def are_sent() -> bool:
+    """Whether anybody is told anything."""
+    return bool(setting("NOTIFY_EMAILS"))
+
+
 def after_success(execution: Execution) -> None:
     """They are to hear, once, that a process works again."""
-    if not setting("NOTIFY_EMAILS") or execution.kind != Kind.RUN or not execution.process_id:
+    if not are_sent() or execution.kind != Kind.RUN or not execution.process_id:
         return
     last = Notice.objects.filter(process=execution.process_id).first()
     if last is None or last.event == NoticeEvent.RECOVERED:
@@ -45,7 +56,7 @@ def about_silence() -> None:
 
     Not of one that is off, paused or maintained. In one statement where all is well.
     """
-    if not setting("NOTIFY_EMAILS"):
+    if not are_sent():
         return
     missed = Q(state=State.DOWN, newest_status=Status.MISSED)
     lasts = Q(state__in=[State.LATE, State.BROKEN])
@@ -102,7 +113,7 @@ def _of(execution: Execution) -> dict[str, Any]:
 
 
 def _record(event: NoticeEvent, **columns: Any) -> None:
-    if not setting("NOTIFY_EMAILS"):
+    if not are_sent():
         return
     # Of two runs that end at once, one is the recovery.
     Notice.objects.bulk_create([Notice(event=event, **columns)], ignore_conflicts=True)

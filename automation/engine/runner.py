@@ -1,27 +1,24 @@
 """run: the story of one run, from its claim to its record."""
 
-import json
 import logging
 import os
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import tzinfo
 from functools import partial
-from traceback import format_exception, format_exception_only
 from typing import Any
 
-from django.db import InternalError, NotSupportedError, ProgrammingError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from automation import logs, registry
 from automation.engine import cancel_requests, changes
 from automation.engine.claims import LEASE_GRACE, Claim, claim
+from automation.engine.commit_hooks import CommitHooks
 from automation.engine.context import (
     RUN_LOGGER,
     Interruptions,
-    LeftOpenError,
     RunCancelled,
     RunLog,
     TimeLimitExceeded,
@@ -29,26 +26,16 @@ from automation.engine.context import (
     transactions_as_found,
 )
 from automation.engine.ending import ClaimLostError, end
+from automation.engine.failure import in_words, traceback_of
 from automation.engine.patience import patiently
+from automation.engine.recording import write_surely
+from automation.engine.result import as_json
 from automation.engine.session import statement_limit
-from automation.engine.text import MAX_TEXT, storable
 from automation.models import Execution, Kind, Status, reasons
-from automation.parameters import ParameterError
-from automation.queue.messages import GRACE
 from automation.run import Run
 from automation.schedule import ScheduleError, zone_named
 
 logger = logging.getLogger(__name__)
-
-#: Characters that the result of a run may take as JSON.
-MAX_RESULT = 1_000_000
-
-#: NUL in JSON text: an escape that is not itself escaped.
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
-
-class ResultError(ValueError):
-    """The function returned what cannot be stored as JSON."""
 
 
 def run_execution(execution_id: int) -> None:
@@ -72,10 +59,18 @@ def run(held: Claim, watcher: Watcher | None = None) -> Status:
     """
     watcher = watcher or Watcher()
     log = RunLog(watcher)
+    hooks = CommitHooks(held, log, watcher)
+    status = _run(held, log, watcher, hooks)
+    if status == Status.COMPLETED:
+        hooks.call()
+    return status
+
+
+def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
     logs.started(held.execution, _cause(held))
     try:
         with logs.of_run(held.execution), log.captured():
-            status = _call_and_complete(held, log, watcher)
+            status = _call_and_complete(held, log, watcher, hooks)
     except ClaimLostError:
         logger.error("%s was given up for lost; its work was rolled back.", held.execution)
         return Status.LOST
@@ -106,14 +101,15 @@ def _seconds(held: Claim) -> float:
     return (timezone.now() - (held.execution.started_at or timezone.now())).total_seconds()
 
 
-def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher) -> Status:
+def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
     if held.execution.is_preview:
         return _record(held, log, Status.COMPLETED, **_rehearse(held, watcher))
     if not held.function.options.atomic:
         return _record(held, log, Status.COMPLETED, result=_call(held, watcher))
     with _transaction(held):
         # One transaction: the function's writes are there exactly if its success is.
-        _end(held, log, Status.COMPLETED, result=_call(held, watcher))
+        result = _call(held, watcher)
+        _end(held, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
     return Status.COMPLETED
 
 
@@ -154,7 +150,7 @@ def _call(held: Claim, watcher: Watcher) -> Any:
             call = partial(function.call, run, parameters)
         try:
             with transactions_as_found():
-                return _as_json(call())
+                return as_json(call())
         finally:
             if os.getpid() != process_id:
                 os._exit(0)  # The function forked and let its child return: that is no run.
@@ -184,23 +180,6 @@ def _zone_of(held: Claim) -> tzinfo:
         return timezone.get_default_timezone()
 
 
-def _as_json(result: Any) -> Any:
-    """Raises ResultError for what JSON, or PostgreSQL's JSON, cannot hold."""
-    try:
-        text = json.dumps(result, allow_nan=False, ensure_ascii=False)
-        text.encode("utf-8")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ResultError(f"The function returned what is not JSON: {error}.") from error
-    if _NUL.search(text):
-        raise ResultError("The function returned a text with a NUL character; JSON holds none.")
-    if len(text) > MAX_RESULT:
-        raise ResultError(
-            f"The function returned {len(text):,} characters of JSON; a result has at most "
-            f"{MAX_RESULT:,}. Return the numbers, and write the rest into rows of your own."
-        )
-    return json.loads(text)
-
-
 def _end(held: Claim, log: RunLog, status: Status, **columns: Any) -> None:
     """Write the end, unless the claim is gone; the message goes with it."""
     columns |= {"started_at": held.execution.started_at, **_progress(held.execution)}
@@ -215,36 +194,18 @@ def _progress(execution: Execution) -> dict[str, Any]:
 
 def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
     status = Status.TIMED_OUT if isinstance(error, TimeLimitExceeded) else Status.FAILED
-    message = storable(_in_words(error), MAX_TEXT)
+    message = in_words(error)
     recorded = _record(
         held,
         log,
         status,
         result={"success": False, "error": message},
         error_message=message,
-        traceback=storable(_traceback_of(error), MAX_TEXT),
+        traceback=traceback_of(error, below=registry.__file__),
     )
     if recorded == status:
         logs.ended(held.execution, status, _seconds(held), message, error)
     return recorded
-
-
-def _traceback_of(error: BaseException) -> str:
-    """From the function on: the engine's own frames above it tell its author nothing."""
-    frames = error.__traceback__
-    while frames and frames.tb_frame.f_code.co_filename != registry.__file__:
-        frames = frames.tb_next
-    inside = frames.tb_next if frames else None
-    return "".join(format_exception(type(error), error, inside or error.__traceback__))
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"The function ended its worker: exit({error.code!r})."
-    if isinstance(error, TimeLimitExceeded | ResultError | ParameterError | LeftOpenError):
-        return str(error)
-    # Not str(error): that is the author's code, and may raise.
-    return "".join(format_exception_only(error)).strip()
 
 
 def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
@@ -254,14 +215,8 @@ def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
         with transaction.atomic():
             _end(held, log, status, **columns)
 
-    what = f"record the end of {held.execution}"
     try:
-        try:
-            patiently(write, what, seconds=GRACE / 2)
-        except (ProgrammingError, InternalError, NotSupportedError):
-            # The function may have spoilt its session: a path, a role. A new one is clean.
-            connection.close()
-            patiently(write, what, seconds=GRACE / 2)
+        write_surely(write, f"record the end of {held.execution}")
     except ClaimLostError:
         return _what_became_of(held)
     return status

@@ -20,7 +20,7 @@ from automation.engine.workers import silence_of, why_it_waits
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 
-NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING = 1, 2, 3
+NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING, NOT_FOLLOWED = 1, 2, 3, 4
 
 
 class ExecutionCommand(BaseCommand):
@@ -109,9 +109,12 @@ class ExecutionCommand(BaseCommand):
             self.stdout.write(json.dumps(execution.result, indent=2, ensure_ascii=False))
         if execution.traceback:
             self.stderr.write(execution.traceback)
+        if execution.after_commit:
+            self.stderr.write(execution.error_message)
         took = f" after {execution.duration.total_seconds():.2f} s" if execution.duration else ""
         status = f"{execution}: {execution.get_status_display()}{took}."
-        self.stdout.write(f"{status} {execution.reason_in_words}".rstrip())
+        why = execution.reason_in_words or execution.after_commit_in_words
+        self.stdout.write(f"{status} {why}".rstrip())
         self._tell_changes(execution)
 
     def _tell_changes(self, execution: Execution) -> None:
@@ -174,6 +177,7 @@ def as_json(execution: Execution) -> dict[str, Any]:
         "result": execution.result,
         "error": execution.error_message,
         "reason": execution.reason,
+        "after_commit": execution.after_commit,
         "waits_for": why_it_waits(execution) or None,
     }
     return row | ({"changes": execution.previewed} if execution.is_preview else {})
@@ -181,5 +185,7 @@ def as_json(execution: Execution) -> dict[str, Any]:
 
 def _exit_code(execution: Execution, *, waited: bool) -> int:
     if execution.is_final:
-        return 0 if execution.status == Status.COMPLETED else NOT_COMPLETED
+        if execution.status != Status.COMPLETED:
+            return NOT_COMPLETED
+        return NOT_FOLLOWED if execution.after_commit else 0
     return STILL_WAITING if waited else 0

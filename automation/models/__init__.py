@@ -1,5 +1,6 @@
 """The engine's rows, and the guarded changes they allow."""
 
+from automation.models.after_commit import AfterCommit
 from automation.models.attempts import attempts_of
 from automation.models.calendar import Calendar
 from automation.models.claiming import Slot
@@ -42,6 +43,7 @@ from automation.models.unstarted import Cause, extend_newest, nothing_running, r
 __all__ = [
     "ENTERED_FROM",
     "FINAL",
+    "AfterCommit",
     "Calendar",
     "CatchUp",
     "Cause",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from automation import registry
 from automation.models import reasons
+from automation.models.after_commit import AfterCommit
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process, ProcessQuerySet
@@ -217,6 +218,14 @@ class Execution(models.Model):
     progress_message = models.CharField(_("progress"), max_length=MAX_PROGRESS_MESSAGE, blank=True)
     error_message = models.TextField(_("error"), blank=True)
     traceback = models.TextField(_("traceback"), blank=True)
+    after_commit = models.CharField(
+        _("after the commit"),
+        max_length=20,
+        choices=AfterCommit,
+        blank=True,
+        default="",
+        help_text="Of a completed run: how that ended, if not well, which was to follow its commit.",
+    )
     exit_code = models.SmallIntegerField(
         _("exit code"), null=True, help_text="Of a worker that died; negative: the signal."
     )
@@ -325,6 +334,11 @@ class Execution(models.Model):
                 condition=~models.Q(status=Status.COMPLETED),
             ),
             models.Index(
+                name="execution_after_commit",
+                fields=["after_commit", "-id"],
+                condition=~models.Q(after_commit=""),
+            ),
+            models.Index(
                 name="execution_by_trigger",
                 fields=["trigger", "-id"],
                 condition=~models.Q(trigger=Trigger.SCHEDULE),
@@ -383,6 +397,18 @@ class Execution(models.Model):
         return reasons.in_words(self.reason, self.reason_data)
 
     @property
+    def has_result(self) -> bool:
+        """Whether its function returned something; the result of a failed run repeats its error."""
+        return self.result is not None and self.status == Status.COMPLETED
+
+    @property
+    def after_commit_in_words(self) -> str:
+        """A sentence where what was to follow its commit did not go well; else ""."""
+        if self.after_commit not in AfterCommit.values:
+            return ""
+        return AfterCommit(self.after_commit).sentence
+
+    @property
     def duration(self) -> timedelta | None:
         if self.started_at and self.completed_at:
             return self.completed_at - self.started_at
@@ -402,6 +428,7 @@ class LastRun(NamedTuple):
     pk: int
     status: str
     created_at: datetime
+    after_commit: str
 
 
 def last_runs(processes: Collection[int], count: int) -> dict[int, list[LastRun]]:

@@ -27,6 +27,7 @@ class NoticeEvent(models.TextChoices):
     FAILED = "failed", _("failed")
     TIMED_OUT = "timed_out", _("timed out")
     LOST = "lost", _("lost")
+    AFTER_COMMIT = "after_commit", _("failed after its commit")
     LATE = "late", _("late")
     MISSED = "missed", _("missed")
     BROKEN = "broken", _("broken")

@@ -72,6 +72,7 @@ def _headline(notice: Notice) -> str:
         NoticeEvent.FAILED: _("%(process)s failed"),
         NoticeEvent.TIMED_OUT: _("%(process)s timed out"),
         NoticeEvent.LOST: _("%(process)s was lost"),
+        NoticeEvent.AFTER_COMMIT: _("%(process)s completed, but what was to follow did not"),
         NoticeEvent.LATE: _("%(process)s is late"),
         NoticeEvent.MISSED: _("%(process)s did not start"),
         NoticeEvent.BROKEN: _("%(process)s cannot follow its rule"),

@@ -63,6 +63,7 @@ def test_run_process_json_is_one_object(call):
         "result": {"greeting": "Hello world! "},
         "error": "",
         "reason": "",
+        "after_commit": "",
         "waits_for": None,
     }
 

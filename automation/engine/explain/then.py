@@ -248,7 +248,8 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
     }
     if last.status == Status.COMPLETED and last.completed_at:
         told = _("It ran: execution #%(execution)s completed at %(at)s.")
-        return Verdict("ran", told % {**values, "at": clock(zone, last.completed_at)})
+        told %= {**values, "at": clock(zone, last.completed_at)}
+        return Verdict("ran", f"{told} {last.after_commit_in_words}".rstrip())
     if last.status in {Status.SKIPPED, Status.MISSED}:
         told = _("It did not run: execution #%(execution)s, %(status)s. %(why)s")
         return Verdict(last.reason or last.status, (told % values).strip(), again)

@@ -6,7 +6,7 @@ import signal
 import pytest
 from django.db import connection
 
-from automation.models import Execution, Status, reasons
+from automation.models import AfterCommit, Execution, Status, reasons
 from automation.tests.faults.truth import LONG, assert_all_is_well, living, wait_for
 from automation.tests.written import written
 from conftest import wait_until
@@ -103,6 +103,38 @@ def test_function_that_ruins_its_worker_harms_no_other(start_node, journal):
 
     assert_ends(launched, node)
     assert_all_is_well(journal, node)
+
+
+def test_what_follows_a_commit_ends_in_every_way_and_is_on_record(start_node, journal):
+    ends = {
+        "write": ("", ""),
+        "raise": (AfterCommit.FAILED, "ZeroDivisionError"),
+        "die": (AfterCommit.CUT_OFF, "exit code 3"),
+        "kill": (AfterCommit.CUT_OFF, "signal SIGKILL"),
+    }
+    launched = {
+        way: journal.launch_of(journal.foreign("follow"), ways=[way, "write"]) for way in ends
+    }
+
+    node = start_node()
+
+    for way, (outcome, told) in ends.items():
+        execution = launched[way]
+        wait_until(lambda e=execution: is_final(e), LONG, node)
+        wait_until(lambda e=execution, o=outcome: is_followed(e, o), LONG, node)
+        assert execution.status == Status.COMPLETED, f"{way} {node}"
+        assert told in execution.error_message
+        assert written().filter(name=f"written by run {execution.pk}").exists()
+        assert execution.log_lines.filter(message=f"To follow: {way}").exists()
+    assert "completed, but what follows its commit was cut off" in node.text
+    assert "had not confirmed" not in node.text
+    assert_all_is_well(journal, node)
+
+
+def is_followed(execution: Execution, outcome: str) -> bool:
+    """Whether what followed the commit is on record, and its log too."""
+    execution.refresh_from_db()
+    return execution.after_commit == outcome and execution.log_lines.exists()
 
 
 def test_function_that_ruins_its_connection_harms_no_other(start_node, journal):

@@ -1,0 +1,178 @@
+"""What an atomic run left to be done once it is committed: `transaction.on_commit`.
+
+Django would call these hooks in the COMMIT itself, without a limit, and no further one after the
+first that raises. The engine calls them: all of them, within a time limit and with their log.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from automation import logs
+from automation.engine import notices
+from automation.engine.claims import Claim
+from automation.engine.context import (
+    Interrupted,
+    Interruptions,
+    RunCancelled,
+    RunLog,
+    Watcher,
+    save_lines,
+    transactions_as_found,
+)
+from automation.engine.failure import in_words, traceback_of
+from automation.engine.recording import write_surely
+from automation.engine.session import statement_limit
+from automation.engine.text import MAX_TEXT, storable
+from automation.models import AfterCommit, Execution, LogLine, Status
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that the hooks of a run have at least; else what its time limit left.
+AT_LEAST = 10
+
+Hook = Callable[[], object]
+
+
+class CommitHooks:
+    """The hooks of one run."""
+
+    def __init__(self, held: Claim, log: RunLog, watcher: Watcher) -> None:
+        self._held, self._log, self._watcher = held, log, watcher
+        self._hooks: list[Hook] = []
+        self._called = 0
+        self._errors: list[tuple[Hook, BaseException]] = []
+
+    def take(self) -> bool:
+        """Take over what is to follow the transaction, at the end of it; whether there is anything.
+
+        Not where that is part of another transaction, as in tests: Django calls them after that.
+        """
+        if len(connection.atomic_blocks) == 1:
+            taken: list[Any] = connection.run_on_commit
+            self._hooks = [hook for _savepoints, hook, _robust in taken]
+            connection.run_on_commit = []
+        if self._hooks:
+            self._watcher.committing(self._limit())
+        return bool(self._hooks)
+
+    def call(self) -> None:
+        """Call them, once the run is committed, and record where that does not go well.
+
+        Nothing that they raise gets out of here but a KeyboardInterrupt, which is recorded too.
+        """
+        if not self._hooks:
+            return
+        written = len(self._log.lines)
+        try:
+            with logs.of_run(self._held.execution), self._log.captured():
+                outcome, told = self._call_all()
+        except KeyboardInterrupt:
+            self._record(AfterCommit.CUT_OFF, "It was stopped at the terminal.", written)
+            raise
+        self._record(outcome, told, written)
+
+    def _limit(self) -> int:
+        started_at = self._held.execution.started_at or timezone.now()
+        end = started_at + timedelta(seconds=self._held.time_limit)
+        return max(AT_LEAST, math.ceil((end - timezone.now()).total_seconds()))
+
+    def _call_all(self) -> tuple[AfterCommit | None, str]:
+        """Return how that went, and a sentence where it did not go to its end."""
+        limit = self._limit()
+        try:
+            with statement_limit(limit), Interruptions(limit) as interruptions:
+                for hook in self._hooks:
+                    self._call(hook)
+                    if interruptions.happened:  # It caught that.
+                        break
+            if interruptions.happened:
+                return AfterCommit.TIMED_OUT, self._too_long(limit)
+        except RunCancelled:
+            return AfterCommit.CUT_OFF, "It was cancelled."
+        except Interrupted:
+            return AfterCommit.TIMED_OUT, self._too_long(limit)
+        except Exception as error:  # The database, before the first was called.
+            self._errors.append((self._call_all, error))
+        return AfterCommit.FAILED if self._errors else None, ""
+
+    def _call(self, hook: Hook) -> None:
+        process_id = os.getpid()
+        try:
+            self._called += 1
+            with transactions_as_found():
+                hook()
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # Even of SystemExit, the next one hears nothing.
+            self._errors.append((hook, error))
+            logger.error("What follows the commit failed: %s.", _name_of(hook), exc_info=error)
+        finally:
+            if os.getpid() != process_id:
+                os._exit(0)  # It forked and let its child return.
+
+    def _too_long(self, limit: int) -> str:
+        last, left = _name_of(self._hooks[self._called - 1]), len(self._hooks) - self._called
+        told = f"What follows the commit took longer than its {limit} s, and was ended in {last}."
+        return f"{told} Not called: {left} more." if left else told
+
+    def _record(self, outcome: AfterCommit | None, told: str, written: int) -> None:
+        """Write how that went. Nothing is written where all is well and nothing was logged."""
+        execution, lines = self._held.execution, self._log.lines[written:]
+        if outcome is None and not lines and not notices.are_sent():
+            return
+        errors = [f"{_name_of(hook)}: {in_words(error)}" for hook, error in self._errors]
+        traces = [traceback_of(error, below=__file__) for _hook, error in self._errors]
+        told = storable("\n".join([*errors, told]).strip(), MAX_TEXT)
+
+        def write() -> None:
+            with transaction.atomic():
+                if outcome is None:
+                    notices.after_success(execution)
+                    save_lines(execution.pk, lines)
+                else:
+                    record(
+                        execution,
+                        self._held.token,
+                        outcome,
+                        lines,
+                        error_message=told,
+                        traceback=storable("\n".join(traces), MAX_TEXT),
+                    )
+
+        write_surely(write, f"record what followed the commit of {execution}")
+        if outcome is not None:
+            logs.after_commit(execution, outcome, told)
+
+
+def record(
+    execution: Execution,
+    token: UUID,
+    outcome: AfterCommit,
+    lines: list[LogLine],
+    **columns: str,
+) -> bool:
+    """Write that what followed the commit did not go well; False where it was not committed.
+
+    Call it in a transaction.
+    """
+    rows = Execution.objects.filter(pk=execution.pk, token=token, status=Status.COMPLETED)
+    if not rows.update(after_commit=outcome, **columns):
+        return False
+    save_lines(execution.pk, lines)
+    notices.after_commit(execution)
+    return True
+
+
+def _name_of(hook: Hook) -> str:
+    """The function's, through partial objects; an author's object may have none."""
+    function = getattr(hook, "func", hook)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}.{name}"

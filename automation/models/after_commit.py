@@ -1,0 +1,24 @@
+"""How that went which an atomic run left to be done once its transaction was committed."""
+
+from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+
+class AfterCommit(models.TextChoices):
+    """Stored where it did not go well. The effects of the run are committed all the same."""
+
+    FAILED = "failed", _("failed")
+    TIMED_OUT = "timed_out", _("timed out")
+    CUT_OFF = "cut_off", _("cut off")
+
+    @property
+    def sentence(self) -> str:
+        sentences = {
+            self.FAILED: gettext("Its effects are committed, but what was to follow failed."),
+            self.TIMED_OUT: gettext(
+                "Its effects are committed, but what was to follow passed its time limit."
+            ),
+            self.CUT_OFF: gettext("Its effects are committed, but what was to follow was cut off."),
+        }
+        return sentences[self]
