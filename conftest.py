@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -167,11 +168,44 @@ class Child:
         return self.text
 
 
+class Row(NamedTuple):
+    """What the system says of a process; `state` is Z of a zombie."""
+
+    pid: int
+    parent: int
+    state: str
+    command: str
+
+
+def processes() -> list[Row]:
+    """Every process. A small Linux has no `ps`, another system no /proc."""
+    folder = Path("/proc")
+    if (folder / "self" / "stat").exists():
+        found = [_row_of(entry) for entry in folder.iterdir() if entry.name.isdigit()]
+        return [row for row in found if row]
+    listed = subprocess.check_output(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], text=True, errors="replace"
+    )
+    rows = [line.split(maxsplit=3) for line in listed.splitlines()]
+    return [
+        Row(int(pid), int(parent), state[0], *rest) for pid, parent, state, *rest in rows if rest
+    ]
+
+
+def _row_of(folder: Path) -> Row | None:
+    """None of a process that is gone."""
+    try:
+        # Its name stands in brackets, and may hold some itself.
+        state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except (OSError, ValueError):
+        return None
+    return Row(int(folder.name), int(parent), state, command)
+
+
 def parents_of_the_living() -> dict[int, int]:
     """The parent of each process that is no zombie."""
-    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,stat="], text=True)
-    rows = [line.split() for line in listed.splitlines()]
-    return {int(pid): int(parent) for pid, parent, state in rows if state[0] != "Z"}
+    return {row.pid: row.parent for row in processes() if row.state != "Z"}
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30, why: object = "") -> None:

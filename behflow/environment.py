@@ -3,7 +3,7 @@
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import environ
@@ -145,8 +145,11 @@ def _is_email_address(value: str) -> bool:
     return True
 
 
-def mail_server(name: str, default: str) -> dict[str, Any]:
-    """Django's settings of the mail server (EMAIL_…) from its URL."""
+def mail_server(name: str, default: str, base: Path) -> dict[str, Any]:
+    """Django's settings of the mail server (EMAIL_…) from its URL.
+
+    A folder is absolute behind three slashes; behind two it counts from `base`.
+    """
     value = text(name, default)
     wanted = (
         "smtp+tls://USER:PASSWORD@HOST:PORT (STARTTLS), smtp+ssl://… (TLS), smtp://… (neither), "
@@ -159,9 +162,13 @@ def mail_server(name: str, default: str) -> dict[str, Any]:
         config: dict[str, Any] = env.email_url_config(value)
     except Exception:  # The library raises whatever its parsing met.
         refuse(name, _without_password(value), wanted)
+    folder = unquote(value.partition("://")[2]) if scheme == "filemail" else ""
     is_lacking = scheme in _MAIL_PORTS and not config["EMAIL_HOST"]
-    if is_lacking or (scheme == "filemail" and not config["EMAIL_FILE_PATH"]):
+    if is_lacking or (scheme == "filemail" and not folder.strip("/")):
         refuse(name, _without_password(value), wanted)
+    # The library takes the first folder for a host, and a path from the root for one from here.
+    root = "/" if folder.startswith("/") else ""
+    config["EMAIL_FILE_PATH"] = str(base / (root + folder.strip("/"))) if folder else ""
     config["EMAIL_PORT"] = config["EMAIL_PORT"] or _MAIL_PORTS.get(scheme, 25)
     # Django asks for texts here, where the library gives None for what is not there.
     kept = ("EMAIL_BACKEND", "EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL")

@@ -17,6 +17,7 @@ from automation.engine.claims import Claim
 from automation.engine.launch import PreviewError
 from automation.engine.text import storable
 from automation.engine.workers import silence_of, why_it_waits
+from automation.management.arguments import number
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 
@@ -30,7 +31,7 @@ class ExecutionCommand(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="Let the workers run it.")
         parser.add_argument(
             "--wait",
-            type=float,
+            type=number,
             metavar="SECONDS",
             help="With --queue: wait so long for its end.",
         )

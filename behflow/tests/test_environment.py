@@ -50,6 +50,7 @@ def run(environment, *command: str) -> subprocess.CompletedProcess[str]:
         ("EMAIL_URL", "smtp://u:hush@h:port", "'smtp://u:***@h:port'; it must be smtp+tls://"),
         ("EMAIL_URL", "imap://u:hush@h", "'imap://u:***@h'; it must be smtp+tls://"),
         ("EMAIL_URL", "filemail://", "'filemail://'; it must be smtp+tls://"),
+        ("EMAIL_URL", "filemail:///", "'filemail:///'; it must be smtp+tls://"),
         ("EMAIL_URL", "", "''; it must be smtp+tls://"),
         ("HEARTBEAT_URL", "hc-ping.com/x", "'hc-ping.com/x'; it must be empty, or an address"),
         ("HEARTBEAT_URL", "file:///etc/passwd", "it must be empty, or an address"),
@@ -130,6 +131,32 @@ def test_mail_server_is_one_variable(environment, url, sets):
     done = run({**environment, "EMAIL_URL": url}, "-c", code)
 
     assert done.stdout.strip() == str(sets), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("filemail:///tmp/mails", "/tmp/mails"),  # noqa: S108  # nothing is written
+        ("filemail:////tmp/my%20mails/", "/tmp/my mails"),  # noqa: S108
+        ("filemail://mails/new", str(ROOT / "mails/new")),
+        ("filemail://./mails", str(ROOT / "mails")),
+        ("filemail://../mails", str(ROOT / "../mails")),
+    ],
+)
+def test_folder_of_mails_is_absolute_behind_three_slashes(environment, tmp_path, url, folder):
+    code = "from django.conf import settings as s; print(s.EMAIL_FILE_PATH)"
+    done = run({**environment, "EMAIL_URL": url}, "-c", code)
+
+    assert done.stdout.strip() == folder, done.stderr
+
+
+def test_mail_is_written_where_the_variable_says(environment, tmp_path):
+    url = f"filemail://{tmp_path}/mails"
+    done = run({**environment, "EMAIL_URL": url}, "manage.py", "sendtestemail", "sara@example.org")
+
+    assert done.returncode == 0, done.stderr
+    [mail] = (tmp_path / "mails").iterdir()
+    assert "To: sara@example.org" in mail.read_text()
 
 
 @pytest.mark.parametrize("command", ["list_processes", "migrate", "run_process x"])

@@ -42,6 +42,13 @@ def rows(name: str, heading: str = "") -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("name", ["settings", "process", "checks"])
+def test_no_table_has_a_row_twice(name):
+    for table in re.findall(r"(?:^\|.*\n)+", page(f"reference/{name}.md"), re.M):
+        first = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+        assert sorted(set(first)) == sorted(first)
+
+
 def section(name: str, command: str) -> str:
     """The part of a page below the heading that begins with this word."""
     (found,) = re.findall(rf"^## `{command}\b.*?(?=^## |\Z)", page(name), re.M | re.S)

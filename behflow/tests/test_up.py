@@ -1,5 +1,6 @@
 """`manage.py up`, as a newcomer starts it: a real web server, real workers, an empty database."""
 
+import os
 import re
 import signal
 import socket
@@ -15,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 import pytest
 
 from behflow.tests.test_supervisor import is_alive
-from conftest import ROOT, Child, wait_until
+from conftest import ROOT, Child, processes, wait_until
 
 Start = Callable[..., Child]
 
@@ -41,11 +42,7 @@ def up(empty_database: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 
 def descendants(pid: int) -> set[int]:
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    )
-    pairs = (line.split() for line in listed.stdout.splitlines())
-    parents = {int(child): int(parent) for child, parent in pairs}
+    parents = {row.pid: row.parent for row in processes()}
     found, newest = set[int](), {pid}
     while newest:
         newest = {child for child, parent in parents.items() if parent in newest} - found
@@ -152,21 +149,47 @@ def test_end_of_the_workers_ends_the_web_server_too(up):
     child = up(free_port())
     child.wait_for("Ctrl-C stops it", seconds=60)
     family = whole_family(child)
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True
-    )
-    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
     (workers,) = [
-        int(pid)
-        for pid, parent, args in rows
-        if int(parent) == child.process.pid and " qcluster" in args
+        row.pid
+        for row in processes()
+        if row.parent == child.process.pid and " qcluster" in row.command
     ]
 
-    subprocess.run(["kill", "-KILL", str(workers)], check=True)
+    os.kill(workers, signal.SIGKILL)
 
     assert child.process.wait(20) == 1
     assert "qcluster ended with code -9." in child.text
     wait_until(lambda: not any(is_alive(pid) for pid in family), seconds=5)
+
+
+def test_processes_are_listed_where_there_is_no_ps(monkeypatch):
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("Without /proc there is ps.")
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    (own,) = [row for row in processes() if row.pid == os.getpid()]
+
+    assert (own.parent, own.state) == (os.getppid(), "R")
+    assert "pytest" in own.command
+
+
+@pytest.mark.parametrize(
+    ("port", "why"),
+    [
+        ("abc", "The port is 'abc'; it must be a whole number from 1 to 65535."),
+        ("80 80", "The port is '80 80'; it must be a whole number"),
+        ("0", "The port is '0'; it must be a whole number"),
+        ("65536", "The port is '65536'; it must be a whole number"),
+        ("", "The port is ''; it must be a whole number"),
+    ],
+)
+def test_port_that_is_none_is_one_sentence(empty_database, port, why):
+    command = [sys.executable, str(ROOT / "manage.py"), "up", "--port", port]
+    done = subprocess.run(command, env=empty_database, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"CommandError: {why}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_port_in_use_is_refused_before_anything_is_done(up):

@@ -22,6 +22,7 @@ from automation.adoption import (
 )
 from automation.conf import default_time_zone
 from automation.management.adoption_report import Entry, as_json, lines
+from automation.management.arguments import whole_number
 from automation.schedule import ScheduleError, zone_named
 
 NOT_ALL, NOT_POSSIBLE = 1, 2
@@ -47,7 +48,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--timezone", help="Of a crontab: IANA name; by default the one of the site."
         )
-        parser.add_argument("--count", type=int, default=10, help="How many times; by default 10.")
+        parser.add_argument(
+            "--count", type=whole_number, default=10, help="How many times; by default 10."
+        )
         parser.add_argument(
             "--create", action="store_true", help="Create the processes, switched off."
         )

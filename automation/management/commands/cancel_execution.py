@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.engine import cancelling, foreground
 from automation.engine.cancelling import CancelError
+from automation.management.arguments import number, whole_number
 from automation.management.execution_command import (
     NOT_POSSIBLE,
     STILL_WAITING,
@@ -25,9 +26,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=int, help="The number of the execution.")
+        parser.add_argument("id", type=whole_number, help="The number of the execution.")
         parser.add_argument(
-            "--wait", type=float, metavar="SECONDS", help="Wait so long for a running one to end."
+            "--wait", type=number, metavar="SECONDS", help="Wait so long for a running one to end."
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 

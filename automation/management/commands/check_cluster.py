@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
+from automation.management.arguments import number
 from automation.models import Node
 
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--seconds", type=float, default=60, metavar="N", help="How long ago at most; 60."
+            "--seconds", type=number, default=60, metavar="N", help="How long ago at most; 60."
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 

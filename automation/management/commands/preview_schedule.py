@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from automation.conf import default_time_zone
 from automation.engine.workers import workers
+from automation.management.arguments import whole_number
 from automation.models import (
     Calendar,
     Hold,
@@ -60,7 +61,7 @@ class Command(BaseCommand):
             "--after",
             help="ISO time to begin after; by default now. Without an offset it is one of the zone.",
         )
-        parser.add_argument("--count", type=int, default=5, help="How many; by default 5.")
+        parser.add_argument("--count", type=whole_number, default=5, help="How many; by default 5.")
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
     def handle(self, *args: Any, **options: Any) -> None:

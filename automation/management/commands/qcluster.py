@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.cluster import supervisor
 from automation.cluster.readiness import NotReadyError
+from automation.management.arguments import number
 from automation.queue.messages import queue_name
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--grace",
-            type=float,
+            type=number,
             metavar="SECONDS",
             help="What running work gets to end in when this is stopped.",
         )

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from automation.engine import cancelling, foreground
+from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 
 
@@ -17,7 +18,7 @@ class Command(ExecutionCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=int, help="The number of the execution.")
+        parser.add_argument("id", type=whole_number, help="The number of the execution.")
         super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from automation.cluster.supervisor import LAST_WORDS
 from automation.engine.deploying import Outlook, as_json, look_ahead
+from automation.management.arguments import number
 
 #: Minutes and seconds that may be asked for.
 MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
@@ -25,13 +26,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--wait",
-            type=float,
+            type=number,
             default=0,
             metavar="SECONDS",
             help="Wait so long for what runs to end.",
         )
         parser.add_argument(
-            "--minutes", type=float, default=5, metavar="N", help="How far to look ahead; 5."
+            "--minutes", type=number, default=5, metavar="N", help="How far to look ahead; 5."
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 
 from automation.engine import foreground
 from automation.engine.changes import launch_undo
+from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 
 
@@ -18,7 +19,7 @@ class Command(ExecutionCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=int, help="The number of the execution.")
+        parser.add_argument("id", type=whole_number, help="The number of the execution.")
         parser.add_argument("--note", default="", help="Why; the history keeps it.")
         super().add_arguments(parser)
 

@@ -1,6 +1,7 @@
 """`manage.py up`: the whole of Behflow in one terminal."""
 
 import json
+import re
 import secrets
 import socket
 import subprocess
@@ -37,9 +38,7 @@ class Command(BaseCommand):
     requires_system_checks = "__all__"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--port", type=int, default=8000, help="Of the web server; by default 8000."
-        )
+        parser.add_argument("--port", default="8000", help="Of the web server; by default 8000.")
         parser.add_argument(
             "--demo",
             action="store_true",
@@ -47,7 +46,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        port = options["port"]
+        port = _port_of(str(options["port"]))
         _refuse_used_port(port)
         supervisor = Supervisor(self._say)
         supervisor.listen()
@@ -174,9 +173,14 @@ def _commands(port: int) -> dict[str, list[str]]:
     }
 
 
-def _refuse_used_port(port: int) -> None:
+def _port_of(text: str) -> int:
+    port = int(text) if re.fullmatch(r"\d{1,5}", text) else 0
     if not 1 <= port <= 65_535:
-        raise CommandError(f"The port is {port}; it must be from 1 to 65535.")
+        raise CommandError(f"The port is {text!r}; it must be a whole number from 1 to 65535.")
+    return port
+
+
+def _refuse_used_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
