@@ -107,6 +107,7 @@ class ExecutionAdmin(ExecutionList):
         facts, tables = story.facts_and_tables(execution.result)
         may_run = request.user.has_perm("automation.run_process")
         attempts = story.attempts(execution)
+        retry = story.retry_under_way(execution, attempts)
         undone_by = list(execution.undone_by.order_by("-pk").only("status", "undo_of"))
         log_from = number_in(request.headers.get(_LOG_FROM, ""))
         siblings = Execution.objects.filter(process=execution.process_id or 0)
@@ -120,7 +121,8 @@ class ExecutionAdmin(ExecutionList):
             "waits_until": story.waits_until(execution),
             "obstacle": why_it_waits(execution) or silence_of(execution),
             "attempts": attempts,
-            "retry": story.retry_under_way(execution, attempts),
+            "retry": retry,
+            "retry_obstacle": why_it_waits(retry) if retry else "",
             "is_followed": story.is_followed(execution, attempts, undone_by),
             "now": timezone.now(),
             "facts": facts,

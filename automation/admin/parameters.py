@@ -107,7 +107,7 @@ class ParametersField(forms.Field):
             try:
                 cleaned |= self._cleaned(parameter, value or {})
             except ParameterError as error:
-                self.widget.errors[parameter.name] = str(error)
+                self.widget.errors[parameter.name] = error.at.get(parameter.name, str(error))
         if self.widget.errors:
             raise ValidationError(told_together(self.widget.errors))
         return cleaned

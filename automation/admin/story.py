@@ -12,7 +12,6 @@ from django.utils.formats import localize, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Status, Trigger, attempts_of
 from automation.schedule import ScheduleError, zone_named
 
@@ -87,21 +86,15 @@ def attempts(execution: Execution) -> dict[str, Any]:
     title = told % {"number": execution.attempt, "count": allowed}
     if execution.never_began:
         title = _("Attempts")
-    coming = _next_of(found)
-    if coming is not None:
-        coming.process = execution.process
-    return {
-        "title": title,
-        "rows": found,
-        "next": coming,
-        "obstacle": why_it_waits(coming) if coming else "",
-    }
+    return {"title": title, "rows": found, "next": _next_of(found)}
 
 
 def retry_under_way(execution: Execution, found: dict[str, Any]) -> Execution | None:
     """The later attempt that waits or runs."""
-    later = (one for one in found.get("rows", ()) if one.pk > execution.pk)
-    return next((one for one in later if not one.is_final), None)
+    later = [one for one in found.get("rows", ()) if one.pk > execution.pk and not one.is_final]
+    for one in later:
+        one.process = execution.process  # Known already.
+    return later[0] if later else None
 
 
 def is_followed(

@@ -27,6 +27,15 @@ def attempts_of(execution: Execution) -> list[Execution]:
     with connection.cursor() as cursor:
         cursor.execute(_FAMILY, [execution.pk])
         numbers = [number for (number,) in cursor.fetchall()]
-    columns = ("attempt", "status", "reason", "reason_data", "process_name", "requested_by_name")
+    columns = (
+        "attempt",
+        "status",
+        "trigger",
+        "function",
+        "reason",
+        "reason_data",
+        "process_name",
+        "requested_by_name",
+    )
     times = ("available_at", "started_at", "completed_at")
     return list(Execution.objects.filter(pk__in=numbers).only(*columns, *times).order_by("pk"))

@@ -87,10 +87,10 @@ class FormParameters(Parameters):
         for field in form.fields.values():
             field.widget = _Given()
         if not form.is_valid():
-            messages = {n: " ".join(map(str, told)) for n, told in form.errors.items()}
-            together = messages.pop(NON_FIELD_ERRORS, "")
-            at = {name: f"{name}: {told}" for name, told in messages.items()}
-            raise ParameterError(" ".join(filter(None, [*at.values(), together])), at)
+            at = {name: " ".join(map(str, told)) for name, told in form.errors.items()}
+            together = at.pop(NON_FIELD_ERRORS, "")
+            named = [f"{name}: {told}" for name, told in at.items()]
+            raise ParameterError(" ".join(filter(None, [*named, together])), at)
         return {parameter.name: form.cleaned_data[parameter.name] for parameter in self}
 
 

@@ -111,8 +111,7 @@ class Parameter:
             raise self._error(" ".join(error.messages)) from error
 
     def _error(self, why: str) -> ParameterError:
-        told = f"{self.name}: {why}"
-        return ParameterError(told, {self.name: told})
+        return ParameterError(f"{self.name}: {why}", {self.name: why})
 
     def as_typed(self, stored: Any) -> Any:
         """A stored length or instant as a person types it; any other value as it is."""
