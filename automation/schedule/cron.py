@@ -29,7 +29,8 @@ def cron_from(text: str) -> str:
 
 def _line_from(typed: str) -> str:
     time = _TIME.fullmatch(typed)
-    return f"{int(time[2])} {int(time[1])} * * *" if time else typed
+    is_there = time and int(time[1]) < 24 and int(time[2]) < 60
+    return f"{int(time[2])} {int(time[1])} * * *" if time and is_there else typed
 
 
 class CronRule(Rule):

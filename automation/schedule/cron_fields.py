@@ -20,6 +20,7 @@ _WEEKDAY = 4
 
 _RANGE = re.compile(r"([^-/,]+)-([^-/,]+)(?:/(\d+))?")
 _BEYOND_CRON = re.compile(r"\w+/\d+|LW?|\dL|\d#\d", re.IGNORECASE)
+_TIME = re.compile(r"\d+:\d+")
 _ZONE = re.compile(r"(?:CRON_)?TZ\s*=\s*(\S+)", re.IGNORECASE)
 
 
@@ -50,6 +51,8 @@ def what_is_no_field(text: str) -> str:
     if zone := _ZONE.match(text):
         told = _("A rule names no zone: give %(zone)s as the time zone, and the five fields alone.")
         return told % {"zone": zone[1].strip("\"'")}
+    if _TIME.fullmatch(text):
+        return _("%(time)r is no time of day: they go from 0:00 to 23:59.") % {"time": text}
     return ""
 
 

@@ -73,6 +73,30 @@ def test_process_page_shows_the_rule_in_force_and_the_default(admin_client):
     assert both in (admin_client.get(page("process_change", process.pk)).text)
 
 
+def test_process_page_shows_whether_the_zone_is_set_here(admin_client):
+    process = ProcessFactory(name="nightly", cron="30 7 * * *", timezone="")
+
+    text = admin_client.get(page("process_change", process.pk)).text
+    assert 'placeholder="Asia/Tehran"' in text
+    assert '<code dir="ltr">Asia/Tehran</code>, the default zone of the site.' in text
+
+    form = filled_form(timezone="Europe/Berlin")
+    assert admin_client.post(page("process_change", process.pk), form).status_code == 302
+    set_here = (
+        '<code dir="ltr">Europe/Berlin</code>, set here. The default is '
+        '<code dir="ltr">Asia/Tehran</code>.'
+    )
+    assert set_here in admin_client.get(page("process_change", process.pk)).text
+    changes = admin_client.get(page("process_history", process.pk)).text
+    assert "the default of the site" in changes
+    assert "Europe/Berlin" in changes
+
+    emptied = filled_form(timezone="", run_at="", version="")
+    assert admin_client.post(page("process_change", process.pk), emptied).status_code == 302
+    process.refresh_from_db()
+    assert (process.timezone, process.effective_timezone) == ("", "Asia/Tehran")
+
+
 def test_process_whose_function_is_gone_is_shown_as_broken_and_can_be_disabled(admin_client):
     process = ProcessFactory(name="nightly", cron="30 7 * * *")
     Process.objects.filter(pk=process.pk).update(function="probes.removed")

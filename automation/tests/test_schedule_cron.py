@@ -114,6 +114,7 @@ def test_step_from_a_number_goes_on_to_the_end_of_the_field():
         ("0 0 * * sunday", "names have three letters: write sun for sunday"),
         ("0 0 ? * 1", "write * in place of ?"),
         ("CRON_TZ=America/New_York 0 2 * * *", "give America/New_York as the time zone"),
+        ("25:00", "'25:00' is no time of day: they go from 0:00 to 23:59."),
         ("TZ=UTC 0 2 * * *", "give UTC as the time zone"),
         ("0 0 2 * * *", "Leave out seconds and years."),
     ],
@@ -174,6 +175,10 @@ def test_more_than_twenty_rules_are_refused():
     assert "There are 21 cron rules; a process follows at most 20." in str(
         refusal("\n".join(["@daily"] * 21))
     )
+
+
+def test_what_is_no_time_of_day_is_left_as_it_was_typed():
+    assert cron_from("25:00\n7:60\n۲۳:۵۹") == "25:00\n7:60\n59 23 * * *"
 
 
 def test_typed_times_of_day_become_rules_one_a_line():
