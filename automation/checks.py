@@ -235,10 +235,10 @@ def check_processes(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         processes = list(Process.objects.select_related("concurrency_group"))
     except DatabaseError:  # It is away, or not migrated yet: another check's business, or nobody's.
         return []
-    return [message for process in processes for message in _warnings_about(process)]
+    return [message for process in processes for message in warnings_about(process)]
 
 
-def _warnings_about(process: Process) -> list[CheckMessage]:
+def warnings_about(process: Process) -> list[CheckMessage]:
     found = [
         Warning(
             _unreadable_rule(process),

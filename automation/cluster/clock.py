@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from automation.cluster import lease, project_schedules
 from automation.cluster.children import Wakeup
+from automation.cluster.repairs import Repairs
 from automation.engine import clock, notices, reconciling, recovery, session
 from automation.engine.patience import is_away
 from automation.models import Node, Process, Silence
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks where nobody says that a schedule has changed, and where somebody does.
 LOOK, LOOK_BESIDE_LISTENING = 1, 10
+#: Seconds after which its parent hears of it, at least, while it is busy.
+BEAT = 1
 #: Seconds between looks at what dead nodes and lost messages left behind.
 HOUSEKEEPING = 5
 #: Seconds between looks for processes that are late, or were missed.
@@ -47,10 +50,12 @@ class Clock:
         self.database_was_away = False
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT)
         self.listener: notify.Listener | None = None
+        self.beat_at = lease.now()
         self.kept_house_at = -HOUSEKEEPING * 1.0
         self.watched_at = -WATCH * 1.0
         self.is_stopping = False
         self.nodes: set[int] = set()
+        self.repairs = Repairs()
         self.proved_at = -PROOF * 1.0
         self.to_prove: deque[int] = deque()
 
@@ -66,13 +71,28 @@ class Clock:
         """Start what is due; return for how many seconds nothing is."""
         if self.listener is None and notify.can_listen():
             self.listener = notify.Listener()
-        is_all = clock.start_due(self._away) if serves_executions() else True
+        is_all = True
+        if serves_executions():
+            is_all = clock.start_due(self._away, goes_on=self._goes_on)
         self.looked_at, self.was_away, self.database_was_away = lease.now(), False, False
         project_schedules.start_due()
         if serves_executions() and self._has_time_for_the_house():
             self._keep_house()
-        self.pipe.send(lease.now())
-        return self._until_next() if is_all else PAUSE
+        self.repairs.go_on(self._until_next() if self.repairs.waiting else 0)
+        self._beat()
+        if not is_all:
+            return PAUSE
+        return 0 if self.repairs.waiting else self._until_next()
+
+    def _beat(self) -> None:
+        self.beat_at = lease.now()
+        self.pipe.send(self.beat_at)
+
+    def _goes_on(self) -> bool:
+        """Whether it was not told to stop; where much is due, its parent hears of it meanwhile."""
+        if lease.now() - self.beat_at > BEAT:
+            self._beat()
+        return not self.pipe.poll()
 
     @property
     def _away(self) -> Silence | None:
@@ -81,7 +101,7 @@ class Clock:
             return None
         now = timezone.now()
         since = now - timedelta(seconds=lease.now() - self.looked_at)
-        return Silence(since, now, is_of_the_database=self.database_was_away)
+        return Silence(since, now, of="database" if self.database_was_away else "")
 
     def _has_time_for_the_house(self) -> bool:
         """It is time for it, and what comes due does not have to wait for that."""
@@ -97,12 +117,14 @@ class Clock:
         recovery.skip_what_no_node_knows()
         nodes = {node.pk for node in Node.live_ones()}
         if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
-            schedules.sync_all()
+            self.repairs.everything()
         self.nodes = nodes
+        self.repairs.look()
         if lease.now() - self.watched_at >= WATCH:
             self.watched_at = lease.now()
             notices.about_silence()
-        self._prove()
+        if not self.repairs.waiting:  # It would take what is repaired for lost.
+            self._prove()
 
     def _prove(self) -> None:
         """Let the ledger go on where it was: at the start, and every hour."""

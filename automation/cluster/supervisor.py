@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from multiprocessing.connection import Connection, wait
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 from django_q.conf import Conf, logger
 
-from automation import checks
-from automation.cluster import dispatcher, lease, node
+from automation.cluster import dispatcher, lease, node, repairs
 from automation.cluster.children import (
     Child,
     Wakeup,
@@ -33,9 +31,7 @@ from automation.cluster.readiness import insist, only_node_of_its_file, wait_for
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
 from automation.engine import clock, session
-from automation.models import Process, coming_of
 from automation.models.plans import plans
-from automation.queue import schedules
 from automation.queue.messages import serves_executions
 
 #: Seconds for a child to end by itself, once it has nothing to wait for: the dispatcher may have
@@ -127,32 +123,12 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
         # Before what is due is looked at: with it ends the time in which nothing was running.
         if insist(me.register, "register this node", wakeup) is None:
             return
-        if serves_executions():
-            prepare()
+        if run_once and serves_executions():  # Else the clock does so.
+            repairs.all_at_once()
+            clock.tick()
         plans.compose()  # For its children.
         connections.close_all()  # None of them inherits an open one.
         _Family(wakeup, me, run_once=run_once).main()
-
-
-def prepare() -> None:
-    for change in schedules.sync_all():
-        logger.info("Schedule of %s: %s.", change.name, change.what)
-    processes = list(Process.objects.all())
-    comings = coming_of(processes)
-    for process in processes:
-        _log_next_run(process, comings[process.pk].next_run)
-    for message in checks.check_processes(databases=[DEFAULT_DB_ALIAS]):
-        logger.warning("%s", message)
-    clock.tick()
-
-
-def _log_next_run(process: Process, next_run: datetime | None) -> None:
-    if process.is_broken:
-        logger.warning("%s: its function %s is not in the code.", process, process.function)
-    if next_run is not None:
-        logger.info(
-            "%s: next run %s (%s).", process, next_run.isoformat(), process.effective_timezone
-        )
 
 
 class _Family:

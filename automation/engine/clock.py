@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -50,14 +50,17 @@ def tick() -> None:
     start_due()
 
 
-def start_due(away: Silence | None = None) -> bool:
+def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lambda: True) -> bool:
     """Start every process that is due; return whether none of them is due any more.
 
-    `away`: when nobody looked, though this node was there. One that somebody else holds just now stays due, as does one that cannot be started. Raises the
+    `away`: when nobody looked, though this node was there. `goes_on` is asked before each, and ends
+    it with False. One that somebody else holds just now stays due, as does one that cannot be started. Raises the
     database's own error where it is away.
     """
     due = schedules.due(timezone.now())
     for process_id in due:
+        if not goes_on():
+            return False
         try:
             account_for(process_id, away=away)
         except Exception as error:  # One process harms no other; the next look tries it again.
@@ -74,6 +77,8 @@ def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> 
     """
     since = parse_datetime(scheduled_for)
     patiently(lambda: account_for(process_id, since=since), "start an occurrence")
+    # No clock of ours looks for them, it may be, and only messages reach a stock cluster.
+    patiently(recovery.requeue_forgotten, "look for messages that are gone")
 
 
 @transaction.atomic

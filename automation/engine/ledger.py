@@ -10,10 +10,11 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from automation.models import Execution, Kind, Node, Process, ScheduleVersion, Status, Trigger
-from automation.queue import schedules
+from automation.queue import messages, schedules
 
-#: So long an occurrence may be without a row: a message of a stock cluster waits for its worker.
-GRACE = timedelta(hours=1)
+#: So long an occurrence may be without a row: a message of a stock cluster waits for its worker,
+#: or none waits, and it is being started.
+GRACE, SHORT_GRACE = timedelta(hours=1), timedelta(minutes=2)
 #: Findings that are listed one by one; all are counted.
 MOST_LISTED = 1_000
 
@@ -227,10 +228,15 @@ def _read(rows: QuerySet[Execution]) -> Iterator[Row]:
 
 
 def _waiting_from(process: Process, now: datetime) -> datetime:
-    """What is due from then on may have no row yet: a grace, or nobody has been there since."""
-    recently = now - GRACE
+    """What is due from then on may have no row yet: a grace, or nobody has been there since.
+
+    Where its Schedule row is beyond it, or gone, nothing but a message could still bring it.
+    """
+    recently = now - (GRACE if messages.some_ordinary() else SHORT_GRACE)
     due_since: datetime | None = schedules.next_run_of(process.pk)
-    if due_since is None or due_since >= recently:
+    if due_since is None or due_since > now:
         return recently
-    seen = Node.objects.aggregate(at=Max("seen_at"))["at"] or due_since
-    return min(recently, max(due_since, seen - GRACE))
+    if due_since < now - GRACE:
+        seen = Node.objects.aggregate(at=Max("seen_at"))["at"] or due_since
+        due_since = max(due_since, seen - GRACE)
+    return min(recently, due_since)

@@ -1,5 +1,7 @@
 """What a dead worker or a lost message leaves behind is put right."""
 
+import logging
+from collections import defaultdict
 from functools import partial
 from typing import Any
 
@@ -11,6 +13,11 @@ from automation.engine import ending
 from automation.models import Execution, Node, Process, Status, compiled, locking, reasons
 from automation.models.compiled import parameters
 from automation.queue import messages
+
+logger = logging.getLogger(__name__)
+
+#: Executions that are put right in one go: whoever calls has other things to do.
+MOST = 200
 
 
 def mark_lost(process: Process | None) -> int:
@@ -47,29 +54,44 @@ def mark_lost_of_node(name: str, reason: str) -> int:
 
 
 def requeue_forgotten() -> int:
-    """Queue the pending executions that no message would bring to a worker. Return how many."""
-    return sum(_requeue(pk) for (pk,) in _forgotten())
+    """Queue pending executions that no message would bring to a worker. Return how many.
+
+    Not all in one go, where there are many.
+    """
+    forgotten = [pk for (pk,) in _forgotten()]
+    queued = _requeue(forgotten) if forgotten else 0
+    if queued:
+        logger.warning(
+            "The messages of %s waiting executions were gone; there are new ones.", queued
+        )
+    return queued
 
 
 @compiled.select(())
 def _forgotten() -> "QuerySet[Any, Any]":
-    return messages.without_message().values_list("pk")
+    return messages.without_message().order_by("pk").values_list("pk")[:MOST]
 
 
 @transaction.atomic
-def _requeue(execution_id: int) -> bool:
-    rows = Execution.objects.filter(pk=execution_id, status=Status.PENDING)
-    execution = rows.select_for_update(skip_locked=True).first()
-    # Looked for once more, now that nobody else can queue it.
-    if execution is None or not messages.without_message().filter(pk=execution_id).exists():
-        return False
-    limit = execution.process.effective_time_limit if execution.process else 1
-    messages.push(execution, time_limit=limit)
-    return True
+def _requeue(ids: list[int]) -> int:
+    # Looked for once more, now that nobody else can queue them.
+    rows = Execution.objects.filter(pk__in=ids, status=Status.PENDING)
+    locked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    by_limit = defaultdict(list)
+    forgotten = messages.without_message().filter(pk__in=locked).select_related("process")
+    for execution in forgotten:
+        process = execution.process
+        by_limit[process.effective_time_limit if process else 1].append(execution)
+    for limit, executions in by_limit.items():
+        messages.push_all(executions, time_limit=limit)
+    return sum(map(len, by_limit.values()))
 
 
 def skip_what_no_node_knows() -> int:
-    """Skip pending executions whose function is in the code of no live node; return how many."""
+    """Skip pending executions whose function is in the code of no live node; return how many.
+
+    Not all in one go, where there are many.
+    """
     queue = messages.default_queue()
     nodes = [node for node in Node.live_ones() if node.cluster == queue]
     if not nodes:
@@ -91,4 +113,4 @@ def skip_what_no_node_knows() -> int:
 def _of_others(count: int) -> "QuerySet[Any, Any]":
     pending = Execution.objects.filter(status=Status.PENDING)
     others = pending.exclude(function__in=parameters("known", CharField(), count))
-    return others.values_list("pk", "function", "message")
+    return others.order_by("pk").values_list("pk", "function", "message")[:MOST]

@@ -109,9 +109,15 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
     def accounted_until(self, process: Process) -> datetime | None:
         """The last instant that a row of the process accounts for."""
-        rows = self.filter(process=process, trigger=Trigger.SCHEDULE, scheduled_for__isnull=False)
+        ends = self.filter(process=process).ends_of_occurrences()
+        at: datetime | None = ends.values_list("end", flat=True).first()
+        return at
+
+    def ends_of_occurrences(self) -> "models.QuerySet[Any, Any]":
+        """Those that account for occurrences, each with the last as `end`; the newest first."""
+        rows = self.filter(trigger=Trigger.SCHEDULE, scheduled_for__isnull=False)
         ends = rows.annotate(end=Coalesce("scheduled_until", "scheduled_for"))
-        return ends.order_by("-scheduled_for").values_list("end", flat=True).first()
+        return ends.order_by("-scheduled_for")
 
     def release(self, tokens: Iterable[UUID]) -> int:
         """Give claims back whose function was not called; return how many."""

@@ -35,13 +35,14 @@ class Known:
 class Silence:
     """A time in which nothing was there to start processes.
 
-    No node was seen after `since` (None: there had never been one), until one started; or one was
-    there, and its host was suspended or its database away.
+    No node was seen after `since` (None: there had never been one), until one started. Or one was
+    there, and its host was suspended; or it is `of` the "database", which was away, or of the
+    "schedule", whose row had vanished (when, is not known).
     """
 
     since: datetime | None
     until: datetime
-    is_of_the_database: bool = False
+    of: str = ""
 
     def __contains__(self, at: datetime) -> bool:
         return (self.since is None or self.since < at) and at < self.until
@@ -50,8 +51,8 @@ class Silence:
     def data(self) -> dict[str, Any]:
         """As the data of a reason."""
         since = {"since": self.since.isoformat()} if self.since else {}
-        database = {"database": True} if self.is_of_the_database else {}
-        return {**since, "until": self.until.isoformat(), **database}
+        of = {"of": self.of} if self.of else {}
+        return {**since, "until": self.until.isoformat(), **of}
 
 
 class NodeQuerySet(models.QuerySet["Node"]):

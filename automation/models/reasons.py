@@ -91,9 +91,11 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
 def _nothing_running(data: Mapping[str, Any]) -> str:
     if "until" not in data:
         return _("Nothing was there to start it in time.")
+    if data.get("of") == "schedule":
+        return _("Its row in django-q2's table of schedules was gone until %(until)s.")
     if "since" not in data:
         return _("No worker had ever run before %(until)s.")
-    if "database" in data:
+    if data.get("of") == "database":
         return _("The database did not answer the workers from %(since)s to %(until)s.")
     return _("No worker was running from %(since)s to %(until)s.")
 

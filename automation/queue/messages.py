@@ -178,6 +178,15 @@ class Ordinary(NamedTuple):
     epitaph: str = ""
 
 
+def some_ordinary() -> bool:
+    """Whether a message is in the queue of executions that carries none: done, it is deleted."""
+    carried = Execution.objects.filter(
+        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
+    )
+    rows = OrmQ.objects.filter(key=default_queue())
+    return bool(rows.exclude(pk__in=carried.values("message")).exists())
+
+
 def take_ordinary(count: int) -> list[Ordinary]:
     """Take up to `count` messages of ordinary work, oldest first.
 

@@ -1,19 +1,28 @@
 """The rule that is in force for a process: of the row, the code, the settings and what nodes say."""
 
 import re
+from collections.abc import Callable
 
 from automation.conf import default_time_zone
 from automation.models import Node, Process, ScheduleVersion
 from automation.schedule import Rule, ScheduleError, Unreadable
 
+#: What a node has for what processes leave open: rules by function, and its zone.
+Defaults = tuple[dict[str, str], str]
 
-def rule_in_force(process: Process, newest: ScheduleVersion | None = None) -> Rule | None:
+
+def rule_in_force(
+    process: Process,
+    newest: ScheduleVersion | None = None,
+    live: Callable[[], list[Defaults]] | None = None,
+) -> Rule | None:
     """What makes the process due; None where nothing does.
 
     A default rule that is gone with its function goes on to be followed, so that the history says
     of each occurrence why nothing ran; and a default (rule or zone) about which live nodes disagree
     stays as it was. One that cannot be read is an `Unreadable`, not None. `newest`: the newest
-    version of its schedule, where it is known.
+    version of its schedule, where it is known; `live`: what gives the defaults of the live nodes,
+    where somebody has read them.
     """
     rule = None if process.rule_is_gone else _readable_or_not(process, newest)
     if not (process.is_on_time and (process.follows_default or process.follows_default_zone)):
@@ -22,7 +31,7 @@ def rule_in_force(process: Process, newest: ScheduleVersion | None = None) -> Ru
     stored = newest.rule if newest else None
     if process.rule_is_gone:
         return stored
-    if stored is None or stored == rule or not _nodes_disagree(process):
+    if stored is None or stored == rule or not _disagree(process, (live or live_defaults)()):
         return rule
     return stored
 
@@ -43,9 +52,12 @@ def _without_numbers(rule: Unreadable) -> tuple[str, str]:
     return re.sub(r"0x[0-9a-f]+|\d+", "", rule.error), str(rule)
 
 
-def _nodes_disagree(process: Process) -> bool:
+def live_defaults() -> list[Defaults]:
+    return list(Node.objects.live().values_list("defaults", "time_zone"))
+
+
+def _disagree(process: Process, live: list[Defaults]) -> bool:
     """A live node of other code or settings has another default for what the process leaves open."""
-    live = list(Node.objects.live().values_list("defaults", "time_zone"))
     zone = default_time_zone()
     if process.follows_default_zone and any(other not in {"", zone} for _rules, other in live):
         return True

@@ -51,49 +51,73 @@ class Change:
     name: str
     what: str
     next_run: datetime | None
+    #: The process whose row had vanished.
+    vanished: Process | None = None
 
 
 def sync(process: Process) -> Change | None:
     """Make the process's Schedule row what its rule says; return the change, if there was one.
 
     A row that is due stays due while its rule is unchanged: that occurrence has not been started.
-    Where the rule was changed, it never will be, and is recorded as missed.
+    Where the rule was changed, it never will be, and is recorded as missed. One that has vanished
+    counts as if it were there: what nothing started since is due.
     """
     with transaction.atomic():
-        newest = ScheduleVersion.newest_of(process)
-        rule, now = rule_in_force(process, newest), timezone.now()
+        now, newest = timezone.now(), ScheduleVersion.newest_of(process)
+        rule = rule_in_force(process, newest)
         rows = list(_rows(process.pk).select_for_update().order_by("pk"))
+        accounted = Execution.objects.accounted_until(process)
+        vanished = None if rows else vanished_row(process, newest, accounted, now)
+        known = rows[0] if rows else vanished
         begin = now
-        if rows and (rule is None or _rule_of(rows[0]) != str(rule)):
-            _record_dropped(process, rows[0], now, _cause_of_a_drop(rule, newest))
-        elif rows and _is_due(rows[0], now):
-            begin = rows[0].next_run - SECOND  # It counts from what is due by it already.
-        ScheduleVersion.objects.record(process, rule, _not_before_what_is_past(process, begin))
+        if known and (rule is None or rule_of(known) != str(rule)):
+            _record_dropped(process, known, now, _cause_of_a_drop(rule, newest))
+        elif known and is_due(known, now):
+            begin = known.next_run - SECOND  # It counts from what is due by it already.
+        ScheduleVersion.objects.record(process, rule, not_before_what_is_past(accounted, begin))
         if isinstance(rule, Unreadable) and not (newest and newest.rule == rule):
             _say_unreadable(process, rule, now)
         if rule is None:
             return remove(process.pk, process.name)
-        change = _write(process, rule, rows)
+        change = _write(process, rule, rows, vanished)
         if change is not None:
             notify(SCHEDULE)
         return change
 
 
-def _write(process: Process, rule: Rule, rows: list[Schedule]) -> Change | None:
-    wanted = _columns(process.pk, rule)
+def vanished_row(
+    process: Process, newest: ScheduleVersion | None, accounted: datetime | None, now: datetime
+) -> Schedule | None:
+    """The row, not saved, that a process should have by what was written down last of it.
+
+    It is due from the first occurrence on that nothing accounts for. None where it should have
+    none.
+    """
+    if newest is None or newest.rule is None:
+        return None
+    instants = (newest.valid_from, process.history_begins_at, process.proven_until, accounted)
+    since = min(max(at for at in instants if at), now)
+    return Schedule(**columns(process.pk, newest.rule), next_run=newest.rule.next_after(since))
+
+
+def _write(
+    process: Process, rule: Rule, rows: list[Schedule], vanished: Schedule | None
+) -> Change | None:
+    wanted = columns(process.pk, rule)
     if not rows:
-        next_run = rule.next_after(timezone.now())
         # Around the signals: they would compute the same again.
+        next_run = rule.next_after(timezone.now())
+        if vanished and rule_of(vanished) == str(rule):
+            next_run = vanished.next_run
         Schedule.objects.bulk_create([Schedule(**wanted, next_run=next_run)])
-        return Change(process.name, "created", next_run)
+        return Change(process.name, "created", next_run, process if vanished else None)
     row, *doubles = rows
     Schedule.objects.filter(pk__in=[double.pk for double in doubles]).delete()
-    ours = {name: getattr(row, name) for name in wanted} == wanted
-    if ours and _is_right(row.next_run, rule):
+    if is_right(row, wanted, rule):
         return Change(process.name, "freed of doubles", row.next_run) if doubles else None
-    same_rule = _rule_of(row) == str(rule)
-    due = same_rule and row.next_run is not None and row.next_run <= timezone.now()
-    next_run = row.next_run if due else rule.next_after(timezone.now())
+    same_rule = rule_of(row) == str(rule)
+    stays_due = same_rule and is_due(row, timezone.now())
+    next_run = row.next_run if stays_due else rule.next_after(timezone.now())
     Schedule.objects.filter(pk=row.pk).update(**wanted, next_run=next_run)
     what = "repaired" if same_rule else "moved to its rule"
     if isinstance(rule, Unreadable):
@@ -122,7 +146,7 @@ def _cause_of_a_drop(rule: Rule | None, newest: ScheduleVersion | None) -> Cause
 
 def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause) -> None:
     """What was due by the old rule and not started yet is not forgotten with it."""
-    if not _is_due(row, now):
+    if not is_due(row, now):
         return
     # Where the zone is gone, say: at least the one that was written down.
     passed = iter([row.next_run])
@@ -132,13 +156,12 @@ def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause
     record_unstarted(process, ((at, cause) for at in passed))
 
 
-def _is_due(row: Schedule, now: datetime) -> bool:
+def is_due(row: Schedule, now: datetime) -> bool:
     return row.next_run is not None and row.next_run <= now
 
 
-def _not_before_what_is_past(process: Process, begin: datetime) -> datetime:
+def not_before_what_is_past(known: datetime | None, begin: datetime) -> datetime:
     """An edit by a clock that is behind changes nothing of what has been accounted for."""
-    known = Execution.objects.accounted_until(process)
     return known if known and begin < known <= begin + FURTHEST_BACK else begin
 
 
@@ -166,19 +189,6 @@ def remove(process_id: int, name: str) -> Change | None:
     return Change(name, "deleted", None) if deleted else None
 
 
-def sync_all() -> list[Change]:
-    """Repair every Schedule row of a process, and delete those whose process is gone."""
-    changes = [
-        change for pk in Process.objects.values_list("pk", flat=True) if (change := _sync(pk))
-    ]
-    for row in Schedule.objects.filter(name__startswith=PREFIX):
-        number = row.name.removeprefix(PREFIX)
-        if not (number.isdigit() and Process.objects.filter(pk=number).exists()):
-            row.delete()
-            changes.append(Change(row.name, "deleted", None))
-    return changes
-
-
 @transaction.atomic
 def _sync(process_id: int) -> Change | None:
     """Locked, so that nobody changes the process meanwhile."""
@@ -193,7 +203,7 @@ def ordinary() -> Any:
 
 def next_run_of(process_id: int) -> Any:
     """When the process is due next, or has been due since."""
-    return next((at for (at,) in _next_run(name=_name(process_id))), None)
+    return next((at for (at,) in _next_run(name=name_of(process_id))), None)
 
 
 @compiled.select(())
@@ -227,7 +237,7 @@ def _first_due() -> Any:
 
 def move_on(process_id: int, next_run: datetime | None) -> None:
     """Set when the process is due next; None parks it."""
-    _move_on(name=_name(process_id), next_run=next_run)
+    _move_on(name=name_of(process_id), next_run=next_run)
 
 
 @compiled.update(())
@@ -246,11 +256,11 @@ def correct(schedule: Schedule) -> None:
     schedule.next_run = rule.next_after(timezone.now()) if rule else None
 
 
-def _columns(process_id: int, rule: Rule) -> dict[str, Any]:
+def columns(process_id: int, rule: Rule) -> dict[str, Any]:
     """What a Schedule row says of its process, apart from when it is due."""
     options = {"rule": str(rule), "q_options": {"save": False}}
     return {
-        "name": _name(process_id),
+        "name": name_of(process_id),
         "func": ENTRY,
         "args": str(process_id),
         "kwargs": repr(options),
@@ -266,13 +276,14 @@ def _columns(process_id: int, rule: Rule) -> dict[str, Any]:
     }
 
 
-def _is_right(next_run: datetime | None, rule: Rule) -> bool:
-    """Due already, or exactly the next occurrence."""
+def is_right(row: Schedule, wanted: dict[str, Any], rule: Rule) -> bool:
+    """It says what is wanted, and is due already or comes due at exactly the next occurrence."""
     now = timezone.now()
-    return (next_run is not None and next_run <= now) or next_run == rule.next_after(now)
+    is_ours = {name: getattr(row, name) for name in wanted} == wanted
+    return is_ours and (is_due(row, now) or row.next_run == rule.next_after(now))
 
 
-def _rule_of(row: Schedule) -> str | None:
+def rule_of(row: Schedule) -> str | None:
     try:
         return str(literal_eval(row.kwargs or "")["rule"])
     except (ValueError, SyntaxError, KeyError, TypeError):
@@ -286,8 +297,8 @@ def _recorded_rule(process: Process) -> Rule | None:
 
 
 def _rows(process_id: int) -> Any:
-    return Schedule.objects.filter(name=_name(process_id))
+    return Schedule.objects.filter(name=name_of(process_id))
 
 
-def _name(process_id: int) -> str:
+def name_of(process_id: int) -> str:
     return f"{PREFIX}{process_id}"

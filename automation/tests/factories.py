@@ -6,9 +6,11 @@ from uuid import uuid4
 import factory
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from automation import registry
 from automation.models import Execution, Node, Process, Status, Trigger, TriggerType
+from automation.queue import messages
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -46,6 +48,11 @@ class NodeFactory(factory.django.DjangoModelFactory[Node]):
     workers = 2
     # As a real one, which knows what this code has.
     functions = factory.LazyFunction(lambda: [f.key for f in registry.all_functions()])
+
+
+def a_message_waits() -> OrmQ:
+    """As where a stock cluster has fired a Schedule row, and no worker took what it queued."""
+    return OrmQ.objects.create(key=messages.default_queue(), payload="", lock=timezone.now())
 
 
 class ExecutionFactory(factory.django.DjangoModelFactory[Execution]):

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django_q.models import Schedule
 
 from automation.models import Execution, Process, Trigger
-from automation.tests.factories import ExecutionFactory, ProcessFactory
+from automation.tests.factories import ExecutionFactory, ProcessFactory, a_message_waits
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +28,7 @@ def hourly(time_machine):
         )
     time_machine.move_to(at(10, 30), tick=False)
     Schedule.objects.update(next_run=at(11))
+    a_message_waits()
     return process
 
 

@@ -16,7 +16,7 @@ from automation.models import (
     coming,
     reasons,
 )
-from automation.queue import schedules
+from automation.queue import repair, schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
 
@@ -139,7 +139,7 @@ def test_process_whose_default_rule_went_with_its_function_is_skipped_when_it_wa
     )
     Process.objects.filter(pk=process.pk).update(function="tasks.removed")
 
-    schedules.sync_all()
+    repair.sync_all()
     time_machine.move_to(due_at(30, hour=7), tick=False)
     clock.tick()
 
@@ -354,7 +354,7 @@ def test_process_whose_default_rule_cannot_be_computed_harms_no_other(time_machi
     del settings.RESCHEDULE_HOUR
     time_machine.move_to(due_at(1), tick=False)
 
-    schedules.sync_all()
+    repair.sync_all()
     clock.tick()
 
     assert [execution.process for execution in Execution.objects.all()] == [fine]

@@ -38,7 +38,12 @@ def nobody_around(monkeypatch) -> None:
 
 @pytest.fixture
 def timekeeper() -> clock.Clock:
-    return clock.Clock(mock.Mock())
+    return clock.Clock(silent())
+
+
+def silent() -> mock.Mock:
+    """A pipe of a parent that says nothing."""
+    return mock.Mock(**{"poll.return_value": False})
 
 
 def missed() -> Execution:
@@ -78,7 +83,7 @@ def test_database_that_was_away_is_named(process, timekeeper, caplog, monkeypatc
 
 
 def test_clock_that_was_killed_leaves_its_successor_the_time_of_its_last_look(process):
-    successor = clock.Clock(mock.Mock(), lease.now() - 60 * MINUTES)
+    successor = clock.Clock(silent(), lease.now() - 60 * MINUTES)
 
     successor._turn()
 

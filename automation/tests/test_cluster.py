@@ -123,7 +123,9 @@ def test_zone_that_the_machine_has_not_is_said_everywhere_and_a_person_may_still
     by_hand = launch(process, trigger=Trigger.MANUAL)
     zones = only_zones(tmp_path / "zones", "UTC", "Asia/Tehran", "America/Los_Angeles")
 
-    cluster = qcluster(PYTHONTZPATH=zones, NOTIFY_EMAILS="ops@example.org")
+    cluster = qcluster(
+        wait_for="automation.W005", PYTHONTZPATH=zones, NOTIFY_EMAILS="ops@example.org"
+    )
 
     assert "old: its rule cannot be read: There is no time zone 'US/Pacific'." in cluster.text
     assert "automation.W005" in cluster.text
@@ -196,7 +198,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def test_start_logs_each_scheduled_process_with_its_next_run_and_zone(qcluster):
-    text = qcluster().text
+    text = qcluster(wait_for="reschedule_remaining_tasks: next run").text
 
     next_run = coming(Process.objects.get(name="reschedule_remaining_tasks")).next_run
     assert f"reschedule_remaining_tasks: next run {next_run.isoformat()} (Asia/Tehran)" in text
@@ -257,6 +259,27 @@ def test_what_was_missed_before_the_first_node_says_that_none_had_run(qcluster):
     missed = process.executions.get(status=Status.MISSED)
     assert missed.reason_data == {"until": Node.objects.get().started_at.isoformat()}
     assert "No worker had ever run before" in missed.reason_in_words
+
+
+def test_table_of_schedules_that_somebody_empties_is_filled_again_within_the_minute(
+    qcluster, manage
+):
+    process = ProcessFactory(cron="* * * * *", timezone="UTC")
+    cluster = qcluster(wait_for="next run")
+    lost = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes=5)
+    ScheduleVersion.objects.filter(process=process).update(valid_from=lost)
+    Node.objects.update(started_at=lost)
+
+    Schedule.objects.all().delete()  # As if it had been five minutes ago.
+
+    cluster.wait_for("Schedule rows had vanished and are there again: ")
+    assert Schedule.objects.filter(name=f"process:{process.pk}").count() == 1
+    missed = process.executions.get(status=Status.MISSED)
+    assert missed.scheduled_for == lost + timedelta(minutes=1)
+    assert "Its row in django-q2's table of schedules was gone until" in missed.reason_in_words
+    wait_until(process.executions.filter(status=Status.COMPLETED).exists, why=cluster)
+    audit = manage("audit_schedule", process.name)
+    assert (audit.returncode, "gap" in audit.stdout) == (0, False), audit.stdout
 
 
 def test_runs_that_begin_together_all_complete(qcluster):

@@ -5,7 +5,7 @@ from django_q.models import OrmQ, Schedule
 from automation import entry
 from automation.engine.launch import launch
 from automation.models import Trigger
-from automation.queue import messages, schedules
+from automation.queue import messages, repair, schedules
 from automation.tests.factories import ProcessFactory
 
 #: What rows named that an earlier release wrote.
@@ -40,6 +40,6 @@ def test_schedule_row_of_an_earlier_release_is_renewed():
     due = row.get().next_run
     row.update(func="automation.engine.clock.start_occurrence")
 
-    schedules.sync_all()
+    repair.sync_all()
 
     assert (row.get().func, row.get().next_run) == (schedules.ENTRY, due)

@@ -1,12 +1,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django_q.models import Schedule
+from django_q.models import OrmQ, Schedule
 
 from automation.engine import clock
 from automation.engine.ledger import What, prove
 from automation.models import Execution, Pause, Process, ScheduleVersion, Status, Trigger
-from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
+from automation.tests.factories import (
+    ExecutionFactory,
+    NodeFactory,
+    ProcessFactory,
+    a_message_waits,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +48,8 @@ def findings(proof) -> list[tuple]:
 
 
 def moved_on(time_machine, hour: int, minute: int = 30) -> None:
-    """Let the time pass, and the Schedule rows with it."""
+    """Let the time pass, and the Schedule rows with it, as a stock cluster does that fires them."""
+    a_message_waits()
     time_machine.move_to(at(hour, minute), tick=False)
     Schedule.objects.update(next_run=at(hour + 1))
 
@@ -81,6 +87,17 @@ def test_what_has_been_due_for_a_moment_waits_for_its_row(time_machine, hourly):
 
     assert findings(prove(hourly)) == [(What.WAITING, at(7), at(7), 1)]
     assert prove(hourly).is_sound
+
+
+def test_what_nothing_could_bring_any_more_is_a_gap_at_once(time_machine, hourly):
+    moved_on(time_machine, 7)
+    assert findings(prove(hourly)) == [(What.WAITING, at(7), at(7), 1)]
+
+    OrmQ.objects.all().delete()
+    assert findings(prove(hourly)) == [(What.GAP, at(7), at(7), 1)]
+
+    Schedule.objects.all().delete()
+    assert findings(prove(hourly)) == [(What.GAP, at(7), at(7), 1)]
 
 
 def test_what_came_due_while_no_node_was_there_waits_for_one(time_machine, hourly):

@@ -8,8 +8,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from automation.models import Node, Process, ScheduleVersion, coming
-from automation.queue import schedules
-from automation.queue.rules import rule_in_force
+from automation.queue import repair, rules, schedules
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import NodeFactory, ProcessFactory
@@ -93,7 +92,7 @@ def test_blank_rule_follows_the_default_that_the_function_declares(settings):
     assert row_of(process).next_run == datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
 
     settings.RESCHEDULE_HOUR, settings.RESCHEDULE_MINUTE = 9, 5
-    changes = schedules.sync_all()
+    changes = repair.sync_all()
 
     assert [change.what for change in changes] == ["moved to its rule"]
     assert row_of(process).next_run == datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
@@ -102,7 +101,7 @@ def test_blank_rule_follows_the_default_that_the_function_declares(settings):
 def test_sync_all_leaves_what_is_right_alone():
     ProcessFactory(cron="30 7 * * *")
 
-    assert schedules.sync_all() == []
+    assert repair.sync_all() == []
 
 
 def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
@@ -116,7 +115,7 @@ def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
         [Schedule(name="process:99999", func=schedules.ENTRY, next_run=NOW)]
     )
 
-    changes = {change.name: change.what for change in schedules.sync_all()}
+    changes = {change.name: change.what for change in repair.sync_all()}
 
     assert changes == {
         deleted.name: "created",
@@ -127,7 +126,7 @@ def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
     assert Schedule.objects.count() == 3
     assert {row.func for row in Schedule.objects.all()} == {schedules.ENTRY}
     assert {row.next_run for row in Schedule.objects.all()} == {TOMORROW_0730}
-    assert schedules.sync_all() == []
+    assert repair.sync_all() == []
 
 
 def test_sync_all_never_moves_a_row_that_is_due():
@@ -135,7 +134,7 @@ def test_sync_all_never_moves_a_row_that_is_due():
     due = datetime(2026, 11, 22, 4, tzinfo=UTC)
     Schedule.objects.update(next_run=due, func="os.system")
 
-    schedules.sync_all()
+    repair.sync_all()
 
     assert row_of(process).next_run == due
     assert row_of(process).func == schedules.ENTRY
@@ -145,14 +144,14 @@ def test_sync_all_moves_a_row_whose_next_run_was_shifted():
     process = ProcessFactory(cron="30 7 * * *")
     Schedule.objects.update(next_run=datetime(2027, 1, 1, tzinfo=UTC))
 
-    assert [change.what for change in schedules.sync_all()] == ["repaired"]
+    assert [change.what for change in repair.sync_all()] == ["repaired"]
     assert row_of(process).next_run == TOMORROW_0730
 
 
 def test_sync_all_leaves_the_project_s_own_schedules_alone():
     own = Schedule.objects.create(name="mine", func="builtins.print", next_run=NOW)
 
-    schedules.sync_all()
+    repair.sync_all()
 
     assert Schedule.objects.get() == own
 
@@ -230,13 +229,13 @@ def test_sync_all_keeps_what_people_change_meanwhile():
             process.save()
         return [ProcessFactory(cron="0 9 * * *") for _ in range(10)]
 
-    at_once(schedules.sync_all, edit, schedules.sync_all)
+    at_once(repair.sync_all, edit, repair.sync_all)
 
     assert Schedule.objects.count() == 20
     assert {row.next_run for row in Schedule.objects.all()} == {
         datetime(2026, 11, 22, 5, 30, tzinfo=UTC).replace(day=23)
     }
-    assert schedules.sync_all() == []
+    assert repair.sync_all() == []
 
 
 def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(monkeypatch):
@@ -251,11 +250,11 @@ def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(mon
     )
 
     schedules.sync(process)
-    assert str(rule_in_force(process)) == theirs
+    assert str(rules.rule_in_force(process)) == theirs
 
     Node.objects.filter(pk=old.pk).update(stopped_at=NOW)
     schedules.sync(process)
-    assert str(rule_in_force(process)) == ours
+    assert str(rules.rule_in_force(process)) == ours
     assert row_of(process).next_run == coming(process).next_run
 
 
@@ -270,7 +269,7 @@ def test_process_without_a_zone_follows_the_default_and_one_with_a_zone_does_not
     assert row_of(follows).next_run == row_of(set_here).next_run == TOMORROW_0730
 
     site_zone(settings, "Europe/Berlin")
-    schedules.sync_all()
+    repair.sync_all()
 
     assert row_of(follows).next_run == datetime(2026, 11, 22, 6, 30, tzinfo=UTC)  # 07:30 in Berlin
     assert row_of(set_here).next_run == TOMORROW_0730
@@ -287,7 +286,7 @@ def test_single_start_that_is_due_stays_due_where_the_default_zone_changes(setti
     site_zone(settings, "Europe/Berlin")
     time_machine.move_to(at + timedelta(minutes=1), tick=False)
 
-    schedules.sync_all()
+    repair.sync_all()
 
     assert row_of(once).next_run == at.replace(second=0)
     assert not once.executions.exists()
@@ -298,11 +297,11 @@ def test_default_zone_about_which_live_nodes_disagree_stays_until_they_agree(set
     node = NodeFactory(time_zone="Asia/Tehran")
     site_zone(settings, "Europe/Berlin")
 
-    schedules.sync_all()
+    repair.sync_all()
     assert row_of(process).next_run == TOMORROW_0730
 
     Node.objects.filter(pk=node.pk).update(stopped_at=NOW)
-    schedules.sync_all()
+    repair.sync_all()
     assert row_of(process).next_run != TOMORROW_0730
 
 

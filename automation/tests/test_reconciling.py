@@ -8,7 +8,12 @@ from automation.engine import clock, reconciling
 from automation.engine.ledger import What, prove
 from automation.engine.reconciling import reconcile, reconcile_safely
 from automation.models import Execution, Process, Status, Trigger, reasons
-from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
+from automation.tests.factories import (
+    ExecutionFactory,
+    NodeFactory,
+    ProcessFactory,
+    a_message_waits,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +32,7 @@ def hourly(time_machine):
     process = ProcessFactory(timezone="UTC", cron="0 * * * *")
     time_machine.move_to(at(12, 30), tick=False)
     Schedule.objects.update(next_run=at(13))
+    a_message_waits()
     return process
 
 
