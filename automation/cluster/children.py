@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import current_process
@@ -16,22 +15,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-
-from automation.queue import notify
+from automation.engine.forking import LINUX, die_with, forget_connections
 
 logger = logging.getLogger(__name__)
 
-_LINUX = sys.platform == "linux"
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_CHILD_SUBREAPER = 36
 
-#: What a child inherited and must neither use nor close: kept, so that nothing collects it.
-_inherited: list[Any] = []
 #: Pipes and sockets of this process alone: a child closes them before anything of it runs.
 _private: "WeakSet[Any]" = WeakSet()
-#: Statements that Django keeps with DEBUG, of each connection, in a process that serves no requests.
-KEPT_QUERIES = 50
 
 
 def keep_private(*things: Any) -> None:
@@ -89,7 +80,7 @@ def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoRetu
     try:
         if own_group:
             os.setpgid(0, 0)
-        _die_with(parent)
+        die_with(parent)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
@@ -111,64 +102,16 @@ def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoRetu
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    if _LINUX:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # It died before that was said.
-        os._exit(1)
-
-
-def forget_connections() -> None:
-    """A child has connections of its own; those of its parent it leaves alone.
-
-    They are not closed, of which the server would hear. On PostgreSQL what is written to them, or
-    read, by whoever still has them or takes their descriptors for its own, does not get there.
-    """
-    for listener in notify.listeners:
-        _cut_off(listener)
-    for connection in connections.all(initialized_only=True):
-        raw, connection.connection = connection.connection, None
-        _inherited.append(raw)
-        if raw is not None and connection.vendor == "postgresql":
-            _cut_off(raw)
-        # As before it is connected: a transaction of the parent is none here.
-        connection.in_atomic_block = connection.needs_rollback = False
-        connection.closed_in_transaction = False
-        connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
-        connection.queries_log = deque(connection.queries_log, KEPT_QUERIES)
-    BaseDatabaseWrapper.queries_limit = KEPT_QUERIES
-
-
-def _cut_off(thing: Any) -> None:
-    """Its descriptor stays taken, so that nothing else gets the number; it leads nowhere."""
-    with suppress(Exception):  # It may be closed already.
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nowhere, thing.fileno(), inheritable=False)
-        os.close(nowhere)
-
-
-def live_apart_in_children() -> None:
-    """Let what this process forks, by any library, connect by itself and heed signals as usual."""
-    os.register_at_fork(after_in_child=_live_apart)
-
-
-def _live_apart() -> None:
-    forget_connections()
-    with suppress(ValueError):  # Not where another thread forked.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-
-
 def adopt_orphans() -> None:
     """Let what a dead child leaves behind become this process's own, on Linux."""
-    if _LINUX:
+    if LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def kill_orphans(known: set[int]) -> None:
     """Kill and reap every child that is not `known`, on Linux."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    while _LINUX and (strange := set(map(int, children.read_text().split())) - known):
+    while LINUX and (strange := set(map(int, children.read_text().split())) - known):
         for pid in strange:
             with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)

@@ -113,6 +113,7 @@ class Clock:
     def _keep_house(self) -> None:
         self.kept_house_at = lease.now()
         recovery.mark_all_lost()
+        recovery.mark_lost_of_dead_terminals()
         recovery.requeue_forgotten()
         recovery.skip_what_no_node_knows()
         nodes = {node.pk for node in Node.live_ones()}

@@ -246,10 +246,11 @@ class Dispatcher:
 
     def _interrupt_what_was_asked_for(self) -> None:
         """Interrupt what a person cancelled beside the database, in which a run writes."""
-        asked = set(cancel_requests.asked())
-        for worker in self.workers if asked else ():
-            if worker.run and worker.run.claim and worker.run.claim.execution.pk in asked:
-                worker.cancel()
+        if cancel_requests.asked():
+            for worker in self.workers:
+                claim = worker.run.claim if worker.run else None
+                if claim and cancel_requests.is_asked_for(claim.execution):
+                    worker.cancel()
 
     def _cancel(self) -> None:
         """Interrupt what a person cancelled."""

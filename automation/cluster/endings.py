@@ -90,7 +90,7 @@ def _record_after_commit(death: Death, claim: Claim, since: float) -> None:
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:
     run = death.run
     if run.is_cancelled:
-        who = cancel_requests.who_asked(run.claim.execution.pk) if run.claim else {}
+        who = cancel_requests.who_asked(run.claim.execution) if run.claim else {}
         return Status.CANCELLED, {"reason": reasons.CANCELLED, **who}
     begun = death.at if run.begun_at is None else run.begun_at
     if run.time_limit is not None and death.at - begun >= run.time_limit:

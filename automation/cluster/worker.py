@@ -21,11 +21,11 @@ from django_q.conf import Conf
 from django_q.worker import rss_check
 
 from automation.cluster import ordinary
-from automation.cluster.children import live_apart_in_children
 from automation.cluster.surroundings import Surroundings
 from automation.conf import setting
 from automation.engine import runner, session
 from automation.engine.context import CANCEL_SIGNAL, Watcher
+from automation.engine.forking import live_apart_in_children
 from automation.models import Execution, LogLine
 from automation.queue.messages import Ordinary
 

@@ -15,6 +15,8 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from automation.models import Execution
+
 
 def folder() -> Path | None:
     """None where there is no file beside which they could be."""
@@ -49,19 +51,33 @@ def asked() -> list[int]:
     return sorted(int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdigit())
 
 
-def who_asked(execution_id: int) -> dict[str, Any]:
+def is_asked_for(execution: Execution) -> bool:
+    return bool(_request_for(execution))
+
+
+def who_asked(execution: Execution) -> dict[str, Any]:
     """The columns of an execution that say who asked, and when; none where nobody did."""
+    request = _request_for(execution)
+    if not request:
+        return {}
+    person = get_user_model()._default_manager.filter(pk=request["by"]).first()
+    return {
+        "cancel_requested_at": request["at"],
+        "cancel_requested_by": person and person.pk,
+        "cancel_requested_by_name": str(request["by_name"])[:200],
+    }
+
+
+def _request_for(execution: Execution) -> dict[str, Any]:
+    """One that is older than the execution was for another database, in this one's place before."""
     place = folder()
     if place is None:
         return {}
     try:
-        request = json.loads((place / f"{execution_id}.json").read_text())
-        person = get_user_model()._default_manager.filter(pk=request["by"]).first()
-        return {
-            "cancel_requested_at": parse_datetime(request["at"]),
-            "cancel_requested_by": person and person.pk,
-            "cancel_requested_by_name": str(request["by_name"])[:200],
-        }
+        request = json.loads((place / f"{execution.pk}.json").read_text())
+        request["at"] = parse_datetime(request["at"])
+        is_meant = request["at"] >= execution.created_at
+        return {"by": None, "by_name": "", **request} if is_meant else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -60,12 +60,12 @@ def cancel(
 
 def carry_out(execution_id: int) -> None:
     """Do what was asked for beside the database, now that it can be written to."""
-    who = cancel_requests.who_asked(execution_id)
     execution = Execution.objects.filter(pk=execution_id).first()
+    who = cancel_requests.who_asked(execution) if execution else {}
     if execution is not None and not execution.is_final and who:
         with suppress(CancelError):
             _cancel(execution, who)
-    if execution is None or execution.status != Status.RUNNING:
+    if execution is None or not who or execution.status != Status.RUNNING:
         cancel_requests.forget(execution_id)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import Error, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from automation import registry
@@ -273,8 +274,10 @@ def _lowest_free(taken: set[int | None], limit: int) -> int | None:
 
 
 def _an_atomic_run_goes_on() -> bool:
-    running = Execution.objects.filter(status=Status.RUNNING).values_list("function", flat=True)
-    return any(is_taken_for_atomic(key) for key in Counter(running))
+    """One whose lease is over holds nothing any more."""
+    running = Execution.objects.filter(status=Status.RUNNING, lease_until__gt=Now())
+    functions = running.values_list("function", flat=True)
+    return any(is_taken_for_atomic(key) for key in Counter(functions))
 
 
 def is_taken_for_atomic(function: str) -> bool:

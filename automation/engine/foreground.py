@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db import transaction
 
-from automation.engine import cancelling, lease
+from automation.engine import cancelling, lease, recovery, terminal_locks
 from automation.engine.changes import launch_undo
 from automation.engine.claims import Claim, claim
+from automation.engine.guarding import Signals, run_guarded
 from automation.engine.launch import launch
-from automation.engine.runner import node_name, run
-from automation.engine.watching import watched
+from automation.engine.runner import node_name
 from automation.models import Execution, Process, Status, Trigger
 
 #: Seconds between looks at an execution that somebody else runs, or that has to wait.
@@ -23,6 +23,7 @@ def start_here(process: Process, **options: Any) -> tuple[Execution, Claim | Non
     `options` are those of `launch`. An execution that has to wait for a slot is queued, so that
     it is run even if this terminal goes away.
     """
+    recovery.mark_lost_of_dead_terminals()
     with transaction.atomic():
         return _claimed(launch(process, trigger=Trigger.MANUAL, queue=False, **options))
 
@@ -46,21 +47,32 @@ def _claimed(execution: Execution) -> tuple[Execution, Claim | None]:
 
 
 def _claim(execution: Execution) -> Claim | None:
-    return claim(execution.pk, node=node_name(), lease=lease.length())
+    """Held before others see that it runs, or they would take it for one of a terminal that is gone."""
+    terminal_locks.hold(execution.pk)
+    node = f"{node_name()}{terminal_locks.TERMINAL}"
+    held = claim(execution.pk, node=node, lease=lease.length())
+    if held is None:
+        terminal_locks.let_go(execution.pk)
+    return held
 
 
 def run_here(execution: Execution, held: Claim | None) -> Execution:
     """Run what was claimed, else whatever slot comes free first; return the ended execution.
 
-    Ctrl-C ends it as cancelled and is raised on. Others may cancel it, except on SQLite.
+    Ctrl-C, SIGTERM or SIGHUP ends it as cancelled and is raised on as KeyboardInterrupt. Others may
+    cancel it.
     """
-    while held is None and execution.status == Status.PENDING:
-        time.sleep(LOOK)
-        held = _claim(execution)
-        execution.refresh_from_db()
-    if held is not None:
-        with watched(held):
-            run(held)
+    with Signals() as signals:
+        while held is None and execution.status == Status.PENDING:
+            time.sleep(LOOK)
+            recovery.mark_lost_of_dead_terminals()
+            held = _claim(execution)
+            execution.refresh_from_db()
+        if held is not None:
+            try:
+                run_guarded(held, signals)
+            finally:
+                terminal_locks.let_go(execution.pk)
     execution.refresh_from_db()
     return execution if held is not None else wait_for(execution, seconds=None)
 

@@ -5,11 +5,11 @@ from collections import defaultdict
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import CharField, QuerySet
 
 from automation import logs
-from automation.engine import ending
+from automation.engine import ending, terminal_locks
 from automation.models import Execution, Node, Process, Status, compiled, locking, reasons
 from automation.models.compiled import parameters
 from automation.queue import messages
@@ -50,6 +50,21 @@ def mark_lost_of_node(name: str, reason: str) -> int:
         with transaction.atomic():
             locking.lock(execution.process_id)
             lost += ending.lose([execution], reason)
+    return lost
+
+
+def mark_lost_of_dead_terminals() -> int:
+    """On SQLite, end what runs at terminals that are gone, without awaiting a lease; return how many."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return 0
+    running = Execution.objects.filter(status=Status.RUNNING).order_by("pk")
+    of_terminals = running.filter(node__endswith=terminal_locks.TERMINAL)
+    lost = 0
+    for execution in of_terminals:
+        if not terminal_locks.is_held(execution.pk):
+            with transaction.atomic():
+                locking.lock(execution.process_id)
+                lost += ending.lose([execution], reasons.NODE_DIED)
     return lost
 
 

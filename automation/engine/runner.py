@@ -79,7 +79,7 @@ def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Stat
         logs.ended(held.execution, status, _seconds(held))
         raise
     except RunCancelled:
-        who = cancel_requests.who_asked(held.execution.pk)
+        who = cancel_requests.who_asked(held.execution)
         status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
     except BaseException as error:  # SystemExit and the time limit are the function's too.
         return _record_failure(held, log, error)

@@ -1,4 +1,4 @@
-"""Runs in this process, on real connections: a thread watches over them."""
+"""Runs in this process, on real connections: in a process that is guarded."""
 
 import threading
 import time

@@ -139,3 +139,19 @@ def leave_what_cannot_be_put_back(*, what: str) -> str:
     elif what == "streams":
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     return "done"
+
+
+@process(atomic=False)
+def set_the_alarm_itself(*, seconds: float = 30) -> str:
+    """As libraries do that know no other way to wait for so long at most."""
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.alarm(100)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.1)
+    return "done"
+
+
+@process(atomic=False)
+def wait_for_a_command(*, seconds: float = 30) -> int:
+    return os.system(f"sleep {seconds:.0f}")  # noqa: S605

@@ -1,0 +1,98 @@
+"""Runs at a terminal: the command as typed, with signals as people and systems send them."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from automation.engine.cancelling import cancel
+from automation.models import Execution, Status, reasons
+from automation.tests.factories import ProcessFactory
+from automation.tests.written import written
+from conftest import ROOT, Child, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def typed(test_database, tmp_path):
+    """Type `run_process` for a function; return the command while it goes on."""
+    children: list[Child] = []
+
+    def start(function: str, time_limit: int = 60, wait_for: str = "running", **parameters):
+        process = ProcessFactory(function=f"probes.{function}", time_limit=time_limit)
+        given = [f"--param={name}={value}" for name, value in parameters.items()]
+        command = [sys.executable, str(ROOT / "manage.py"), "run_process", process.name, *given]
+        children.append(Child(command, test_database, tmp_path / f"typed-{len(children)}"))
+        children[-1].wait_for(wait_for)
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_a_run_as_cancelled(typed, number):
+    command = typed("take_long", wait_for="Asleep")
+
+    assert command.stop(number) == 1
+
+    ended = Execution.objects.get()
+    assert (ended.status, ended.reason) == (Status.CANCELLED, reasons.INTERRUPTED), command
+    assert not written().exists()
+    assert command.family == []
+
+
+@pytest.mark.parametrize("function", ["set_the_alarm_itself", "wait_for_a_command"])
+def test_time_limit_holds_as_in_a_worker(typed, function):
+    begun = time.monotonic()
+    command = typed(function, time_limit=1)
+    family = command.family
+
+    assert command.process.wait(30) == 1
+
+    ended = Execution.objects.get()
+    assert ended.status == Status.TIMED_OUT, command
+    assert time.monotonic() - begun < 20
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in family)
+
+
+def test_run_is_cancelled_by_somebody_else(typed):
+    typed_command = typed("take_long", wait_for="Asleep")
+
+    cancel(Execution.objects.get(), by_name="sara")
+
+    assert typed_command.process.wait(20) == 1
+    ended = Execution.objects.get()
+    assert (ended.status, ended.cancel_requested_by_name) == (Status.CANCELLED, "sara")
+    assert not written().exists()
+
+
+@pytest.mark.sqlite
+def test_run_that_was_killed_keeps_no_other_from_starting(typed):
+    killed = typed("take_long", wait_for="Asleep")
+    os.kill(killed.process.pid, signal.SIGKILL)
+    killed.process.wait()
+    wait_until(lambda: killed.family == [])
+
+    other = typed("greet", wait_for="completed")
+
+    assert other.process.wait(20) == 0
+    first, second = Execution.objects.order_by("pk")
+    assert (first.status, first.reason) == (Status.LOST, reasons.NODE_DIED)
+    assert second.status == Status.COMPLETED
+
+
+def test_run_whose_process_dies_is_recorded(typed):
+    command = typed("take_long", wait_for="Asleep")
+    [child] = command.children_of(command.process.pid)
+
+    os.kill(child, signal.SIGKILL)
+
+    assert command.process.wait(20) == 1
+    ended = Execution.objects.get()
+    assert (ended.status, ended.reason) == (Status.LOST, reasons.WORKER_DIED)
+    assert "SIGKILL" in ended.reason_in_words
