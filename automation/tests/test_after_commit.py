@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
+from automation.cluster import crew, endings
 from automation.engine import commit_hooks
 from automation.engine.claims import claim
 from automation.engine.explain.then import explain_then
@@ -179,3 +180,39 @@ def test_hooks_are_djangos_in_a_test_that_is_one_transaction(django_capture_on_c
 
     assert execution.status == Status.COMPLETED
     assert callbacks[-1].__name__ == "_write"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "told"),
+    [
+        (2, AfterCommit.CUT_OFF, "signal SIGKILL"),
+        (20, AfterCommit.TIMED_OUT, "took longer than its 15 s, and was killed"),
+    ],
+)
+def test_dispatcher_records_what_a_dead_worker_could_not(seconds, outcome, told):
+    execution = launch(process_of(), trigger=Trigger.MANUAL, parameters={"ways": []})
+    held = claim(execution.pk, node="test")
+    assert held
+    run(held)
+    of_worker = crew.Run(held)
+    of_worker.begin(30)
+    of_worker.commit(15)
+    assert of_worker.committing_at is not None
+    at = of_worker.committing_at + seconds
+    death = endings.Death(run=of_worker, exit_code=-9, at=at, is_stopped=False)
+
+    endings.record(death)
+    endings.record(death)
+
+    execution.refresh_from_db()
+    assert_effects_are_kept(execution)
+    assert execution.after_commit == outcome
+    assert told in execution.error_message
+
+
+def test_list_of_processes_shows_it_beside_the_last_run(admin_client):
+    followed("raise")
+
+    page = admin_client.get(reverse("admin:automation_process_changelist"))
+
+    assert "after the commit: failed" in page.text
