@@ -18,9 +18,9 @@ logger = logging.getLogger("automation.executions")
 #: The statuses that are errors in the log, so that error trackers see them.
 _ERRORS = {"failed", "timed_out", "lost"}
 
-#: Control characters (but tab and line feed), line separators, and what turns text around.
+#: Control characters (but tab and line feed), line separators, what turns text around, and surrogates.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -127,8 +127,12 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.run = f"{_current}: " if _current else ""
-        text = super().format(record)
-        return _UNPRINTABLE.sub(_escaped, text).replace("\n", "\n    ")
+        return printable(super().format(record)).replace("\n", "\n    ")
+
+
+def printable(text: str) -> str:
+    """The text with its control characters, but tab and line feed, as Python writes them."""
+    return _UNPRINTABLE.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:

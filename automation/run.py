@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Models import the registry, which imports this.
@@ -11,6 +13,8 @@ if TYPE_CHECKING:  # Models import the registry, which imports this.
 
 #: Characters of a progress message that are kept.
 MAX_PROGRESS_MESSAGE = 200
+#: What progress may be counted up to: what a column holds.
+MAX_COUNT = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +53,12 @@ class Run:
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
         """Say how far the run is; its page shows the last word, on PostgreSQL while it goes on.
 
-        Raises ValueError for a negative count.
+        Fractions are cut off. Raises ValueError for a count below 0 or beyond what a database
+        keeps (2**63 - 1), TypeError for what is no number.
         """
-        if done < 0 or (total is not None and total < 0):
-            raise ValueError(f"Progress is not negative: {done} of {total}.")
-        self.execution.progress_done = done
-        self.execution.progress_total = total
-        self.execution.progress_message = str(message)[:MAX_PROGRESS_MESSAGE]
+        self.execution.progress_done = _count(done)
+        self.execution.progress_total = None if total is None else _count(total)
+        self.execution.progress_message = str(message)
         self.on_progress(self.execution)
 
     def cancelled(self) -> bool:
@@ -65,3 +68,16 @@ class Run:
         exception to end in good order. It has 3 s.
         """
         return self.is_interrupted()
+
+
+def _count(number: object) -> int:
+    if not isinstance(number, int | float | Decimal | Real):
+        raise TypeError(f"Progress is counted in numbers; {type(number).__name__} is none.")
+    try:
+        count = int(number)  # type: ignore[arg-type]
+    except (ValueError, OverflowError) as error:  # Neither of these is a number to count to.
+        raise ValueError(f"Progress is a number from 0 to {MAX_COUNT}, not {number}.") from error
+    if not 0 <= count <= MAX_COUNT:
+        shown = count if abs(count) < 10**30 else "one of more than 30 digits"
+        raise ValueError(f"Progress is a number from 0 to {MAX_COUNT}, not {shown}.")
+    return int(count)

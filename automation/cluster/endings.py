@@ -11,7 +11,7 @@ from automation.cluster import lease, results
 from automation.cluster.crew import Run
 from automation.engine import cancel_requests, commit_hooks, ending
 from automation.engine.claims import Claim, give_back
-from automation.engine.context import save_lines
+from automation.engine.run_log import save_lines
 from automation.models import AfterCommit, Execution, Status, locking, reasons
 from automation.queue import messages
 

@@ -79,6 +79,8 @@ class _Telling(Watcher):
 
     limit: int
 
+    is_at_terminal = False
+
     def begun(self) -> None:
         self.voice.say(BEGUN, self.limit)
 

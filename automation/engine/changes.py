@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from automation import registry
 from automation.engine.launch import launch
+from automation.engine.masking import masker_of
 from automation.models import Execution, Kind, Status, Trigger, locking
 from automation.registry import ProcessFunction
 from automation.run import Run
@@ -58,7 +59,8 @@ def written_by(execution: Execution, function: ProcessFunction | None = None) ->
     if model is None:
         return None
     rows = _rows(model, execution)
-    shown = [_columns_of(row) for row in rows.order_by("pk")[:SHOWN]]
+    masker = masker_of(execution)
+    shown = [masker.json(_columns_of(row)) for row in rows.order_by("pk")[:SHOWN]]
     return _change_rows(model, rows.count(), shown)
 
 
@@ -81,7 +83,10 @@ def as_json(rows: ChangeRows | None) -> dict[str, Any] | None:
     """Return the rows as a preview keeps them and commands print them."""
     if rows is None:
         return None
-    return {"total": rows.total, "rows": json.loads(json.dumps(rows.rows, default=_plain))}
+    return {
+        "total": rows.total,
+        "rows": json.loads(json.dumps(rows.rows, default=_plain), parse_constant=str),
+    }
 
 
 def _plain(value: Any) -> str:

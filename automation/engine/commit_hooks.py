@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +23,12 @@ from automation.engine.context import (
     Interrupted,
     Interruptions,
     RunCancelled,
-    RunLog,
     Watcher,
-    save_lines,
     transactions_as_found,
 )
 from automation.engine.failure import in_words, traceback_of
-from automation.engine.recording import write_surely
+from automation.engine.recording import UNSTORABLE, write_surely
+from automation.engine.run_log import RunLog, save_lines
 from automation.engine.session import statement_limit
 from automation.engine.text import MAX_TEXT, storable
 from automation.models import AfterCommit, Execution, LogLine, Status
@@ -109,9 +109,11 @@ class CommitHooks:
             self._called += 1
             with transactions_as_found():
                 hook()
-        except (Interrupted, KeyboardInterrupt):
+        except Interrupted:
             raise
         except BaseException as error:  # Even of SystemExit, the next one hears nothing.
+            if isinstance(error, KeyboardInterrupt) and self._watcher.is_at_terminal:
+                raise
             self._errors.append((hook, error))
             logger.error("What follows the commit failed: %s.", _name_of(hook), exc_info=error)
         finally:
@@ -128,28 +130,37 @@ class CommitHooks:
         execution, lines = self._held.execution, self._log.lines[written:]
         if outcome is None and not lines and not notices.are_sent():
             return
-        errors = [f"{_name_of(hook)}: {in_words(error)}" for hook, error in self._errors]
-        traces = [traceback_of(error, below=__file__) for _hook, error in self._errors]
-        told = storable("\n".join([*errors, told]).strip(), MAX_TEXT)
-
-        def write() -> None:
-            with transaction.atomic():
-                if outcome is None:
-                    notices.after_success(execution)
-                    save_lines(execution.pk, lines)
-                else:
-                    record(
-                        execution,
-                        self._held.token,
-                        outcome,
-                        lines,
-                        error_message=told,
-                        traceback=storable("\n".join(traces), MAX_TEXT),
-                    )
-
-        write_surely(write, f"record what followed the commit of {execution}")
+        what = f"record what followed the commit of {execution}"
+        told, trace = self._in_words(told)
+        try:
+            write_surely(partial(self._write, outcome, lines, told, trace), what)
+        except UNSTORABLE as error:  # The last line of defence: nothing of what was said.
+            logger.exception("What followed the commit of %s could not be stored.", execution)
+            outcome = outcome or AfterCommit.FAILED
+            told = f"What it said could not be stored: {type(error).__name__}."
+            write_surely(partial(self._write, outcome, [], told, ""), what)
         if outcome is not None:
             logs.after_commit(execution, outcome, told)
+
+    def _in_words(self, told: str) -> tuple[str, str]:
+        """The errors of the hooks, and their tracebacks, as they are stored."""
+        errors = [f"{_name_of(hook)}: {in_words(error)}" for hook, error in self._errors]
+        traces = [traceback_of(error, below=__file__) for _hook, error in self._errors]
+        texts = "\n".join([*errors, told]).strip(), "\n".join(traces)
+        words, trace = (storable(self._log.masker.text(text), MAX_TEXT) for text in texts)
+        return words, trace
+
+    def _write(
+        self, outcome: AfterCommit | None, lines: list[LogLine], told: str, trace: str
+    ) -> None:
+        execution = self._held.execution
+        with transaction.atomic():
+            if outcome is None:
+                notices.after_success(execution)
+                save_lines(execution.pk, lines)
+            else:
+                columns = {"error_message": told, "traceback": trace}
+                record(execution, self._held.token, outcome, lines, **columns)
 
 
 def record(
@@ -173,6 +184,9 @@ def record(
 
 def _name_of(hook: Hook) -> str:
     """The function's, through partial objects; an author's object may have none."""
-    function = getattr(hook, "func", hook)
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return f"{getattr(function, '__module__', '?')}.{name}"
+    try:
+        function = getattr(hook, "func", hook)
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        return f"{getattr(function, '__module__', '?')}.{name}"
+    except Exception:
+        return type(hook).__name__

@@ -1,30 +1,18 @@
-"""What surrounds a process function while it runs: its limits and its log."""
+"""What surrounds a process function while it runs: its limits, and who hears of it."""
 
-import logging
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Self
 
 from django.db import connection
 
-from automation.engine.text import storable
 from automation.models import Execution, LogLine
-
-#: What a run's log may hold; what is over it is cut, and said.
-MAX_LINES = 1_000
-MAX_LINE_LENGTH = 4_000  # characters
 
 #: Seconds for which code may go on after its time limit was raised in it.
 DEAF_GRACE = 3
-
-#: The message, and the traceback where one was logged.
-_FORMATTER = logging.Formatter("%(message)s")
-
-RUN_LOGGER = logging.getLogger("automation.run")
 
 
 class Interrupted(BaseException):  # no Error: `except Exception` must not stop it
@@ -120,6 +108,9 @@ def _open_transactions() -> tuple[bool, int, bool]:
 class Watcher:
     """Hears of a run while it goes on; this one does not listen."""
 
+    #: Whether a KeyboardInterrupt is a person's, who wants the whole command to end.
+    is_at_terminal = True
+
     def begun(self) -> None:
         """The function is about to be called."""
 
@@ -131,63 +122,3 @@ class Watcher:
 
     def committing(self, seconds: int) -> None:
         """It is about to be committed; what is to follow may take so long."""
-
-
-class RunLog(logging.Handler):
-    """Keeps what Python's logging says during a run, up to the stated limits."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        super().__init__(level=logging.DEBUG)
-        self.lines: list[LogLine] = []
-        self.left_out = 0
-        self._watcher, self._process = watcher, os.getpid()
-
-    @contextmanager
-    def captured(self) -> Iterator[None]:
-        """Keep every line that is logged inside the block, besides wherever else it goes."""
-        root, level = logging.getLogger(), RUN_LOGGER.level
-        root.addHandler(self)
-        RUN_LOGGER.setLevel(logging.DEBUG)
-        try:
-            yield
-        finally:
-            RUN_LOGGER.setLevel(level)
-            root.removeHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if os.getpid() != self._process:  # The function forked: this is not the run.
-            return
-        if len(self.lines) >= MAX_LINES:
-            self.left_out += 1
-            return
-        try:
-            message = _FORMATTER.format(record)
-        except Exception:  # A wrong log call is the author's; it must not end the run.
-            message = "(a line that could not be formatted)"
-        self._keep(record.levelname, record.name, message, record.created)
-
-    def _keep(self, level: str, logger: str, message: str, at: float) -> None:
-        line = LogLine(
-            number=len(self.lines),
-            created_at=datetime.fromtimestamp(at, UTC),
-            level=level[:20],
-            logger=logger[:200],
-            message=storable(message, MAX_LINE_LENGTH),
-        )
-        self.lines.append(line)
-        self._watcher.line(line)
-
-    def save(self, execution: Execution) -> None:
-        """Write the lines that are not there yet."""
-        if self.left_out and len(self.lines) == MAX_LINES:  # Saving may be tried again.
-            message = f"{self.left_out} more lines were left out: a run keeps {MAX_LINES}."
-            self._keep("WARNING", RUN_LOGGER.name, message, datetime.now(UTC).timestamp())
-        save_lines(execution.pk, self.lines)
-
-
-def save_lines(execution_id: int, lines: list[LogLine]) -> None:
-    """Write lines of a run; those that were written while it went on stay as they are."""
-    for line in lines:
-        line.execution_id = execution_id
-    if lines:
-        LogLine.objects.bulk_create(lines, ignore_conflicts=True)

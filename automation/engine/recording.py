@@ -2,10 +2,20 @@
 
 from collections.abc import Callable
 
-from django.db import InternalError, NotSupportedError, ProgrammingError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+    connection,
+)
 
 from automation.engine.patience import patiently
 from automation.queue.messages import GRACE
+
+#: What a database, or its driver, says of a value that it does not take.
+UNSTORABLE = DataError, IntegrityError, OverflowError, ValueError, TypeError
 
 #: Seconds for which a database that is away is waited for.
 _WITHIN = GRACE / 2

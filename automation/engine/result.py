@@ -1,11 +1,11 @@
-"""What a process function returns, as JSON that both databases hold."""
+"""What a function returns, as every database keeps it."""
 
 import json
 import re
 from typing import Any
 
-#: Characters that the result of a run may take as JSON.
-MAX_RESULT = 1_000_000
+#: Characters that the result of a run may take as JSON, and lists and objects inside one another.
+MAX_RESULT, MAX_DEPTH = 1_000_000, 900
 
 #: NUL in JSON text: an escape that is not itself escaped.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -16,7 +16,7 @@ class ResultError(ValueError):
 
 
 def as_json(result: Any) -> Any:
-    """Raises ResultError for what JSON, or PostgreSQL's JSON, cannot hold."""
+    """Raises ResultError for what JSON, or the JSON of a database, cannot hold."""
     try:
         text = json.dumps(result, allow_nan=False, ensure_ascii=False)
         text.encode("utf-8")
@@ -29,4 +29,22 @@ def as_json(result: Any) -> Any:
             f"The function returned {len(text):,} characters of JSON; a result has at most "
             f"{MAX_RESULT:,}. Return the numbers, and write the rest into rows of your own."
         )
-    return json.loads(text)
+    value = json.loads(text)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(value):
+        raise ResultError(
+            f"The function returned lists and objects more than {MAX_DEPTH} deep inside one another."
+        )
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _depth in range(MAX_DEPTH):
+        level = [part for one in level for part in _parts_of(one)]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _parts_of(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -12,27 +13,28 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from automation import logs, registry
+from automation import logs
 from automation.engine import cancel_requests, changes
 from automation.engine.claims import LEASE_GRACE, Claim, claim
 from automation.engine.commit_hooks import CommitHooks
 from automation.engine.context import (
-    RUN_LOGGER,
     Interruptions,
     RunCancelled,
-    RunLog,
     TimeLimitExceeded,
     Watcher,
     transactions_as_found,
 )
 from automation.engine.ending import ClaimLostError, end
-from automation.engine.failure import in_words, traceback_of
+from automation.engine.failure import in_words, inside, traceback_of
+from automation.engine.masking import masker_of
 from automation.engine.patience import patiently
-from automation.engine.recording import write_surely
+from automation.engine.recording import UNSTORABLE, write_surely
 from automation.engine.result import as_json
+from automation.engine.run_log import RUN_LOGGER, RunLog, masked_records
 from automation.engine.session import statement_limit
+from automation.engine.text import MAX_TEXT, storable
 from automation.models import Execution, Kind, Status, reasons
-from automation.run import Run
+from automation.run import MAX_PROGRESS_MESSAGE, Run
 from automation.schedule import ScheduleError, zone_named
 
 logger = logging.getLogger(__name__)
@@ -58,23 +60,26 @@ def run(held: Claim, watcher: Watcher | None = None) -> Status:
     `watcher` hears of the run while it goes on.
     """
     watcher = watcher or Watcher()
-    log = RunLog(watcher)
+    log = RunLog(watcher, masker_of(held.execution))
+    logs.started(held.execution, _cause(held))
     hooks = CommitHooks(held, log, watcher)
-    status = _run(held, log, watcher, hooks)
-    if status == Status.COMPLETED:
-        hooks.call()
+    with masked_records(log.masker):
+        status = _run(held, log, watcher, hooks)
+        if status == Status.COMPLETED:
+            hooks.call()
     return status
 
 
 def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
-    logs.started(held.execution, _cause(held))
     try:
         with logs.of_run(held.execution), log.captured():
             status = _call_and_complete(held, log, watcher, hooks)
     except ClaimLostError:
         logger.error("%s was given up for lost; its work was rolled back.", held.execution)
         return Status.LOST
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if not watcher.is_at_terminal:  # Nobody pressed Ctrl-C: it is the function's own.
+            return _record_failure(held, log, error)
         status = _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
         logs.ended(held.execution, status, _seconds(held))
         raise
@@ -103,20 +108,20 @@ def _seconds(held: Claim) -> float:
 
 def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
     if held.execution.is_preview:
-        return _record(held, log, Status.COMPLETED, **_rehearse(held, watcher))
+        return _record(held, log, Status.COMPLETED, **_rehearse(held, log, watcher))
     if not held.function.options.atomic:
-        return _record(held, log, Status.COMPLETED, result=_call(held, watcher))
+        return _record(held, log, Status.COMPLETED, result=_call(held, log, watcher))
     with _transaction(held):
         # One transaction: the function's writes are there exactly if its success is.
-        result = _call(held, watcher)
+        result = _call(held, log, watcher)
         _end(held, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
     return Status.COMPLETED
 
 
-def _rehearse(held: Claim, watcher: Watcher) -> dict[str, Any]:
+def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
     """Call the function, look at what it changed, and roll everything back."""
     with _transaction(held):
-        result = _call(held, watcher)
+        result = _call(held, log, watcher)
         # What is checked at the end of a transaction would otherwise never be.
         connection.check_constraints()
         previewed = changes.as_json(changes.written_by(held.execution, held.function))
@@ -136,12 +141,12 @@ def _transaction(held: Claim) -> Iterator[None]:
         yield
 
 
-def _call(held: Claim, watcher: Watcher) -> Any:
-    """Call the function within its time limit; return its result as JSON can hold it."""
+def _call(held: Claim, log: RunLog, watcher: Watcher) -> Any:
+    """Call the function within its time limit; return its result as it is stored."""
     function, process_id = held.function, os.getpid()
     held.execution.started_at = timezone.now()
     with statement_limit(held.time_limit), Interruptions(held.time_limit) as interruptions:
-        run = _context(held, watcher, interruptions)
+        run = _context(held, log, watcher, interruptions)
         watcher.begun()  # Reading the parameters may be the project's code too.
         if held.execution.kind == Kind.UNDO:
             call = partial(changes.undo, function, run)
@@ -150,13 +155,13 @@ def _call(held: Claim, watcher: Watcher) -> Any:
             call = partial(function.call, run, parameters)
         try:
             with transactions_as_found():
-                return as_json(call())
+                return log.masker.json(as_json(call()))
         finally:
             if os.getpid() != process_id:
                 os._exit(0)  # The function forked and let its child return: that is no run.
 
 
-def _context(held: Claim, watcher: Watcher, interruptions: Interruptions) -> Run:
+def _context(held: Claim, log: RunLog, watcher: Watcher, interruptions: Interruptions) -> Run:
     zone = _zone_of(held)
     if str(zone) != held.zone:
         told = (
@@ -164,12 +169,19 @@ def _context(held: Claim, watcher: Watcher, interruptions: Interruptions) -> Run
         )
         RUN_LOGGER.warning(told, held.zone, zone)
     return Run(
-        execution=held.execution,
+        execution=copy(held.execution),  # Whatever it does with it, ours is written at the end.
         now=timezone.now().astimezone(zone),
         log=RUN_LOGGER,
-        on_progress=watcher.progress,
+        on_progress=partial(_note_progress, held, log, watcher),
         is_interrupted=lambda: interruptions.happened,
     )
+
+
+def _note_progress(held: Claim, log: RunLog, watcher: Watcher, said: Execution) -> None:
+    ours, message = held.execution, storable(log.masker.text(said.progress_message), 1_000)
+    ours.progress_done, ours.progress_total = said.progress_done, said.progress_total
+    ours.progress_message = message[:MAX_PROGRESS_MESSAGE]
+    watcher.progress(ours)
 
 
 def _zone_of(held: Claim) -> tzinfo:
@@ -194,17 +206,18 @@ def _progress(execution: Execution) -> dict[str, Any]:
 
 def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
     status = Status.TIMED_OUT if isinstance(error, TimeLimitExceeded) else Status.FAILED
-    message = in_words(error)
+    message = storable(log.masker.text(in_words(error)), MAX_TEXT)
     recorded = _record(
         held,
         log,
         status,
         result={"success": False, "error": message},
         error_message=message,
-        traceback=traceback_of(error, below=registry.__file__),
+        traceback=storable(log.masker.text(traceback_of(error)), MAX_TEXT),
     )
     if recorded == status:
-        logs.ended(held.execution, status, _seconds(held), message, error)
+        told = error.with_traceback(inside(error))
+        logs.ended(held.execution, status, _seconds(held), message, told)
     return recorded
 
 
@@ -219,7 +232,23 @@ def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
         write_surely(write, f"record the end of {held.execution}")
     except ClaimLostError:
         return _what_became_of(held)
+    except UNSTORABLE as error:
+        return _record_plainly(held, error)
     return status
+
+
+def _record_plainly(held: Claim, error: Exception) -> Status:
+    """The last line of defence: nothing of what the run said is in what is written."""
+    logger.exception("What %s said could not be stored.", held.execution)
+    told = f"What it said could not be stored: {type(error).__name__}. Its log was left out."
+    ended: dict[str, Any] = {"result": {"success": False, "error": told}, "error_message": told}
+    try:
+        with transaction.atomic():
+            end(held.execution, Status.FAILED, token=held.token, **ended)
+    except ClaimLostError:
+        return _what_became_of(held)
+    logs.ended(held.execution, Status.FAILED, _seconds(held), told)
+    return Status.FAILED
 
 
 def _what_became_of(held: Claim) -> Status:

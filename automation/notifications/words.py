@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.conf import setting
+from automation.engine.masking import masker_of
 from automation.engine.workers import workers
+from automation.logs import printable
 from automation.models import (
     Execution,
     Hold,
@@ -25,7 +27,6 @@ from automation.models import (
     Trigger,
     coming,
 )
-from automation.notifications.secrets import without_secrets
 from automation.queue import schedules
 from automation.schedule import ScheduleError, zone_named
 
@@ -133,7 +134,7 @@ def _error(execution: Execution) -> str:
     told = lines[-1] if lines else execution.reason_in_words
     if not told:
         return ""
-    return f"{_('Error')}:\n  {without_secrets(told, execution)[:ERROR_LENGTH]}"
+    return f"{_('Error')}:\n  {printable(masker_of(execution).text(told))[:ERROR_LENGTH]}"
 
 
 def _what_next(notice: Notice, process: Process | None) -> str:
@@ -190,7 +191,8 @@ def _log(execution: Execution, process: Process | None) -> str:
 
 
 def _line(line: LogLine, execution: Execution, process: Process | None) -> str:
-    message = without_secrets(line.message, execution)[:LINE_LENGTH].replace("\n", "\n    ")
+    told = printable(masker_of(execution).text(line.message))
+    message = told[:LINE_LENGTH].replace("\n", "\n    ")
     return f"  {_local(line.created_at, process)[11:19]} {line.level} {message}"
 
 

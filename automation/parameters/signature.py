@@ -23,10 +23,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from automation.parameters.fields import FIELDS, SUPPORTED, choices_of, is_supported
+from automation.parameters.masking import MASK
 from automation.reading import length_as_typed
-
-#: What stands in every face for the value of a sensitive parameter.
-MASK = "••••••"
 
 #: Characters that all parameters of a process may take as JSON.
 MAX_LENGTH = 100_000

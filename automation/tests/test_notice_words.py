@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from automation.engine import pausing
+from automation.engine.masking import masker_of
 from automation.models import Execution, LogLine, Notice, Process
-from automation.notifications.secrets import without_secrets
 from automation.testing import run
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.post import send_next
@@ -170,7 +170,7 @@ def test_sensitive_parameters_are_hidden_in_error_and_log(mailoutbox):
 def test_short_secrets_are_hidden_where_they_stand_alone():
     execution = Execution(function="probes.call_service", parameters={"api_key": "ab"})
 
-    assert without_secrets("about ab, 'ab'", execution) == "about ••••••, '••••••'"
+    assert masker_of(execution).text("about ab, 'ab'") == "about ••••••, '••••••'"
 
 
 # Late, missed, paused

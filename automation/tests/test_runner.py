@@ -7,8 +7,9 @@ from django_q.models import OrmQ
 
 from automation import registry
 from automation.engine.claims import claim
-from automation.engine.context import MAX_LINE_LENGTH, MAX_LINES, RunLog, Watcher
+from automation.engine.context import Watcher
 from automation.engine.launch import launch
+from automation.engine.run_log import MAX_LINE_LENGTH, MAX_LINES, RunLog
 from automation.engine.runner import run, run_execution
 from automation.engine.text import storable
 from automation.models import Execution, Status, Trigger, reasons

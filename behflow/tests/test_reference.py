@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 
 import automation
 from automation import conf, registry
-from automation.engine import backfill, changes, context, launch, result, text
+from automation.engine import backfill, changes, launch, result, run_log, text
 from automation.models import limits as most
 from automation.models import naming
 from automation.models.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT
@@ -193,8 +193,9 @@ def test_stated_limits_are_those_of_the_code():
     assert limits == {
         "result": f"{result.MAX_RESULT:,} characters of JSON",
         "parameters": f"{signature.MAX_LENGTH:,} characters of JSON",
-        "log": f"{context.MAX_LINES:,} lines of {context.MAX_LINE_LENGTH:,} characters",
+        "log": f"{run_log.MAX_LINES:,} lines of {run_log.MAX_LINE_LENGTH:,} characters",
         "error and traceback": f"{text.MAX_TEXT:,} characters each",
+        "depth of a result": f"{result.MAX_DEPTH} lists and objects",
         "progress message": f"{MAX_PROGRESS_MESSAGE} characters",
         "note": f"{launch.MAX_NOTE:,} characters",
         "change rows shown": f"{changes.SHOWN}",

@@ -13,7 +13,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from automation import Run, command_process, process
-from automation.tests.probes import following, hostile, untidy  # noqa: F401  # register their own
+from automation.tests.probes import (  # noqa: F401  # register their own
+    following,
+    hostile,
+    telling,
+    untidy,
+)
 
 
 @process
