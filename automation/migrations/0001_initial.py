@@ -9,6 +9,17 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def take_ours_out_of_the_queue(apps, schema_editor):
+    """Undone, nothing of processes stays in django-q2's tables, which would go on to start it."""
+    alias = schema_editor.connection.alias
+    executions = apps.get_model("automation", "Execution").objects.using(alias)
+    waiting = executions.filter(status__in=["pending", "running"], message__isnull=False)
+    messages = apps.get_model("django_q", "OrmQ").objects.using(alias)
+    messages.filter(pk__in=waiting.values("message")).delete()
+    schedules = apps.get_model("django_q", "Schedule").objects.using(alias)
+    schedules.filter(name__startswith="process:", func__startswith="automation.").delete()
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -218,4 +229,6 @@ class Migration(migrations.Migration):
             model_name='execution',
             constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed'])), fields=('undo_of',), name='execution_undone_once'),
         ),
+        # Last, so that it is undone first, while the tables are still there.
+        migrations.RunPython(migrations.RunPython.noop, take_ours_out_of_the_queue),
     ]

@@ -1,5 +1,7 @@
 """The engine, installed as the document says, in a new project with a user model of its own."""
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from behflow.tests.documents import blocks
+from behflow.tests.documents import DOCS, blocks
 from conftest import ROOT, Child
 
 Run = Callable[..., str]
@@ -39,6 +41,43 @@ for page in ("process/", "process/1/change/", "execution/", "execution/1/change/
     response = client.get(f"/admin/automation/{page}")
     print(page, response.status_code, "count_people" in response.text)
 print(client.post("/admin/automation/process/1/run/").status_code)
+"""
+
+#: Work of the project's own, beside a process that waits for a worker and one that is due.
+OWN_WORK = """
+from django.utils import timezone
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+async_task("math.sqrt", 4)
+Schedule.objects.create(name="own", func="math.sqrt", args="9", next_run=timezone.now())
+Schedule.objects.filter(name="process:1").update(next_run=timezone.now())
+"""
+
+#: django-q2's own scheduler, once; and what it has.
+SCHEDULE = """
+from django.contrib.auth.models import Group, Permission
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
+
+print(sorted(Schedule.objects.values_list("name", flat=True)))
+print(Permission.objects.filter(content_type__app_label="automation").count(), Group.objects.count())
+scheduler()
+print(sorted(message.func() for message in OrmQ.objects.all()))
+"""
+
+RESULTS = """
+from django_q.models import Task
+
+print(sorted((task.func, task.success, task.result) for task in Task.objects.all()))
+"""
+
+#: The settings of the project without the engine.
+WITHOUT = """
+from site_of_others.settings import *
+
+INSTALLED_APPS.remove("automation")
+del AUTOMATION
 """
 
 
@@ -130,3 +169,31 @@ def test_engine_works_in_a_project_that_knows_nothing_of_behflow(project, tmp_pa
         "execution/1/change/ 200 True",
         "302",
     ]
+    take_out(folder, environment, run)
+
+
+def take_out(folder: Path, environment: dict[str, str], run: Run) -> None:
+    """As the document says; what is left is django-q2, with the project's own work, and a way back."""
+    run("manage.py", "run_process", "count_people", "--queue")
+    run("manage.py", "shell", "-v0", "-c", OWN_WORK)
+    text = (DOCS / "how-to" / "remove.md").read_text()
+    commands = re.findall(r"^ +(?:\$ )?python (manage\.py .*)$", text, re.M)
+    undo = commands.index("manage.py migrate automation zero")
+    run(*shlex.split(commands[undo]))
+
+    (folder / "site_of_others" / "without.py").write_text(WITHOUT)
+    environment["DJANGO_SETTINGS_MODULE"] = "site_of_others.without"
+    for command in commands[undo + 1 :]:
+        run(*shlex.split(command))
+    assert run("manage.py", "shell", "-v0", "-c", SCHEDULE).splitlines() == [
+        "['own']",
+        "0 0",
+        "['math.sqrt', 'math.sqrt']",
+    ]
+    run("manage.py", "qcluster", "--run-once")
+    told = run("manage.py", "shell", "-v0", "-c", RESULTS)
+    assert told.strip() == str([("math.sqrt", True, result) for result in (2.0, 3.0)])
+
+    environment["DJANGO_SETTINGS_MODULE"] = "site_of_others.settings"
+    run("manage.py", "migrate", "-v0")
+    assert "count_people" in run("manage.py", "list_processes")
