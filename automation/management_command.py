@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from django.core.management import CommandError, call_command
 
 from automation import printed
-from automation.registry import ProcessFunction, process
+from automation.place import Place
+from automation.registry import Options, ProcessFunction, register
 from automation.run import Run
 
 #: Lines of output that the result keeps, from the end; the log has more of them.
@@ -85,11 +86,14 @@ def command_process(
                 run.log.warning("%s", error)
         return {"command": command, "lines": output.lines, "output": list(output.last)}
 
-    caller = inspect.stack()[1].frame.f_globals["__name__"]
-    function.__module__, function.__name__, function.__qualname__ = caller, command, command
+    frame = inspect.stack()[1].frame
+    function.__module__ = frame.f_globals["__name__"]
+    function.__name__ = function.__qualname__ = command
     function.__doc__ = description or f"Run `manage.py {' '.join([command, *arguments])}`."
     _command_lines[function] = CommandLine((command, *arguments), options)
-    return process(default_cron=default_cron, atomic=atomic)(function)
+    said = Options(declared_cron=default_cron, atomic=atomic)
+    register(function, said, Place(frame.f_code, frame.f_lineno))
+    return function
 
 
 def _is_success(code: object) -> bool:

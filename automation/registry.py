@@ -18,6 +18,7 @@ from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext as _
 
 from automation.parameters import MASK, FormParameters, Parameters, UnsupportedParameterError
+from automation.place import Place
 from automation.run import Run
 from automation.schedule import ScheduleError
 
@@ -59,6 +60,7 @@ class ProcessFunction:
     parameters: Parameters
     takes_run: bool
     options: Options
+    place: Place
 
     @property
     def name(self) -> str:
@@ -138,21 +140,29 @@ def process(
     """
     said = Options(declared_cron=default_cron, **options)
 
-    def register(function: F) -> F:
-        entry = _describe(function, said)
-        known = _functions.get(entry.key)
-        if known and known.function.__module__ != function.__module__:
-            raise ImproperlyConfigured(
-                f"Two process functions are called {entry.key}: one in "
-                f"{known.function.__module__}, one in {function.__module__}. Rename one."
-            )
-        _functions[entry.key] = entry
+    def decorate(function: F) -> F:
+        register(function, said, Place.of(function))
         return function
 
-    return register(function) if function is not None else register
+    return decorate(function) if function is not None else decorate
 
 
-def _describe(function: Callable[..., Any], options: Options) -> ProcessFunction:
+def register(function: Callable[..., Any], options: Options, place: Place) -> None:
+    """Register a function that is defined at a place.
+
+    Raises ImproperlyConfigured where its key is taken, but by the same definition: its module may be
+    run again, as `importlib.reload` and IPython's autoreload do.
+    """
+    entry = _describe(function, options, place)
+    known = _functions.get(entry.key)
+    if known and not place.is_run_again(known.place):
+        raise ImproperlyConfigured(
+            f"Two process functions are called {entry.key}: {known.place} and {place}. Rename one."
+        )
+    _functions[entry.key] = entry
+
+
+def _describe(function: Callable[..., Any], options: Options, place: Place) -> ProcessFunction:
     where = f"{function.__module__}.{function.__qualname__}"
     if inspect.iscoroutinefunction(function):
         raise ImproperlyConfigured(
@@ -176,6 +186,7 @@ def _describe(function: Callable[..., Any], options: Options) -> ProcessFunction
         parameters=parameters,
         takes_run=bool(positional),
         options=options,
+        place=place,
     )
 
 

@@ -1,8 +1,11 @@
+import importlib.util
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 
-from automation import Run, checks, process, registry
+from automation import Run, checks, command_process, process, registry
 from automation.parameters import MASK
 
 
@@ -81,6 +84,70 @@ def test_same_key_from_two_modules_is_refused():
     other.__name__, other.__module__ = "nightly", "automation.elsewhere"
     with pytest.raises(ImproperlyConfigured, match=r"Two process functions .* automation\.nightly"):
         process(other)
+
+
+def test_same_key_twice_in_one_module_is_refused():
+    @process
+    def nightly() -> None: ...
+
+    with pytest.raises(
+        ImproperlyConfigured, match=r"nightly: .*test_registry\.py, line \d+ and .*"
+    ):
+
+        @process
+        def nightly() -> None: ...
+
+    with pytest.raises(ImproperlyConfigured, match="Rename one"):
+        process(registry.get("automation.nightly").function)
+
+
+def test_functions_that_one_decorator_makes_are_two():
+    def bare(function):
+        def inner() -> None:
+            function()
+
+        return inner
+
+    process(bare(print))
+
+    with pytest.raises(
+        ImproperlyConfigured, match=r"Two process functions are called automation\.inner"
+    ):
+        process(bare(len))
+
+
+def test_one_command_twice_is_refused_whatever_its_arguments():
+    command_process("migrate", "auth")
+
+    with pytest.raises(
+        ImproperlyConfigured, match=r"automation\.migrate: .*test_registry\.py, line"
+    ):
+        command_process("migrate", "tasks")
+
+
+def test_commands_of_a_loop_are_told_apart():
+    def register_all():
+        for app in ("auth", "tasks"):
+            command_process("migrate", app)
+
+    with pytest.raises(ImproperlyConfigured, match=r"automation\.migrate"):
+        register_all()
+
+
+def test_module_may_be_run_again(tmp_path):
+    file = tmp_path / "again.py"
+    file.write_text(
+        "from automation import command_process, process\n"
+        "@process\ndef nightly():\n    return 1\n"
+        "command_process('migrate', 'auth')\n"
+    )
+    module: Any = None
+    for name in ("automation.again", "automation.again", "automation.elsewhere"):
+        spec: Any = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+    assert registry.get("automation.nightly").function is module.nightly
 
 
 def test_function_is_found_by_its_older_keys():
