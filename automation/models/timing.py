@@ -235,7 +235,10 @@ class Timing(models.Model):
         return rule if self.effective_cron else None
 
     def _limited(self, rule: Rule | None) -> Rule | None:
-        days = self.calendar.excluded_days if self.calendar else ()
+        try:
+            days = self.calendar.excluded_days if self.calendar else ()
+        except Calendar.DoesNotExist:  # Deleted past every door.
+            raise ScheduleError("excluded", gettext("Its calendar is gone.")) from None
         limits = self.starts_at, self.ends_at, days, self.max_occurrences
         return Schedule(rule, *limits) if rule and any(limits) else rule
 

@@ -153,6 +153,24 @@ def test_calendar_that_cannot_be_read_is_said(time_machine):
     assert state_of(process) == State.BROKEN
 
 
+def test_calendar_that_is_gone_is_said():
+    process = Process(trigger_type="time_based", cron="0 * * * *", calendar_id=999_999)
+
+    assert process.rule_error == "Its calendar is gone."
+
+
+def test_why_it_did_not_run_then_is_that_its_rule_could_not_be_read(
+    hourly, lose_zone, time_machine
+):
+    lose_zone()
+    repair.sync_all()
+    time_machine.move_to(NOW + 3 * HOUR, tick=False)
+
+    verdict = explain(hourly, NOW + HOUR).verdict
+
+    assert "Its rule could not be read: There is no time zone 'US/Pacific'." in verdict.text
+
+
 def test_no_rule_is_another_thing_than_one_that_cannot_be_read():
     without = ProcessFactory(trigger_type="time_based", cron="", timezone="UTC")
 
