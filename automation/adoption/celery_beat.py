@@ -98,6 +98,7 @@ def _entry(row: Any, now: datetime) -> Found:
         row.id,
         f"{row.name}: {row.task}",
         row.name,
+        key=row.task.rpartition(".")[2],
         times=partial(_limited_times, row, now),
         work=partial(_work, row),
         columns=_columns(row),

@@ -35,6 +35,7 @@ def _process_of(adopted: Found) -> Process:
     zone = times.ours.zone.key
     return Process(
         name=adopted.name,
+        label=adopted.label,
         function=work.function,
         trigger_type=TriggerType.TIME_BASED,
         timezone="" if zone == default_time_zone() else zone,

@@ -47,7 +47,8 @@ def _entry(row: Any, now: datetime) -> Found:
     return found(
         row.pk,
         f"{row.name or 'without a name'}: {row.get_schedule_type_display().lower()}, {row.func}",
-        row.name or row.func.rpartition(".")[2],
+        row.name or "",
+        key=row.func.rpartition(".")[2],
         times=partial(_limited_times, row, now),
         work=partial(_work, row),
         notes=_notes(row),

@@ -6,17 +6,14 @@ from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
 
-from django.utils.text import slugify
-
+from automation.adoption.names import label_of, name_of
+from automation.models.naming import MAX_NAME
 from automation.schedule import ClockChange, Rule, ScheduleError
 
 #: Yields the instants after one, as `Rule.after` does.
 After = Callable[[datetime], Iterator[datetime]]
 
 T = TypeVar("T")
-
-#: Of a process.
-_MOST_OF_A_NAME = 100
 
 
 class NotAdoptableError(ValueError):
@@ -54,6 +51,7 @@ class Found:
     number: int
     text: str
     name: str
+    label: str
     times: Times | None
     work: Work | None
     columns: Mapping[str, Any]
@@ -86,18 +84,22 @@ def found(
     text: str,
     name: str,
     *,
+    key: str = "",
     times: Callable[[], Times],
     work: Callable[[], Work],
     columns: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Found:
-    """Read both parts, and keep what is wrong with either."""
+    """Read both parts, and keep what is wrong with either. `key`: what is run, in a word."""
+    label = label_of(name)
+    slug = name_of(label, key)
     read_times, wrong_times = _try(times)
     read_work, wrong_work = _try(work)
     return Found(
         number=number,
         text=text,
-        name=slugify(name)[:_MOST_OF_A_NAME],
+        name=slug,
+        label="" if label == slug else label,
         times=read_times,
         work=read_work,
         columns=columns or {},
@@ -121,7 +123,7 @@ def named_apart(entries: Sequence[Found], otherwise: str) -> list[Found]:
 
 def _free_name(name: str, taken: set[str]) -> str:
     endings = (f"-{number}" if number > 1 else "" for number in count(1))
-    names = (name[: _MOST_OF_A_NAME - len(ending)] + ending for ending in endings)
+    names = (name[: MAX_NAME - len(ending)] + ending for ending in endings)
     free = next(name for name in names if name not in taken)
     taken.add(free)
     return free

@@ -45,6 +45,7 @@ def _entry_as_json(entry: Entry, scheduler: str) -> dict[str, Any]:
         "number": found.number,
         "text": found.text,
         "name": found.name,
+        "label": found.label,
         "function": found.work.function if found.work else None,
         "parameters": _parameters(found.work),
         "columns": found.columns,
@@ -94,7 +95,8 @@ def lines(reading: Reading, entries: Sequence[Entry]) -> Iterator[str]:
 def _about(entry: Entry, scheduler: str) -> Iterator[str]:
     found = entry.found
     if found.work and not found.problems:
-        yield f"Process {found.name}: runs {found.work.function}."
+        label = f" ({found.label})" if found.label else ""
+        yield f"Process {found.name}{label}: runs {found.work.function}."
     for problem in found.problems:
         yield f"Cannot be adopted. {problem}"
     yield from found.notes

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -274,3 +275,51 @@ def test_file_in_another_encoding_is_read(adopt, tmp_path):
     crontab.write_bytes(b"# gr\xfcn\n@daily " + CHECK.encode())
 
     assert adopt("crontab", str(crontab))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("گزارش شبانه", r"greet-[0-9a-f]{6}"),
+        ("发送报告", r"greet-[0-9a-f]{6}"),
+        ("Отчёт за день", r"greet-[0-9a-f]{6}"),
+        ("Straßen zählen", r"straen-zahlen-[0-9a-f]{6}"),
+        ("Déjà vu!", "deja-vu"),
+        ("🎉", "greet"),
+        ("nightly", "nightly"),
+        ("ا" * 100, r"greet-[0-9a-f]{6}"),
+    ],
+)
+def test_what_a_row_is_called_stays_in_any_script(adopt, label, name):
+    Schedule.objects.create(name=label, func="probes.greet", schedule_type="D", next_run=NOW)
+
+    code, output = adopt("django-q", "--create", "--json")
+
+    process = Process.objects.get()
+    assert code == 0
+    assert re.fullmatch(name, process.name)
+    assert process.title == label
+    assert json.loads(output)["found"][0]["label"] == process.label
+
+
+def test_names_do_not_depend_on_the_place(adopt):
+    for label in ("شبانه", "روزانه"):
+        Schedule.objects.create(name=label, func="probes.greet", schedule_type="D", next_run=NOW)
+    adopt("django-q", "--create")
+    before = dict(Process.objects.values_list("label", "name"))
+    Schedule.objects.order_by("pk").first().delete()
+
+    code, output = adopt("django-q", "--create")
+
+    assert code == 1
+    assert f"There is a process {before['روزانه']} already" in output
+    assert "Process greet-" in output
+    assert "(روزانه): runs probes.greet." in output
+
+
+def test_rows_of_one_name_are_told_apart(adopt):
+    for _row in range(2):
+        Schedule.objects.create(name="شب", func="probes.greet", schedule_type="D", next_run=NOW)
+
+    assert adopt("django-q", "--create")[0] == 0
+    assert [process.title for process in Process.objects.all()] == ["شب", "شب"]
