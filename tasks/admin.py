@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation.admin.counting import EstimatingPaginator
 from automation.admin.lists import ListAdmin
 from automation.form_fields import SplitDateTimeField
 from tasks.models import Task, TaskMove, TaskQuerySet
@@ -36,6 +37,14 @@ class DueFilter(admin.SimpleListFilter):
         return None
 
 
+class OwnerFilter(admin.RelatedFieldListFilter):
+    """By the owner that the task has now."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = gettext("owner")
+
+
 class LabelledDateTime(AdminSplitDateTime):
     """Django's two inputs, each with a name of its own for who cannot see them."""
 
@@ -47,6 +56,14 @@ class LabelledDateTime(AdminSplitDateTime):
         return context
 
 
+def link_to_execution(request: HttpRequest, move: TaskMove) -> SafeString:
+    """The run that moved the task; a link for who may see runs."""
+    if not request.user.has_perm("automation.view_execution"):
+        return format_html("#{}", move.execution_id)
+    url = reverse("admin:automation_execution_change", args=[move.execution_id])
+    return format_html('<a dir="ltr" href="{}">#{}</a>', url, move.execution_id)
+
+
 class TaskMoveInline(admin.TabularInline):
     model = TaskMove
     fields = readonly_fields = ("moved_at", "made_by", "old_due_at", "new_due_at")
@@ -56,15 +73,12 @@ class TaskMoveInline(admin.TabularInline):
     verbose_name_plural = _("Automatic moves")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskMove]:
-        self.may_see_executions = request.user.has_perm("automation.view_execution")
+        self.request = request
         return super().get_queryset(request)
 
     @admin.display(description=_("execution"))
     def made_by(self, move: TaskMove) -> SafeString:
-        if not self.may_see_executions:
-            return format_html("#{}", move.execution_id)
-        url = reverse("admin:automation_execution_change", args=[move.execution_id])
-        return format_html('<a href="{}">#{}</a>', url, move.execution_id)
+        return link_to_execution(self.request, move)
 
     def has_add_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
         return False
@@ -80,7 +94,7 @@ class TaskAdmin(ListAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "description", "tags", "owner__username")
     date_hierarchy = "due_at"
-    readonly_fields = ("completed_at", "times_moved", "first_due_at")
+    readonly_fields = ("completed_at", "times_moved", "first_due_at", "all_moves")
     inlines = (TaskMoveInline,)
     formfield_overrides = {
         models.DateTimeField: {"form_class": SplitDateTimeField, "widget": LabelledDateTime}
@@ -88,8 +102,21 @@ class TaskAdmin(ListAdmin):
     fieldsets = (
         (None, {"fields": ("name", "description", "owner", "tags")}),
         (_("State"), {"fields": ("status", "priority", "completed_at")}),
-        (_("Due"), {"fields": ("due_at", "keep_due_date", "first_due_at", "times_moved")}),
+        (
+            _("Due"),
+            {"fields": ("due_at", "keep_due_date", "first_due_at", "times_moved", "all_moves")},
+        ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Task | None = None) -> Any:
+        """Without the link to moves for who may not see them."""
+        sets: Any = super().get_fieldsets(request, obj)
+        if obj is not None and request.user.has_perm("tasks.view_taskmove"):
+            return sets
+        return [
+            (title, {**options, "fields": [f for f in options["fields"] if f != "all_moves"]})
+            for title, options in sets
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         return Task.objects.with_moves()
@@ -98,7 +125,85 @@ class TaskAdmin(ListAdmin):
     def times_moved(self, task: Task) -> int:
         return getattr(task, "times_moved", 0)
 
+    @admin.display(description=_("all moves"))
+    def all_moves(self, task: Task) -> SafeString | str:
+        if task.pk is None:
+            return ""
+        address = f"{reverse('admin:tasks_taskmove_changelist')}?task__id__exact={task.pk}"
+        return format_html('<a href="{}">{}</a>', address, gettext("List of its moves"))
+
     @admin.display(description=_("first due"), ordering="first_due_at")
     def first_due_at(self, task: Task) -> str:
         first = getattr(task, "first_due_at", None)
         return localize(timezone.localtime(first)) if first else ""
+
+
+@admin.register(TaskMove)
+class TaskMoveAdmin(ListAdmin):
+    """Every automatic move there was, to read only; those of deleted tasks too."""
+
+    list_filter = ("moved_at", ("task__owner", OwnerFilter))
+    linked_lookups = ("execution__id__exact", "task__id__exact")
+    search_fields = ("task_name",)
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = None
+    list_per_page = 100
+    list_display_links = None
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = EstimatingPaginator
+    fields = ("task_name", "execution_number", "moved_at", "old_due_at", "new_due_at", "kind")
+    readonly_fields = ("execution_number", "kind")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: TaskMove | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: TaskMove | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the owner that the task has now; a join would leave out those of deleted tasks."""
+        tasks = Task.objects.filter(pk=models.OuterRef("task_id"))
+        rows: QuerySet[Any] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                owner_name=models.Subquery(tasks.values("owner__username")[:1]),
+                is_there=models.Exists(tasks),
+            )
+        )
+        return rows
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        may_see_task = request.user.has_perm("tasks.view_task")
+
+        @admin.display(description=gettext("task"))
+        def task(move: Any) -> SafeString:
+            if not move.is_there:
+                return format_html("{} ({})", move.task_name, gettext("deleted since"))
+            if not may_see_task:
+                return format_html('<span dir="auto">{}</span>', move.task_name)
+            url = reverse("admin:tasks_task_change", args=[move.task_id])
+            return format_html('<a dir="auto" href="{}">{}</a>', url, move.task_name)
+
+        @admin.display(description=gettext("execution"))
+        def made_by(move: Any) -> SafeString:
+            return link_to_execution(request, move)
+
+        return [task, "owner", made_by, "kind", "old_due_at", "new_due_at", "moved_at"]
+
+    @admin.display(description=_("owner"))
+    def owner(self, move: Any) -> str:
+        return move.owner_name or ""
+
+    @admin.display(description=_("what"))
+    def kind(self, move: TaskMove) -> str:
+        return gettext("put back") if move.puts_back else gettext("moved")
+
+    @admin.display(description=_("execution"))
+    def execution_number(self, move: TaskMove) -> str:
+        return f"#{move.execution_id}"

@@ -28,6 +28,9 @@ class Priority(models.TextChoices):
     HIGH = "high", _("high")
 
 
+#: Of a move: it puts another one back. Moves go to a later time, and so these alone to an earlier.
+PUT_BACK = models.Q(new_due_at__lt=models.F("old_due_at"))
+
 UNFINISHED = (TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
 
 
@@ -66,9 +69,13 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.unfinished().due_before(now.date(), _zone_of(now))
 
     def with_moves(self) -> Self:
-        """Give each task `times_moved`, and `first_due_at`: when it was due before any move."""
+        """Give each task `times_moved`, and `first_due_at`: when it was due before any move.
+
+        A move that was put back counts no more.
+        """
         moves = TaskMove.objects.filter(task_id=models.OuterRef("pk"))
-        count = moves.order_by().values("task_id").annotate(count=models.Count("pk"))
+        step = models.Case(models.When(PUT_BACK, then=-1), default=1)
+        count = moves.order_by().values("task_id").annotate(count=models.Sum(step))
         return self.annotate(
             times_moved=Coalesce(models.Subquery(count.values("count")), 0),
             first_due_at=Coalesce(
@@ -273,6 +280,10 @@ class TaskMove(models.Model):
     def __str__(self) -> str:
         when = timezone.localtime(self.new_due_at)
         return f"{self.task_name} → {when:%Y-%m-%d %H:%M}"
+
+    @property
+    def puts_back(self) -> bool:
+        return self.new_due_at < self.old_due_at
 
 
 def _zone_of(moment: datetime) -> tzinfo:

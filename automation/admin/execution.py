@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from automation.admin import story
 from automation.admin.addresses import number_in
+from automation.admin.change_rows import ExecutionChanges, address_of_all
 from automation.admin.execution_list import ExecutionList
 from automation.admin.explain import why_url
 from automation.admin.process_run import tell
@@ -38,7 +39,7 @@ _NOW = "X-Behflow-Now"
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ExecutionList):
+class ExecutionAdmin(ExecutionChanges, ExecutionList):
     class Media:
         css = {"all": ["automation/admin.css"]}
         js = ["automation/live.js"]
@@ -58,6 +59,7 @@ class ExecutionAdmin(ExecutionList):
             return path(route, wrapped, name=f"automation_execution_{name}")
 
         return [
+            page("<path:object_id>/changes/", self.changes_view, "changes"),
             page("<path:object_id>/undo/", self.undo_view, "undo"),
             page("<path:object_id>/apply/", self.apply_view, "apply"),
             page("<path:object_id>/cancel/", self.cancel_view, "cancel"),
@@ -131,6 +133,7 @@ class ExecutionAdmin(ExecutionList):
             "result_as_json": _pretty(execution.result),
             "parameters": {k: story.plain(v) for k, v in execution.parameters_shown.items()},
             "changes": changes.of(execution),
+            "all_changes_url": address_of_all(request, execution),
             "log": story.log_of(execution, request.GET.get("level", ""), log_from),
             "notice": execution.notices.first(),
             "pause": Pause.objects.filter(execution=execution).first(),

@@ -5,10 +5,11 @@ what would have to be scanned.
 """
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 from django.http import HttpRequest
 from django.utils.formats import date_format
@@ -20,8 +21,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin import story
 from automation.admin.addresses import number_in
-from automation.admin.counting import EstimatingPaginator
-from automation.admin.lists import ListAdmin, refuse_search
+from automation.admin.counting import REACH, EstimatingPaginator
+from automation.admin.lists import ListAdmin, grouped, refuse_search
 from automation.admin.process_list import after_commit_badge, status_badge
 from automation.engine.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Trigger
@@ -57,6 +58,18 @@ class ProcessFilter(admin.RelatedFieldListFilter):
         self.empty_value_display = format_html("{}", _("deleted since"))
 
 
+class ExecutionPaginator(EstimatingPaginator):
+    @cached_property
+    def times(self) -> int | None:
+        """For how many times the rows stand, where that is more than there are, and was counted."""
+        if self.is_estimated or self.total > REACH:
+            return None
+        rows: Any = self.object_list
+        several = rows.order_by().filter(occurrences__gt=1)
+        more: int | None = several.aggregate(more=Sum(F("occurrences") - 1))["more"]
+        return self.total + more if more else None
+
+
 class ExecutionList(ListAdmin):
     list_display = ("called", "outcome", "cause", "due", "started")
     list_filter = (
@@ -76,7 +89,7 @@ class ExecutionList(ListAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    paginator = EstimatingPaginator
+    paginator = ExecutionPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
         rows = (
@@ -143,7 +156,16 @@ class ExecutionList(ListAdmin):
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, execution: Execution) -> SafeString:
-        return _moment(execution.scheduled_for)
+        """When; of a row that stands for several times how many, from when to when."""
+        if execution.occurrences == 1 or execution.scheduled_until is None:
+            return _moment(execution.scheduled_for)
+        told = ngettext("%(count)s time", "%(count)s times", execution.occurrences)
+        return format_html(
+            _("{}, {} to {}"),
+            told % {"count": grouped(execution.occurrences)},
+            _moment(execution.scheduled_for),
+            _moment(execution.scheduled_until),
+        )
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, execution: Execution) -> SafeString:

@@ -24,6 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
@@ -72,6 +73,30 @@ class StrictChangeList(ChangeList):
             paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
             self.page_num = min(self.page_num, paginator.num_pages)
         super().get_results(request)
+        if not self.show_full_result_count:
+            # Nobody counted all: beside the search Django would give the pages' rows as the total.
+            self.full_result_count = self.result_count
+
+    @property
+    def counted(self) -> str:
+        """How many rows there are, for the foot of the list: the one total of the page."""
+        total = getattr(self.paginator, "total", self.result_count)
+        name = self.opts.verbose_name if total == 1 else self.opts.verbose_name_plural
+        counted = f"{grouped(total)} {name}"
+        if getattr(self.paginator, "is_estimated", False):
+            counted = _("about %(counted)s") % {"counted": counted}
+        if times := getattr(self.paginator, "times", None):
+            told = _("%(counted)s, that stand for %(times)s times")
+            counted = told % {"counted": counted, "times": grouped(times)}
+        if reach := getattr(self.paginator, "reach", None):
+            told = _("%(counted)s; the newest %(reach)s have pages, filters reach the others")
+            counted = told % {"counted": counted, "reach": grouped(reach)}
+        return counted
+
+
+def grouped(number: int) -> str:
+    """A number with its thousands apart, as the viewer's language has them."""
+    return number_format(number, force_grouping=True)
 
 
 def _refuse_unknown_choices(specs: Iterable[Any]) -> None:

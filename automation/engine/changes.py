@@ -52,6 +52,18 @@ class ChangeRows:
         return [[row.get(field.attname) for field in self.fields] for row in self.rows]
 
 
+def rows_of(execution: Execution) -> QuerySet[Any] | None:
+    """Return all rows that an execution wrote, as they were written; None where none are declared."""
+    function = registry.find(execution.function)
+    model = function.options.changes if function else None
+    return None if model is None else _rows(model, execution).order_by("pk")
+
+
+def as_rows(rows: "QuerySet[Any]", total: int) -> ChangeRows:
+    """What is shown of some of these rows, of which there are `total`."""
+    return _change_rows(rows.model, total, [_columns_of(row) for row in rows])
+
+
 def written_by(execution: Execution, function: ProcessFunction | None = None) -> ChangeRows | None:
     """Return the change rows of an execution; None where its function declares none."""
     function = function or registry.find(execution.function)

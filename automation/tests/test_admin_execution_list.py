@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from unittest import mock
 from urllib.parse import urlencode
@@ -116,7 +117,7 @@ def test_list_takes_the_same_number_of_queries_for_few_and_many(
 ):
     def look() -> None:
         # PostgreSQL is asked what a count would cost first.
-        with django_assert_num_queries(7 if connection.vendor == "postgresql" else 6):
+        with django_assert_num_queries(8 if connection.vendor == "postgresql" else 6):
             admin_client.get(page("execution_changelist"))
 
     ExecutionFactory(completed=True)
@@ -124,6 +125,35 @@ def test_list_takes_the_same_number_of_queries_for_few_and_many(
     for _ in range(12):
         ExecutionFactory(completed=True)
     look()
+
+
+def test_row_that_stands_for_many_says_so_and_the_total_counts_all(admin_client):
+    due = timezone.now().replace(hour=10, minute=3, second=0, microsecond=0)
+    ExecutionFactory(
+        status=Status.MISSED,
+        completed_at=due,
+        trigger=Trigger.SCHEDULE,
+        scheduled_for=due,
+        scheduled_until=due + timedelta(minutes=1_499),
+        occurrences=1_500,
+    )
+    ExecutionFactory(completed=True)
+
+    text = admin_client.get(page("execution_changelist")).text
+
+    assert re.search(r"1,500 times, <time [^>]+>[^<]+</time> to <time", text)
+    assert "2 executions, that stand for 1,501 times" in text
+
+
+def test_list_gives_one_total_with_its_thousands_apart(admin_client):
+    ExecutionFactory.create_batch(3, completed=True)
+
+    with mock.patch.object(EstimatingPaginator, "total", 123_456):
+        text = admin_client.get(page("execution_changelist")).text
+
+    assert "123,456 executions; the newest 10,000 have pages" in text
+    assert " results" not in text
+    assert "Show all" not in text
 
 
 def test_more_than_can_be_paged_through_says_so(admin_client):
