@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
 
@@ -66,15 +67,16 @@ def test_list_shows_no_more_bars_than_fit_and_never_for_none(admin_client):
 def test_list_takes_the_same_number_of_queries_for_few_and_many(
     admin_client, django_assert_num_queries
 ):
-    def look(queries: int) -> None:
-        with django_assert_num_queries(queries):
+    def look() -> None:
+        # On SQLite sessions are kept elsewhere.
+        with django_assert_num_queries(14 if connection.vendor == "postgresql" else 13):
             admin_client.get(page("process_changelist"))
 
     ExecutionFactory(process=ProcessFactory(cron="0 0 * * *"), completed=True)
-    look(14)
+    look()
     for _ in range(12):
         ExecutionFactory(process=ProcessFactory(cron="0 0 * * *"), completed=True)
-    look(14)
+    look()
 
 
 def test_switch_turns_a_process_off_and_on_and_the_history_knows_who(admin_client, admin_user):
