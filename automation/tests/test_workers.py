@@ -206,6 +206,18 @@ def test_cancelling_on_a_node_that_is_gone_takes_no_few_seconds(admin_client, no
     assert "Its worker was last seen at" in text
 
 
+def test_command_that_cancels_and_the_explanation_tell_a_run_from_one_whose_node_is_gone(
+    capsys, nobody
+):
+    execution = ExecutionFactory(running=True, node=nobody.name)
+
+    assert NOBODY in explain(execution.process).verdict.text
+    call_command("cancel_execution", str(execution.pk))
+
+    told = f"{execution} was told to stop. Its worker was last seen at 2026-11-24 09:15:07"
+    assert told in capsys.readouterr().out
+
+
 def test_commands_say_it(capsys, nobody):
     ProcessFactory(name="greet", cron="0 0 * * *")
 

@@ -23,6 +23,7 @@ from automation.engine.explain.steps import (
     ok,
     zone_of,
 )
+from automation.engine.workers import silence_of
 from automation.models import (
     FINAL,
     Execution,
@@ -122,7 +123,8 @@ def _verdict(scene: Scene, steps: list[Step], rule: Rule | None) -> Verdict:
     if own and not scene.is_ready:
         since = clock(scene.zone, own[0].started_at or scene.now)
         told = _("It is running: execution #%(execution)s, since %(since)s.")
-        return Verdict("running", told % {"execution": own[0].pk, "since": since})
+        text = f"{told % {'execution': own[0].pk, 'since': since}} {silence_of(own[0])}"
+        return Verdict("running", text.rstrip())
     blocked = first_block(steps)
     if blocked is not None:
         return blocked

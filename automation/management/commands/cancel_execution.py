@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.engine import cancelling, foreground
 from automation.engine.cancelling import CancelError
+from automation.engine.workers import silence_of
 from automation.management.arguments import number, whole_number
 from automation.management.execution_command import (
     NOT_POSSIBLE,
@@ -53,7 +54,7 @@ def _told(execution: Execution) -> str:
         return (
             f"{execution}: {execution.get_status_display()}. {execution.reason_in_words}".rstrip()
         )
-    return f"{execution} was told to stop."
+    return f"{execution} was told to stop. {silence_of(execution)}".rstrip()
 
 
 def _exit_code(execution: Execution, *, waited: bool) -> int:
