@@ -11,6 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from django.db.models import Field, Model, QuerySet
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from automation import registry
 from automation.engine.launch import launch
@@ -41,7 +42,9 @@ class ChangeRows:
     @property
     def counted(self) -> str:
         """How many of them, by name."""
-        return f"{number_format(self.total)} {self.singular if self.total == 1 else self.title}"
+        names = self.singular if self.total == 1 else self.title
+        told = pgettext("changes", "%(count)s %(names)s")
+        return told % {"count": number_format(self.total), "names": names}
 
     @property
     def columns(self) -> list[str]:

@@ -184,10 +184,23 @@ def test_page_says_nothing_of_ours_in_english(name: str, admin_client: Client):
 def test_page_of_a_busy_database_needs_none_to_speak_persian(persian):
     busy = DatabaseBusyMiddleware(lambda request: HttpResponse())
 
-    response = busy.process_exception(RequestFactory().get("/"), OperationalError("locked"))
+    response = busy.process_exception(RequestFactory().get("/"), OperationalError("away"))
 
     assert '<html lang="fa" dir="rtl"' in response.text
     assert "پایگاه داده مشغول است" in response.text
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db
+def test_page_of_a_busy_database_names_in_persian_who_writes(persian):
+    process = _main_job()
+    ExecutionFactory(process=process, function=process.function, running=True)
+    busy = DatabaseBusyMiddleware(lambda request: HttpResponse())
+
+    response = busy.process_exception(RequestFactory().get("/"), OperationalError("locked"))
+
+    assert f"اجرای {MAIN_JOB}" in response.text
+    assert not [english for english in _english() if english in _said_by(response.text)]
 
 
 def _english() -> set[str]:
