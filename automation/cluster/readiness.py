@@ -74,6 +74,12 @@ def _what_is_lacking() -> str:
     return f"The database lacks migrations of {named}: run `manage.py migrate`."
 
 
+def is_in_memory() -> bool:
+    """Whether no other process can see the database."""
+    is_sqlite = connection.vendor == "sqlite"
+    return is_sqlite and bool(connection.is_in_memory_db())  # type: ignore[attr-defined]
+
+
 @contextmanager
 def only_node_of_its_file() -> Iterator[None]:
     """On SQLite, let no other node work on the same file; elsewhere do nothing.

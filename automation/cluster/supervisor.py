@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from django.db import connections
 from django_q.conf import Conf, logger
 
-from automation.cluster import dispatcher, lease, node, repairs
+from automation.cluster import dispatcher, inline, lease, node, repairs
 from automation.cluster.children import (
     Child,
     Wakeup,
@@ -27,7 +27,12 @@ from automation.cluster.children import (
 from automation.cluster.clock import main as keep_time
 from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.inbox import Inbox, UnreadableError
-from automation.cluster.readiness import insist, only_node_of_its_file, wait_for_database
+from automation.cluster.readiness import (
+    insist,
+    is_in_memory,
+    only_node_of_its_file,
+    wait_for_database,
+)
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
 from automation.engine import clock, session
@@ -107,9 +112,13 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
     """Run a node until a signal ends it; with `run_once`, until nothing is left to do.
 
     `grace`: seconds that running work gets after the signal; None: as the setting STOP_GRACE says,
-    which by default is as long as the time limits of what runs. A second signal ends that. Raises GuardDiedError, so that a
-    service manager sees a failure and starts everything again, and NotReadyError.
+    which by default is as long as the time limits of what runs. A second signal ends that. Raises
+    GuardDiedError, so that a service manager sees a failure and starts everything again, and
+    NotReadyError.
     """
+    if is_in_memory():
+        inline.run(run_once=run_once)
+        return
     wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
     adopt_orphans()
     session.without_pool()

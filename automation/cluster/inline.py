@@ -1,0 +1,47 @@
+"""`qcluster --run-once` in this very process, where no other one could see the database.
+
+A database in memory belongs to the process that made it: a project's own tests have one.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from automation.cluster import node, ordinary, project_schedules
+from automation.cluster.readiness import NotReadyError
+from automation.engine import clock, runner
+from automation.engine.claims import claim_next
+from automation.queue import messages
+
+
+def run(*, run_once: bool) -> None:
+    """Start what is due, and run what waits, one after the other; return when nothing is left.
+
+    Nothing of the process is changed: no node is registered, no signal is handled. Raises
+    NotReadyError where a node is asked for that goes on.
+    """
+    if not run_once:
+        raise NotReadyError(
+            "The database is in the memory of this process alone, where workers would not see it: "
+            "use a file or PostgreSQL, or --run-once, which runs what waits in this process."
+        )
+    project_schedules.start_due()
+    if messages.serves_executions():
+        clock.tick()
+    while _run_executions() or _run_ordinary():
+        pass
+
+
+def _run_executions() -> int:
+    claims = claim_next(1, node=node.new_name()) if messages.serves_executions() else []
+    for claim in claims:
+        runner.run(claim)
+    return len(claims)
+
+
+def _run_ordinary() -> int:
+    taken = messages.take_ordinary(1)
+    waiting: Iterator[messages.Ordinary] = iter(list(taken))
+    if taken:
+        with suppress(SystemExit):  # A task may leave, as it may in a worker.
+            ordinary.work(lambda: next(waiting, None), begun=lambda _limit: None)
+    return len(taken)
