@@ -16,6 +16,7 @@ from automation import registry
 from automation.conf import default_time_zone, setting
 from automation.engine import advice
 from automation.models import Process
+from automation.models.limits import MAX_TIME_LIMIT
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule, ScheduleError, zone_named
 
@@ -162,17 +163,20 @@ def _is_url(value: Any) -> bool:
 
 #: Seconds: below it a moment of load would cost a node its runs.
 SHORTEST_LEASE = 3
+#: Seconds: what died would be known as dead only after that.
+MAX_LEASE = 86_400
 
 
 @register
 def check_lease(**_: Any) -> list[CheckMessage]:
     lease = setting("LEASE")
-    if _is_number(lease) and lease >= SHORTEST_LEASE:
+    if _is_number(lease) and SHORTEST_LEASE <= lease <= MAX_LEASE:
         return []
     return [
         Error(
-            f"AUTOMATION['LEASE'] is {lease!r}: a node would lose its runs at any moment of load.",
-            hint=f"Give seconds, {SHORTEST_LEASE} or more; 60 is the default.",
+            f"AUTOMATION['LEASE'] is {lease!r}: a node would lose its runs at any moment of load, or "
+            "never.",
+            hint=f"Give seconds, {SHORTEST_LEASE} to {MAX_LEASE}; 60 is the default.",
             id="automation.E007",
         )
     ]
@@ -195,12 +199,12 @@ def check_stop_grace(**_: Any) -> list[CheckMessage]:
 @register
 def check_default_time_limit(**_: Any) -> list[CheckMessage]:
     limit = setting("DEFAULT_TIME_LIMIT")
-    if isinstance(limit, int) and not isinstance(limit, bool) and limit >= 1:
+    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= MAX_TIME_LIMIT:
         return []
     return [
         Error(
-            f"AUTOMATION['DEFAULT_TIME_LIMIT'] is {limit!r}: no run could end within it.",
-            hint="Give whole seconds, 1 or more; 300 is the default.",
+            f"AUTOMATION['DEFAULT_TIME_LIMIT'] is {limit!r}: no process could have that limit.",
+            hint=f"Give whole seconds, 1 to {MAX_TIME_LIMIT}; 300 is the default.",
             id="automation.E009",
         )
     ]

@@ -14,6 +14,7 @@ from automation import logs, registry
 from automation.engine import cancel_requests, ending
 from automation.engine.cancel_requests import ask
 from automation.models import Execution, ExecutionQuerySet, Kind, Status, locking, reasons
+from automation.models.limits import MAX_NAME
 from automation.queue import messages
 from automation.queue.notify import CANCEL, notify
 
@@ -39,7 +40,7 @@ def cancel(
     it as it stands now. Raises CancelError for one that has ended. On SQLite, where an atomic run
     lets nobody write, the request lies beside the database for whoever runs it.
     """
-    name = by_name or (by.get_username() if by else "")
+    name = (by_name or (by.get_username() if by else ""))[:MAX_NAME]
     who = {
         "cancel_requested_at": Now(),
         "cancel_requested_by": by and by.pk,
@@ -117,7 +118,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
         process,
         attempt=execution.attempt if execution.never_began else execution.attempt + 1,
         delay=timedelta(0),
-        requested_by_name=name,
+        requested_by_name=name[:MAX_NAME],
         **who,
     )
 

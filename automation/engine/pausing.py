@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
 from automation.models.holds import MAX_REASON
+from automation.models.limits import MAX_NAME
 from automation.queue.notify import RUN, SCHEDULE, notify
 
 FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
@@ -37,7 +38,7 @@ def pause(
     subjects: list[Process | None] = [None] if processes is None else list(processes)
     paused = set(Pause.objects.in_force().values_list("process", flat=True))
     wanted = [one for one in subjects if (one.pk if one else None) not in paused]
-    name = by_name or (by.get_username() if by else "")
+    name = (by_name or (by.get_username() if by else ""))[:MAX_NAME]
     return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name))
 
 

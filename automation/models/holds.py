@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.models import compiled, reasons
 from automation.models.compiled import Parameter, parameters
+from automation.models.limits import MAX_NAME
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
@@ -61,7 +62,10 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
     def end(self, *, by: AbstractBaseUser | None = None, by_name: str = "") -> int:
         """Let what is paused by these go on; return how many pauses ended."""
-        who = {"ended_by": by, "ended_by_name": by_name or (by.get_username() if by else "")}
+        who = {
+            "ended_by": by,
+            "ended_by_name": (by_name or (by.get_username() if by else ""))[:MAX_NAME],
+        }
         return self.in_force().update(until=timezone.now(), **who)
 
 

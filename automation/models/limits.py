@@ -14,3 +14,5 @@ MAX_CATCH_UP = 1_000
 MAX_FAILURES = 1_000
 MAX_KEPT_DAYS = 36_500
 MAX_KEPT_RUNS = 10_000_000
+#: Characters of a person's name that are kept; what a project's own users are called may be longer.
+MAX_NAME = 200

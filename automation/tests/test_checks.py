@@ -88,13 +88,13 @@ def test_notices_that_can_be_sent_are_fine(settings):
 @pytest.mark.parametrize(
     ("key", "check", "number", "wrong"),
     [
-        ("LEASE", checks.check_lease, "automation.E007", [2.9, 0, -1, None, "60", True]),
+        ("LEASE", checks.check_lease, "automation.E007", [2.9, 0, -1, None, "60", True, 86_401]),
         ("STOP_GRACE", checks.check_stop_grace, "automation.E008", [-1, True, "30"]),
         (
             "DEFAULT_TIME_LIMIT",
             checks.check_default_time_limit,
             "automation.E009",
-            [0, -5, 1.5, None],
+            [0, -5, 1.5, None, 30 * 86_400 + 1],
         ),
     ],
 )
