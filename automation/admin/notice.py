@@ -1,13 +1,16 @@
 """Notices: who was told of what, and when, or why not yet. To read only."""
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from automation.admin.lists import ListAdmin
+from automation.engine import notices
 from automation.models import Execution, Notice
 
 
@@ -46,6 +49,12 @@ class NoticeAdmin(ListAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
         return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        nobody = {"nobody_is_told": not notices.are_sent()}
+        return super().changelist_view(request, nobody | (extra_context or {}))
 
     @admin.display(description=gettext_lazy("process"))
     def process_title(self, notice: Notice) -> str:

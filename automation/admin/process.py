@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import chain
 from typing import Any
 
@@ -28,8 +29,9 @@ from automation.admin.process_switch import ProcessSwitch
 from automation.admin.schedule_preview import schedule_preview
 from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
-from automation.models import Process, changes_between, history_of, title_of
+from automation.models import Process, ScheduleKind, changes_between, history_of, title_of
 from automation.queue.states import state_of
+from automation.schedule import interval_as_typed
 
 #: Versions that a history page shows, newest first.
 VERSIONS = 50
@@ -42,7 +44,7 @@ class ProcessAdmin(
     form = ProcessForm
     actions = ("run_now", "pause", "resume", "enable", "disable")
     readonly_fields = (
-        *("what_it_does", "schedule_shown", "parameters_shown", "limit_in_force"),
+        *("what_it_does", "every_shown", "schedule_shown", "parameters_shown", "limit_in_force"),
         "retries_shown",
     )
 
@@ -63,7 +65,8 @@ class ProcessAdmin(
         retries += ["retry_max_delay", "retry_jitter"]
         limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
         limits += ["concurrency_group", "priority", "pause_after_failures"]
-        when = ["trigger_type", "schedule_kind", *chain(*INPUTS.values()), "timezone"]
+        inputs = chain(*INPUTS.values()) if may_save or obj is None else _shown_inputs(obj)
+        when = ["trigger_type", "schedule_kind", *inputs, "timezone"]
         when.append("today" if may_save else "schedule_shown")
         return [
             (None, {"fields": [*what, *(["version"] if may_save else [])]}),
@@ -85,6 +88,10 @@ class ProcessAdmin(
         """For who may only look: what is stored, in words and instants."""
         shown = schedule_preview(DraftForm(instance=process))
         return format_html('<div id="behflow-schedule">{}</div>', shown)
+
+    @admin.display(description=gettext_lazy("every"))
+    def every_shown(self, process: Process) -> str:
+        return interval_as_typed(timedelta(minutes=process.every)) if process.every else ""
 
     @admin.display(description=gettext_lazy("parameters"))
     def parameters_shown(self, process: Process) -> SafeString:
@@ -201,6 +208,12 @@ class ProcessAdmin(
             "is_there": versions[0].history_type != "-",
         }
         return TemplateResponse(request, "admin/automation/process/history.html", context)
+
+
+def _shown_inputs(process: Process) -> list[str]:
+    """What a person who may only look sees of when it is due: of its own kind, and with units."""
+    names = INPUTS[ScheduleKind(process.schedule_kind)]
+    return ["every_shown" if name == "every" else name for name in names]
 
 
 def _rarely(name: Any, fields: Sequence[str], process: Process | None) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from automation.models import (
     AfterCommit,
     Hold,
     LastRun,
+    Pause,
     Process,
     Status,
     TriggerType,
@@ -41,12 +42,20 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, str(state.label)) for state in State]
+        labels = {state.value: str(state.label) for state in State}
+        labels[State.DOWN] = _("down, or paused by itself after failures")
+        return list(labels.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in State.values:
             return queryset
-        in_it = with_state(Process.objects.all()).filter(state=self.value())
+        wanted = Q(state=self.value())
+        if self.value() == State.DOWN:
+            by_itself = Pause.objects.in_force().filter(
+                process=OuterRef("pk"), execution__isnull=False
+            )
+            wanted |= Q(Exists(by_itself), state=State.PAUSED)
+        in_it = with_state(Process.objects.all()).filter(wanted)
         return queryset.filter(pk__in=in_it.values("pk"))
 
 

@@ -25,6 +25,11 @@ gettext_noop("Failed tasks")
 
 
 class _ReadOnly(ListAdmin):
+    change_list_template = "admin/automation/queue.html"
+
+    class Media:
+        css = {"all": ["automation/admin.css"]}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
