@@ -416,7 +416,8 @@ def test_operator_sees_what_was_missed_and_chooses_what_becomes_of_it(visit, qcl
     page.fill("[name=note]", "after the repairs")
     page.click("text=Start them")
 
-    expect(page.locator(".success")).to_have_text("2 of 2 times are queued.")
+    told = page.locator(".messagelist li")
+    expect(told).to_contain_text("2 of 2 times are queued. No worker is running")
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     started = Execution.objects.filter(trigger="backfill").order_by("pk")
     assert [row.scheduled_for for row in started] == [due[1], due[4]]
