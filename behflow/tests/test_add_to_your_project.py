@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from behflow.tests.documents import DOCS, blocks
-from conftest import ROOT, Child
+from conftest import ROOT, Child, wait_until
 
 Run = Callable[..., str]
 
@@ -190,9 +190,17 @@ def take_out(folder: Path, environment: dict[str, str], run: Run) -> None:
         "0 0",
         "['math.sqrt', 'math.sqrt']",
     ]
-    run("manage.py", "qcluster", "--run-once")
-    told = run("manage.py", "shell", "-v0", "-c", RESULTS)
-    assert told.strip() == str([("math.sqrt", True, result) for result in (2.0, 3.0)])
+    done = str([("math.sqrt", True, result) for result in (2.0, 3.0)])
+    command = [sys.executable, str(folder / "manage.py"), "qcluster"]
+    stock = Child(command, environment, folder / "stock.log")
+    try:
+        wait_until(
+            lambda: run("manage.py", "shell", "-v0", "-c", RESULTS).strip() == done,
+            seconds=90,
+            why=stock,
+        )
+    finally:
+        stock.kill()
 
     environment["DJANGO_SETTINGS_MODULE"] = "site_of_others.settings"
     run("manage.py", "migrate", "-v0")
