@@ -103,6 +103,20 @@ def _say(level: int, text: str, execution: object, reason: Callable[[], str]) ->
         logger.log(level, text, execution, reason())
 
 
+@contextmanager
+def only_errors() -> Iterator[None]:
+    """Let no line below ERROR be logged inside the block."""
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    logger.addFilter(is_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_error)
+
+
 #: The run that goes on in this process: process and number.
 _current = ""
 

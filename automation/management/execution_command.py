@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from automation import registry
+from automation import logs, registry
 from automation.engine import changes, foreground
 from automation.engine.cancelling import RetryError
 from automation.engine.changes import UndoError
@@ -50,10 +50,11 @@ class ExecutionCommand(BaseCommand):
             raise CommandError("--wait goes with --queue.", returncode=NOT_POSSIBLE)
         launch_options["requested_by_name"] = who()
         try:
-            if options["queue"]:
-                execution = self._await(queued(**launch_options), options)
-            else:
-                execution = self._run(*here(**launch_options), options)
+            with logs.only_errors():  # What else there is to say, the command says.
+                if options["queue"]:
+                    execution = self._await(queued(**launch_options), options)
+                else:
+                    execution = self._run(*here(**launch_options), options)
         except (ParameterError, PreviewError, RetryError, UndoError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except OperationalError as error:
