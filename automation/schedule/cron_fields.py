@@ -19,7 +19,7 @@ _FIELDS = ((0, 59, ()), (0, 23, ()), (1, 31, ()), (1, 12, _MONTHS), (0, 6, _DAYS
 _WEEKDAY = 4
 
 _RANGE = re.compile(r"([^-/,]+)-([^-/,]+)(?:/(\d+))?")
-_BEYOND_CRON = re.compile(r"\w+/\d+|LW?|\dL|\d#\d", re.IGNORECASE)
+_BEYOND_CRON = re.compile(r"\w+/\d+|LW?|\dL|\w+#\d", re.IGNORECASE)
 _TIME = re.compile(r"\d+:\d+")
 _ZONE = re.compile(r"(?:CRON_)?TZ\s*=\s*(\S+)", re.IGNORECASE)
 
@@ -100,11 +100,11 @@ def _upwards(number: int, first: int, last: int, span: re.Match[str]) -> str:
 
 
 def _number(field: int, text: str) -> int | None:
-    """None for what is no number of the field. Sunday is 0, not 7."""
+    """None for what is no number of the field. Sunday is 0, and 7 too: `5-7` goes upwards."""
     low, high, names = _FIELDS[field]
     if text.lower() in names:
         return names.index(text.lower()) + low
     if not (text.isascii() and text.isdigit()):
         return None
-    value = int(text) % 7 if (field, text) == (_WEEKDAY, "7") else int(text)
-    return value if low <= value <= high else None
+    value = int(text)
+    return value if low <= value <= high or (field, value) == (_WEEKDAY, 7) else None

@@ -180,6 +180,7 @@ def test_cron_tz_sets_the_zone_of_what_follows_and_the_old_times_are_not_known()
         ("5/15 * * * *", True),
         ("0 0 L * *", True),
         ("0 0 * * 1#2", True),
+        ("0 0 * * mon#2", True),
         ("0 0 * * 5L", True),
         ("*/15 1-5/2 * jul mon-fri", False),
     ],

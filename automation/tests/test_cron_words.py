@@ -161,6 +161,7 @@ def is_due(rule: str, at: datetime) -> bool | None:
 @example("0 8 *,15 * 1", [datetime(2026, 1, 15, 8)])  # noqa: DTZ001
 @example("0 8 1 * */3", [datetime(2026, 1, 1, 8)])  # noqa: DTZ001
 @example("5-5/2 * * * *", [datetime(2026, 1, 1, 0, 7)])  # noqa: DTZ001
+@example("0 8 * * 0-7/2", [datetime(2026, 1, 6, 8)])  # noqa: DTZ001
 @settings(max_examples=150, deadline=None)
 def test_words_say_when_cron_is_due_and_nothing_else(rule, moments):
     if is_due(rule, moments[0]) is None:

@@ -95,6 +95,12 @@ def test_step_over_a_range_of_one_leaves_that_one_as_in_cron(rule, same):
     assert CronRule(rule, "UTC").expression == rule  # as it was typed
 
 
+def test_week_from_sunday_to_sunday_is_no_range_of_one():
+    due = CronRule("0 0 * * 0-7/2", "UTC").first(4, after=AFTER)
+
+    assert {f"{at:%a}" for at in due} == {"Sun", "Tue", "Thu", "Sat"}
+
+
 def test_step_from_a_number_goes_on_to_the_end_of_the_field():
     rule = CronRule("5/15 * * * *", "UTC")
 
@@ -111,6 +117,7 @@ def test_step_from_a_number_goes_on_to_the_end_of_the_field():
         ("0 22-2/2 * * *", "write 22,0,2 in place of 22-2/2"),
         ("0 0 * nov-feb *", "write nov-dec,jan-feb in place of nov-feb"),
         ("0 0 * * 7-2", "write 0-2 in place of 7-2"),
+        ("61 5 * * 5-7", "the minute is 0-59"),
         ("0 0 * * sunday", "names have three letters: write sun for sunday"),
         ("0 0 ? * 1", "write * in place of ?"),
         ("CRON_TZ=America/New_York 0 2 * * *", "give America/New_York as the time zone"),
