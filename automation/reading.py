@@ -24,7 +24,7 @@ MOST_REPEATED = 60
 
 _DATE = r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
 _TIME = r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?"
-_OFFSET = r"(Z|[+-]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?)?)"
+_OFFSET = r"(Z|[+-]\d{2}(?::?[0-5]\d(?::?[0-5]\d(?:\.\d{1,6})?)?)?)"
 _DAY = re.compile(_DATE)
 _MOMENT = re.compile(rf"{_DATE}(?:[T ] ?{_TIME} ?{_OFFSET}?)?", re.IGNORECASE)
 
@@ -127,7 +127,7 @@ def length_from(text: str, *, may_be_negative: bool = False) -> timedelta:
     Of a clock's form the first number is hours. Raises ReadingError, for a number without a unit
     too: nobody knows whether 90 are seconds or minutes.
     """
-    typed = plain(text).lower().replace("\N{MINUS SIGN}", "-")
+    typed = number_as_text(text).lower()
     sign = -1 if may_be_negative and typed.startswith("-") else 1
     try:
         length = _length(typed.removeprefix("-").strip() if sign < 0 else typed)
@@ -211,8 +211,9 @@ def _length(typed: str) -> timedelta | None:
     if clock := _OF_A_CLOCK.fullmatch(typed):
         return _sum(clock.groups(), ("day", "hour", "minute", "second"))
     amounts = _AMOUNT.findall(typed)
-    if not amounts or _AMOUNT.sub("", typed) or any(unit not in _UNITS for _n, unit in amounts):
-        return None
+    units = {_UNITS.get(unit) for _n, unit in amounts}
+    if not amounts or _AMOUNT.sub("", typed) or None in units or len(units) < len(amounts):
+        return None  # Of a unit that stands there twice, one may be a slip.
     return sum((float(number) * _UNITS[unit] for number, unit in amounts), timedelta(0))
 
 

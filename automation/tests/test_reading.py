@@ -79,7 +79,13 @@ def test_instant_is_read_with_or_without_an_offset(text, at):
     assert datetime_from(text) == at
 
 
-@pytest.mark.parametrize("text", ["2026-12-01 24:00", "2026-12-01 8", "2026-12-01T08:00+99:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-12-01 24:00", "2026-12-01 8", "2026-12-01T08:00+99:00"),
+        *("2026-12-01T08:00+02:60", "2026-12-01T08:00+0299", "2026-12-01T08:00+02:00:75"),
+    ],
+)
 def test_what_is_no_instant_is_refused(text):
     with pytest.raises(ReadingError, match="is not a date and time"):
         datetime_from(text)
@@ -110,6 +116,17 @@ def test_length_is_read_back_as_it_is_written(length):
 )
 def test_number_without_a_unit_is_no_length(text, says):
     with pytest.raises(ReadingError, match=says):
+        length_from(text)
+
+
+def test_number_of_a_length_may_have_the_persian_separators():
+    assert length_from("۱٫۵ ساعت") == timedelta(minutes=90)
+    assert length_from("۱٬۰۰۰ ثانیه") == timedelta(seconds=1_000)
+
+
+@pytest.mark.parametrize("text", ["2 hours 3 hours", "1h 1hr", "5 دقیقه 5m"])
+def test_unit_that_stands_twice_in_a_length_is_refused(text):
+    with pytest.raises(ReadingError, match="is not a length of time"):
         length_from(text)
 
 
