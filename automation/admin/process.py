@@ -196,10 +196,11 @@ class ProcessAdmin(
             {"version": new, "fields": changes_between(old, new)}
             for new, old in zip(versions, [*versions[1:], None], strict=True)
         ]
+        name = title_of(versions[0].label, versions[0].name)
         context = {
             **self.admin_site.each_context(request),
-            "title": _("Changes of %(process)s")
-            % {"process": title_of(versions[0].label, versions[0].name)},
+            "title": _("Changes of %(process)s") % {"process": name},
+            "process": name,
             "opts": self.opts,
             "media": self.media,
             "changes": changes[:VERSIONS],

@@ -75,6 +75,12 @@ def test_pages_about_what_can_be_done_show_it(admin_client, nightly, page):
     assert LABEL in text_of(admin_client, f"process_{page}", nightly.pk)
 
 
+def test_trail_above_its_changes_names_it_too(admin_client, nightly):
+    page = admin_client.get(reverse("admin:automation_process_history", args=[nightly.pk]))
+
+    assert f">{LABEL}</a>" in page.text
+
+
 def test_list_shows_the_name_beside_it(admin_client, nightly):
     ProcessFactory(name="plain")
 
