@@ -26,6 +26,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from automation.admin.addresses import number_in
 from automation.admin.messages import AsWritten
@@ -82,7 +83,7 @@ class StrictChangeList(ChangeList):
         """How many rows there are, for the foot of the list: the one total of the page."""
         total = getattr(self.paginator, "total", self.result_count)
         name = self.opts.verbose_name if total == 1 else self.opts.verbose_name_plural
-        counted = f"{grouped(total)} {name}"
+        counted = pgettext("list", "%(count)s %(names)s") % {"count": grouped(total), "names": name}
         if getattr(self.paginator, "is_estimated", False):
             counted = _("about %(counted)s") % {"counted": counted}
         if times := getattr(self.paginator, "times", None):
