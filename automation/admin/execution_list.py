@@ -25,7 +25,7 @@ from automation.admin.counting import REACH, EstimatingPaginator
 from automation.admin.lists import ListAdmin, grouped, refuse_search
 from automation.admin.process_list import after_commit_badge, status_badge
 from automation.engine.cancelling import cancel_each
-from automation.models import Execution, ExecutionQuerySet, Process, Trigger
+from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
 
 #: Characters of an error that a list shows.
 ERROR_SHOWN = 140
@@ -132,6 +132,15 @@ class ExecutionList(ListAdmin):
         )
         level = messages.SUCCESS if cancelled else messages.WARNING
         self.message_user(request, told % {"cancelled": cancelled, "count": chosen}, level)
+        if left := queryset.filter(status=Status.PENDING).count():
+            told = ngettext(
+                "%(count)s still waits: its process is locked by something that goes on. Try again "
+                "when that has ended.",
+                "%(count)s still wait: their processes are locked by something that goes on. Try "
+                "again when that has ended.",
+                left,
+            )
+            self.message_user(request, told % {"count": left}, messages.WARNING)
 
     @admin.display(description=gettext_lazy("execution"))
     def called(self, execution: Execution) -> SafeString:

@@ -29,7 +29,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from automation.admin.addresses import number_in
-from automation.admin.messages import AsWritten
+from automation.admin.waiting import WaitingAdmin
 
 #: What an address may say besides filters.
 _CONTROLS = {ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, IS_FACETS_VAR, IS_POPUP_VAR, TO_FIELD_VAR}
@@ -109,7 +109,7 @@ def _refuse_unknown_choices(specs: Iterable[Any]) -> None:
             raise RefusedAddressError(_assigned(spec.parameter_name or "", spec.value() or ""))
 
 
-class ListAdmin(AsWritten):
+class ListAdmin(WaitingAdmin):
     """The base of every page of ours: its list is strict, and its forms start empty."""
 
     #: Lookups that links of ours ask a list for, though it has no filter for them.

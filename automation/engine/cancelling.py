@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -72,6 +72,16 @@ def carry_out(execution_id: int) -> None:
 
 @transaction.atomic
 def _cancel(execution: Execution, who: dict[str, Any]) -> Execution:
+    running = Execution.objects.filter(pk=execution.pk, status=Status.RUNNING)
+    # Without the gate: the run that is to end may itself have locked the row of a process.
+    if execution.status != Status.RUNNING or not running.update(**who):
+        _cancel_by_the_gate(execution, who)
+    notify(CANCEL)
+    execution.refresh_from_db()
+    return execution
+
+
+def _cancel_by_the_gate(execution: Execution, who: dict[str, Any]) -> None:
     locking.lock(execution.process_id)
     rows = Execution.objects.filter(pk=execution.pk)
     name = who["cancel_requested_by_name"]
@@ -83,20 +93,31 @@ def _cancel(execution: Execution, who: dict[str, Any]) -> Execution:
         told = _("%(execution)s has ended already: %(status)s.")
         status = execution.get_status_display()
         raise CancelError(told % {"execution": execution.title, "status": status})
-    notify(CANCEL)
-    execution.refresh_from_db()
-    return execution
 
 
 def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None) -> int:
-    """Stop those of the executions that have not ended; return how many."""
-    cancelled = 0
-    for execution in executions.filter(status__in=[Status.PENDING, Status.RUNNING]).order_by("pk"):
+    """Stop those of the executions that have not ended; return how many.
+
+    What runs comes first: it may have locked the process of another. One whose process stays locked
+    keeps none of the others. Raises OperationalError for it where none could be stopped.
+    """
+    cancelled, locked = 0, dict[int | None, OperationalError]()
+    open_ones = executions.filter(status__in=[Status.PENDING, Status.RUNNING])
+    for execution in sorted(open_ones, key=lambda one: (one.status != Status.RUNNING, one.pk)):
+        if execution.process_id in locked:
+            continue
         try:
             cancel(execution, by=by)
         except CancelError:  # It ended meanwhile.
             continue
-        cancelled += 1
+        except OperationalError as error:
+            if connection.vendor == "sqlite" or not locking.is_locked(error):
+                raise
+            locked[execution.process_id] = error
+        else:
+            cancelled += 1
+    if locked and not cancelled:
+        raise next(iter(locked.values()))
     return cancelled
 
 

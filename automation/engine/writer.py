@@ -1,9 +1,14 @@
-"""Who keeps others from writing on SQLite."""
+"""Who keeps others from writing: on SQLite at all, on PostgreSQL the rows that it has locked."""
 
-from django.db import connection
+from django.db import OperationalError, connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from automation.engine.claims import is_taken_for_atomic
-from automation.models import Execution, Status
+from automation.models import Execution, Status, locking
+
+#: Running executions that are named.
+NAMED = 5
 
 
 def who_writes() -> Execution | None:
@@ -12,3 +17,31 @@ def who_writes() -> Execution | None:
         return None
     running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at")
     return next((one for one in running if is_taken_for_atomic(one.function)), None)
+
+
+def likely_holders() -> list[Execution]:
+    """What runs now, the longest first: a row that stays locked was most likely locked by one of it."""
+    running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at", "pk")
+    return list(running[:NAMED])
+
+
+def what_is_locked(error: OperationalError) -> str:
+    """The sentence that says that something which goes on has locked what was asked for."""
+    model = locking.locked_model(error)
+    what = model._meta.verbose_name if model else _("row")
+    told = _("This needs a %(what)s that is locked by something that goes on. It was not done.")
+    return told % {"what": what}
+
+
+def why_locked(error: OperationalError) -> str:
+    """The same, with what runs now, and what to do."""
+    holders = [
+        f"{one.title} ({timezone.localtime(one.started_at):%H:%M:%S})" for one in likely_holders()
+    ]
+    if holders:
+        told = _("Running now, and likely to hold it: %(holders)s.") % {
+            "holders": ", ".join(holders)
+        }
+    else:
+        told = _("No execution is running: another program may hold it.")
+    return f"{what_is_locked(error)} {told} {_('Try again when that has ended, or cancel it.')}"

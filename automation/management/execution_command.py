@@ -18,6 +18,7 @@ from automation.engine.launch import PreviewError
 from automation.engine.text import storable
 from automation.engine.workers import silence_of, why_it_waits
 from automation.management.arguments import number
+from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 
@@ -52,9 +53,13 @@ class ExecutionCommand(BaseCommand):
         try:
             with logs.only_errors():  # What else there is to say, the command says.
                 if options["queue"]:
-                    execution = self._await(queued(**launch_options), options)
+                    with answering_soon():
+                        execution = queued(**launch_options)
+                    execution = self._await(execution, options)
                 else:
-                    execution = self._run(*here(**launch_options), options)
+                    with answering_soon():
+                        execution, held = here(**launch_options)
+                    execution = self._run(execution, held, options)
         except (ParameterError, PreviewError, RetryError, UndoError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except OperationalError as error:

@@ -23,6 +23,7 @@ from automation.adoption import (
 from automation.conf import default_time_zone
 from automation.management.adoption_report import Entry, as_json, lines
 from automation.management.arguments import whole_number
+from automation.management.waiting import answering_soon
 from automation.schedule import ScheduleError, zone_named
 
 NOT_ALL, NOT_POSSIBLE = 1, 2
@@ -104,7 +105,8 @@ def _entry(found: Found, now: datetime, options: dict[str, Any]) -> Entry:
     if not options["create"] or found.problems:
         return Entry(found, comparison)
     try:
-        create(found)
+        with answering_soon():
+            create(found)
     except NotAdoptableError as error:
         return Entry(found, comparison, refused=str(error))
     return Entry(found, comparison, is_created=True)

@@ -10,6 +10,7 @@ from django.db import OperationalError
 from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
 from automation.engine.workers import workers
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
+from automation.management.waiting import answering_soon
 from automation.schedule import ScheduleError, range_from
 
 #: Lines of the table; JSON has them all.
@@ -65,7 +66,8 @@ class Command(BaseCommand):
         if len(found.offered) > MOST and not options["yes"]:
             self._ask(len(found.offered))
         asked = {"by_name": who(), "note": options["note"]}
-        return backfill(found.process, found.offered, again=found.again, **asked)
+        with answering_soon():
+            return backfill(found.process, found.offered, again=found.again, **asked)
 
     def _ask(self, count: int) -> None:
         if not sys.stdin.isatty():

@@ -16,6 +16,7 @@ from automation.management.execution_command import (
     execution_numbered,
     who,
 )
+from automation.management.waiting import answering_soon
 from automation.models import Execution, Status
 
 
@@ -36,7 +37,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         execution = execution_numbered(options["id"])
         try:
-            cancelling.cancel(execution, by_name=who())
+            with answering_soon():
+                cancelling.cancel(execution, by_name=who())
         except CancelError as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         execution = foreground.wait_for(execution, seconds=options["wait"] or 0)

@@ -10,6 +10,7 @@ from django.utils.timezone import get_default_timezone_name
 from automation.engine import pausing
 from automation.management.execution_command import NOT_POSSIBLE, who
 from automation.management.hold_command import HoldCommand, subject_of
+from automation.management.waiting import answering_soon
 from automation.models import Process
 from automation.schedule import ScheduleError, once_from
 
@@ -30,7 +31,8 @@ class Command(HoldCommand):
         processes = subject_of(options["name"])
         try:
             until = _instant(options["until"], processes)
-            count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
+            with answering_soon():
+                count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
         except ScheduleError as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except ValidationError as error:

@@ -5,6 +5,7 @@ from typing import Any
 from automation.engine import pausing
 from automation.management.execution_command import who
 from automation.management.hold_command import HoldCommand, subject_of
+from automation.management.waiting import answering_soon
 
 
 class Command(HoldCommand):
@@ -12,7 +13,8 @@ class Command(HoldCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         processes = subject_of(options["name"])
-        ended = pausing.resume(processes, by_name=who())
+        with answering_soon():
+            ended = pausing.resume(processes, by_name=who())
         if processes is not None:
             told = f"{options['name']} goes on." if ended else f"{options['name']} was not paused."
             for _process, why in pausing.why_still_held(processes):

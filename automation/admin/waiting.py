@@ -1,0 +1,72 @@
+"""No page waits long for a row that a run has locked: it says so instead."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext as _
+
+from automation.admin.messages import AsWritten
+from automation.engine.writer import likely_holders, what_is_locked
+from automation.models import locking
+
+#: Seconds that a page waits on PostgreSQL for a row that something else has locked, and after which
+#: it may be asked for again.
+WAIT, AGAIN = 1, 10
+
+
+class WaitingAdmin(AsWritten):
+    """Each of its pages, forms and actions answers within seconds, whatever a run has locked."""
+
+    @property
+    def urls(self) -> list[Any]:
+        patterns = self.get_urls()
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                pattern.callback = self._answering_soon(pattern.callback)
+        return patterns
+
+    def _answering_soon(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                with locking.waiting_for_rows_at_most(WAIT), _apart(request):
+                    return view(request, *args, **kwargs)
+            except OperationalError as error:
+                if connection.vendor != "postgresql" or not locking.is_locked(error):
+                    raise
+                return self._locked_page(request, error)
+
+        return answer
+
+    def _locked_page(self, request: HttpRequest, error: OperationalError) -> HttpResponse:
+        sees_executions = request.user.has_perm("automation.view_execution")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Locked by something that goes on"),
+            "opts": self.opts,
+            "told": what_is_locked(error),
+            "holders": likely_holders() if sees_executions else [],
+            "sees_executions": sees_executions,
+            "may_cancel": request.user.has_perm("automation.cancel_execution"),
+            "address": request.get_full_path() if request.method == "GET" else request.path,
+        }
+        page = TemplateResponse(request, "admin/automation/locked.html", context, status=503)
+        page["Retry-After"] = str(AGAIN)
+        return page
+
+
+def _apart(request: HttpRequest) -> AbstractContextManager[object]:
+    """Inside a transaction of the request's, undo what failed alone: the page still has to read."""
+    if (
+        request.method == "POST"
+        and connection.vendor == "postgresql"
+        and connection.in_atomic_block
+    ):
+        return transaction.atomic()
+    return nullcontext()

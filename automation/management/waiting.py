@@ -1,0 +1,25 @@
+"""No command waits long for a row that a run has locked: it says so instead."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
+
+from automation.engine.writer import why_locked
+from automation.models import locking
+
+#: Seconds that a command waits on PostgreSQL for a row that something else has locked.
+WAIT = 1
+
+
+@contextmanager
+def answering_soon() -> Iterator[None]:
+    """Raise CommandError where a statement inside the block waited so long: exit code 1."""
+    try:
+        with locking.waiting_for_rows_at_most(WAIT):
+            yield
+    except OperationalError as error:
+        if connection.vendor != "postgresql" or not locking.is_locked(error):
+            raise
+        raise CommandError(why_locked(error)) from error
