@@ -37,7 +37,8 @@ class ExecutionChanges(ListAdmin):
         if not _may_see(request, rows.model):
             raise PermissionDenied
         page = Paginator(rows, changes.SHOWN).get_page(request.GET.get("p"))
-        shown = changes.as_rows(page.object_list, page.paginator.count)  # type: ignore[arg-type]
+        listed: Any = page.object_list
+        shown = changes.as_rows(execution, listed, page.paginator.count)
         context = {
             **self.admin_site.each_context(request),
             "title": _("%(execution)s: %(rows)s")

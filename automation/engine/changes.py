@@ -62,9 +62,11 @@ def rows_of(execution: Execution) -> QuerySet[Any] | None:
     return None if model is None else _rows(model, execution).order_by("pk")
 
 
-def as_rows(rows: "QuerySet[Any]", total: int) -> ChangeRows:
-    """What is shown of some of these rows, of which there are `total`."""
-    return _change_rows(rows.model, total, [_columns_of(row) for row in rows])
+def as_rows(execution: Execution, rows: "QuerySet[Any]", total: int) -> ChangeRows:
+    """What is shown of some rows of an execution that wrote `total`, without its secrets."""
+    masker = masker_of(execution)
+    shown = [masker.json(_columns_of(row)) for row in rows]
+    return _change_rows(rows.model, total, shown)
 
 
 def written_by(execution: Execution, function: ProcessFunction | None = None) -> ChangeRows | None:
@@ -73,10 +75,8 @@ def written_by(execution: Execution, function: ProcessFunction | None = None) ->
     model = function.options.changes if function else None
     if model is None:
         return None
-    rows = _rows(model, execution)
-    masker = masker_of(execution)
-    shown = [masker.json(_columns_of(row)) for row in rows.order_by("pk")[:SHOWN]]
-    return _change_rows(model, rows.count(), shown)
+    rows = _rows(model, execution).order_by("pk")
+    return as_rows(execution, rows[:SHOWN], rows.count())
 
 
 def of(execution: Execution) -> ChangeRows | None:

@@ -7,6 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
+from automation.engine import changes
+from automation.parameters import MASK, Masker
 from automation.testing import preview, run, undo
 from tasks.admin import TaskMoveAdmin
 from tasks.models import Task, TaskMove
@@ -154,6 +156,19 @@ def test_changes_of_any_process_have_pages_where_their_model_has_no_list(
     assert admin_client.get(every, {"p": "x"}).status_code == 200
     assert admin_client.get(every.replace(str(moved.pk), "999999")).status_code == 404
     assert admin_client.post(every).status_code == 403
+
+
+def test_pages_of_changes_hide_what_is_sensitive_in_that_run(admin_client, moved, monkeypatch):
+    name = TaskMove.objects.filter(execution_id=moved.pk).first().task_name
+    every = reverse("admin:automation_execution_changes", args=[moved.pk])
+    assert name in admin_client.get(every).text
+
+    monkeypatch.setattr(changes, "masker_of", lambda execution: Masker([name]))
+
+    assert name not in admin_client.get(every).text
+    for address in (every, story(moved)):
+        rows = admin_client.get(address).context["changes"].rows
+        assert rows[0]["task_name"] == MASK
 
 
 def test_preview_has_no_rows_to_lead_to(admin_client):
