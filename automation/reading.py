@@ -8,6 +8,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 #: First and last year that a person means. What is outside is of another calendar, or a slip.
 YEARS = (1900, 2200)
@@ -143,16 +144,23 @@ def length_from(text: str, *, may_be_negative: bool = False) -> timedelta:
 
 
 def length_as_typed(length: timedelta) -> str:
-    """Return a length as a person writes it and `length_from` reads it: `1 hour 30 minutes`."""
-    parts, rest = [], abs(length)
-    for name in ("day", "hour", "minute"):
-        count, rest = divmod(rest, _ONE[name])
-        if count:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    if rest or not parts:
-        seconds = f"{rest.total_seconds():f}".rstrip("0").rstrip(".")
-        parts.append(f"{seconds} second{'' if seconds == '1' else 's'}")
-    return ("-" if length < timedelta(0) else "") + " ".join(parts)
+    """Return a length as a person writes it and `length_from` reads it: `1 hour 30 minutes`.
+
+    In the active language, of which `length_from` knows English and Persian.
+    """
+    days, rest = divmod(abs(length), _ONE["day"])
+    hours, rest = divmod(rest, _ONE["hour"])
+    minutes, rest = divmod(rest, _ONE["minute"])
+    seconds = f"{rest.total_seconds():f}".rstrip("0").rstrip(".")
+    counted: list[tuple[str, str]] = [
+        (str(days), ngettext("%(count)s day", "%(count)s days", days)),
+        (str(hours), ngettext("%(count)s hour", "%(count)s hours", hours)),
+        (str(minutes), ngettext("%(count)s minute", "%(count)s minutes", minutes)),
+        (seconds, ngettext("%(count)s second", "%(count)s seconds", 1 if seconds == "1" else 2)),
+    ]
+    parts = [text % {"count": count} for count, text in counted if count != "0"]
+    told = " ".join(parts or [counted[-1][1] % {"count": "0"}])
+    return f"-{told}" if length < timedelta(0) else told
 
 
 def refuse_far_year(

@@ -143,7 +143,7 @@ class TimingForm(forms.ModelForm):
     class Meta:
         widgets = {
             "cron": forms.Textarea(attrs={**_CODE, "rows": 2, "cols": 30}),
-            "every": _code_input(size=20, placeholder="45 minutes"),
+            "every": _code_input(size=20, placeholder=gettext_lazy("45 minutes"), dir="auto"),
             "timezone": TimeZoneInput(attrs={"dir": "ltr", "size": 30}),
             **{name: _time_input() for name in INSTANTS},
         }

@@ -49,12 +49,12 @@ def _refuse_other_lengths(every: timedelta) -> None:
 
 def interval_as_typed(every: timedelta) -> str:
     """Return an interval of whole minutes as `interval_from` reads it: `45 minutes` or `1:30`."""
-    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
-        count, rest = divmod(every, unit)
-        if count and not rest and (unit > _MINUTE or every < _HOUR):
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    if every < _HOUR or not every % _DAY:
+        return length_as_typed(every)
     hours, rest = divmod(every, _HOUR)
-    return f"{hours}:{rest // _MINUTE:02}"
+    if rest:
+        return f"{hours}:{rest // _MINUTE:02}"
+    return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
 
 
 class IntervalRule(Rule):

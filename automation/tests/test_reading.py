@@ -2,6 +2,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,9 +107,17 @@ def test_local_time_that_clocks_jump_over_is_refused():
         instant_from("2026-03-29 02:30", berlin)
 
 
-@given(st.timedeltas(-timedelta(days=99_999), timedelta(days=99_999)))
-def test_length_is_read_back_as_it_is_written(length):
-    assert length_from(length_as_typed(length), may_be_negative=True) == length
+@given(
+    st.timedeltas(-timedelta(days=99_999), timedelta(days=99_999)), st.sampled_from(["en", "fa"])
+)
+def test_length_is_read_back_as_it_is_written(length, language):
+    with translation.override(language):
+        assert length_from(length_as_typed(length), may_be_negative=True) == length
+
+
+def test_length_is_written_in_the_language_of_the_page():
+    with translation.override("fa"):
+        assert length_as_typed(timedelta(hours=1, minutes=30)) == "1 ساعت 30 دقیقه"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """What comes of a rule."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.utils import translation
 
 from automation.schedule import (
     CronRule,
@@ -83,3 +85,6 @@ def test_interval_is_shown_as_it_may_be_typed(minutes, typed):
     assert interval_as_typed(every) == typed
     assert interval_from(typed) == every
     assert IntervalRule(every, START, "UTC").every == every
+    with translation.override("fa"):
+        assert interval_from(interval_as_typed(every)) == every
+        assert not re.search("[a-z]", interval_as_typed(every))
