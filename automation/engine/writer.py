@@ -44,4 +44,5 @@ def why_locked(error: OperationalError) -> str:
         }
     else:
         told = _("No execution is running: another program may hold it.")
-    return f"{what_is_locked(error)} {told} {_('Try again when that has ended, or cancel it.')}"
+    remedy = _("Try again when that has ended, or cancel it.")
+    return f"{what_is_locked(error)} {told} {remedy}"

@@ -60,7 +60,8 @@ def about(notices: list[Notice]) -> Words:
 def of_a_test() -> Words:
     with translation.override(settings.LANGUAGE_CODE):
         body = _("This is a test: notices about failed processes reach you.")
-        return Words(f"[{site_name()}] {_('Test of the notices')}", f"{body}\n\n{_signature()}\n")
+        subject = _("Test of the notices")
+        return Words(f"[{site_name()}] {subject}", f"{body}\n\n{_signature()}\n")
 
 
 def site_name() -> str:
@@ -134,14 +135,16 @@ def _error(execution: Execution) -> str:
     told = lines[-1] if lines else execution.reason_in_words
     if not told:
         return ""
-    return f"{_('Error')}:\n  {printable(masker_of(execution).text(told))[:ERROR_LENGTH]}"
+    heading, text = _("Error"), printable(masker_of(execution).text(told))[:ERROR_LENGTH]
+    return f"{heading}:\n  {text}"
 
 
 def _what_next(notice: Notice, process: Process | None) -> str:
     told = [_next(notice, process)]
     if process is not None and (absence := workers().absence_for(process.function)):
         told.append(absence)
-    return "\n  ".join([f"{_('What happens next')}:", *told])
+    heading = _("What happens next")
+    return "\n  ".join([f"{heading}:", *told])
 
 
 def _next(notice: Notice, process: Process | None) -> str:

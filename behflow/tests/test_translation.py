@@ -1,5 +1,6 @@
 """Persian: whole, as new as the source, and all that a Persian page says."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from html import unescape
 from itertools import chain
+from pathlib import Path
 
 import polib
 import pytest
@@ -90,6 +92,27 @@ def test_catalogues_know_every_text_of_the_source(environment, tmp_path):
         fresh = polib.pofile(str(copy / path.relative_to(ROOT)))
         known = {_key(entry) for entry in polib.pofile(str(path))}
         assert known == {_key(entry) for entry in fresh}, "make messages brings it up to date"
+
+
+def test_no_text_stands_where_makemessages_does_not_look():
+    """It reads no f-strings."""
+    known = {entry.msgid for path in CATALOGUES for entry in polib.pofile(str(path))}
+    modules = [path for app in CATALOGUES for path in app.parents[3].rglob("*.py")]
+    sources = [path for path in modules if "tests" not in path.relative_to(ROOT).parts]
+
+    assert not [f"{path}: {text}" for path in sources for text in _marked(path) - known]
+
+
+def _marked(path: Path) -> set[str]:
+    """What a module gives to gettext, under its usual name."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    marks = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+    first = [
+        call.args[0]
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in marks and call.args
+    ]
+    return {text.value for text in first if isinstance(text, ast.Constant)}
 
 
 def test_description_of_the_main_job_is_translated():
