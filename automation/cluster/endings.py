@@ -1,6 +1,5 @@
 """What a dispatcher writes of runs: how those ended that could not say so, and how others go on."""
 
-import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,9 @@ from automation.cluster import lease, results
 from automation.cluster.crew import Run
 from automation.engine import cancel_requests, commit_hooks, ending
 from automation.engine.claims import Claim, give_back
+from automation.engine.forking import cause_of
 from automation.engine.run_log import save_lines
-from automation.models import AfterCommit, Execution, Status, locking, reasons
+from automation.models import Execution, Status, locking, reasons
 from automation.queue import messages
 
 
@@ -27,13 +27,7 @@ class Death:
 
     @property
     def cause(self) -> str:
-        code = self.exit_code
-        if code is None or code >= 0:
-            return f"exit code {code}"
-        try:
-            return f"signal {signal.Signals(-code).name}"
-        except ValueError:
-            return f"signal {-code}"
+        return cause_of(self.exit_code)
 
 
 def unbegun(claim: Claim) -> Death:
@@ -62,29 +56,14 @@ def _record_execution(death: Death, claim: Claim) -> None:
             save_lines(claim.execution.pk, list(death.run.lines))
     except ending.ClaimLostError:  # It had ended well, or another node has it.
         if death.run.committing_at is not None:
-            _record_after_commit(death, claim, death.run.committing_at)
+            took, limit = death.at - death.run.committing_at, death.run.commit_limit
+            lines = list(death.run.lines)
+            commit_hooks.record_death(claim, death.exit_code, took=took, limit=limit, lines=lines)
         return
     begun_at = death.run.begun_at or death.at
     logs.ended(
         claim.execution, status, death.at - begun_at, f"its worker ended with {death.cause}."
     )
-
-
-def _record_after_commit(death: Death, claim: Claim, since: float) -> None:
-    """It was committed, and its worker died over what was to follow."""
-    outcome, limit = AfterCommit.CUT_OFF, death.run.commit_limit
-    told = f"The worker ended with {death.cause} over what was to follow the commit."
-    if death.at - since >= limit:
-        outcome = AfterCommit.TIMED_OUT
-        told = f"What follows the commit took longer than its {limit} s, and was killed."
-    with transaction.atomic():
-        locking.lock(claim.execution.process_id)
-        lines = list(death.run.lines)
-        if not commit_hooks.record(
-            claim.execution, claim.token, outcome, lines, error_message=told
-        ):
-            return  # Another node has it.
-    logs.after_commit(claim.execution, outcome, told)
 
 
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:

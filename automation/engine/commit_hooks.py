@@ -7,8 +7,7 @@ first that raises. The engine calls them: all of them, within a time limit and w
 import logging
 import math
 import os
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -27,11 +26,12 @@ from automation.engine.context import (
     transactions_as_found,
 )
 from automation.engine.failure import in_words, traceback_of
+from automation.engine.forking import cause_of
 from automation.engine.recording import UNSTORABLE, write_surely
 from automation.engine.run_log import RunLog, save_lines
 from automation.engine.session import statement_limit
 from automation.engine.text import MAX_TEXT, storable
-from automation.models import AfterCommit, Execution, LogLine, Status
+from automation.models import AfterCommit, Execution, LogLine, Status, locking
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ class CommitHooks:
         self._record(outcome, told, written)
 
     def _limit(self) -> int:
-        started_at = self._held.execution.started_at or timezone.now()
-        end = started_at + timedelta(seconds=self._held.time_limit)
-        return max(AT_LEAST, math.ceil((end - timezone.now()).total_seconds()))
+        now = timezone.now()
+        took = now - (self._held.execution.started_at or now)
+        return limit_after(took.total_seconds(), self._held.time_limit)
 
     def _call_all(self) -> tuple[AfterCommit | None, str]:
         """Return how that went, and a sentence where it did not go to its end."""
@@ -161,6 +161,30 @@ class CommitHooks:
             else:
                 columns = {"error_message": told, "traceback": trace}
                 record(execution, self._held.token, outcome, lines, **columns)
+
+
+def limit_after(took: float, time_limit: int) -> int:
+    """For how many seconds the hooks may go on, where the function took so many of its limit."""
+    return max(AT_LEAST, math.ceil(time_limit - took))
+
+
+def record_death(
+    held: Claim, exit_code: int | None, *, took: float, limit: int, lines: Sequence[LogLine] = ()
+) -> None:
+    """Record that the process of a run died `took` seconds after its commit had begun.
+
+    Nothing is recorded where the run was not committed.
+    """
+    outcome = AfterCommit.CUT_OFF
+    told = f"Its process ended with {cause_of(exit_code)} over what was to follow the commit."
+    if took >= limit:
+        outcome = AfterCommit.TIMED_OUT
+        told = f"What follows the commit took longer than its {limit} s, and was killed."
+    with transaction.atomic():
+        locking.lock(held.execution.process_id)
+        if not record(held.execution, held.token, outcome, list(lines), error_message=told):
+            return
+    logs.after_commit(held.execution, outcome, told)
 
 
 def record(

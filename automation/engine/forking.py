@@ -71,6 +71,16 @@ def _live_apart() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def cause_of(exit_code: int | None) -> str:
+    """How a process ended, for the log: an exit code below 0 is a signal."""
+    if exit_code is None or exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        return f"signal {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"signal {-exit_code}"
+
+
 def kill_with_all_it_started(pid: int) -> None:
     """On Linux; elsewhere it alone."""
     for one in reversed(_family(pid)):

@@ -5,6 +5,7 @@ its end is recorded.
 """
 
 import logging
+import math
 import os
 import select
 import signal
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 
 from django.db import Error, connection, transaction
 
-from automation.engine import cancel_requests, ending, lease, session
+from automation.engine import cancel_requests, commit_hooks, ending, lease, session
 from automation.engine.claims import Claim
 from automation.engine.context import CANCEL_SIGNAL, DEAF_GRACE, Watcher
 from automation.engine.forking import (
@@ -85,11 +86,14 @@ def run_guarded(held: Claim, signals: Signals) -> None:
 
 @dataclass
 class _Begun(Watcher):
-    """Tells the guard that the function is called."""
+    """Tells the guard that the function is called, and then that it is about to be committed."""
 
     pipe: int
 
     def begun(self) -> None:
+        os.write(self.pipe, b".")
+
+    def committing(self, seconds: int) -> None:
         os.write(self.pipe, b".")
 
 
@@ -98,6 +102,11 @@ class _Guard:
     held: Claim
     signals: Signals
     begun_at: float | None = None
+    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
+    committing_at: float | None = None
+    commit_limit: int = 0
+    #: When what it does now has taken too long.
+    over_at: float = math.inf
     #: Why it is to end, and when it is killed.
     why: str = ""
     kill_at: float | None = None
@@ -128,20 +137,34 @@ class _Guard:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if self.begun_at is None:
-            if select.select([self.pipe], [], [], LOOK)[0] and os.read(self.pipe, 1):
-                self.begun_at = time.monotonic()
-        else:
-            time.sleep(LOOK)
+        self._hear()
         if self.signals.came and self.why != reasons.INTERRUPTED:
             self._interrupt(reasons.INTERRUPTED, signal.SIGTERM)
         elif not self.why and self._must_end(now):
             self._interrupt(reasons.CANCELLED, CANCEL_SIGNAL)
-        if self.begun_at and now - self.begun_at >= self.held.time_limit + DEAF_GRACE:
+        if now >= self.over_at + DEAF_GRACE:
             self.why = self.why or reasons.DEAF
             self.kill_at = now
         if self.kill_at is not None and now >= self.kill_at:
             kill_with_all_it_started(self.pid)
+
+    def _hear(self) -> None:
+        """Wait a moment for what it says."""
+        if self.committing_at is not None:  # It has nothing more to say.
+            time.sleep(LOOK)
+            return
+        if not select.select([self.pipe], [], [], LOOK)[0]:
+            return
+        if not os.read(self.pipe, 1):
+            time.sleep(LOOK)  # It is gone, or will be in a moment.
+        elif self.begun_at is None:
+            self.begun_at = time.monotonic()
+            self.over_at = self.begun_at + self.held.time_limit
+        else:
+            self.committing_at = time.monotonic()
+            took = self.committing_at - self.begun_at
+            self.commit_limit = commit_hooks.limit_after(took, self.held.time_limit)
+            self.over_at = self.committing_at + self.commit_limit
 
     def _interrupt(self, why: str, number: int) -> None:
         self.why = why
@@ -180,6 +203,9 @@ class _Guard:
             with suppress(ending.ClaimLostError), transaction.atomic():
                 locking.lock(execution.process_id)
                 ending.end(execution, status, token=self.held.token, exit_code=exit_code, **columns)
+        elif self.committing_at is not None and exit_code != 0:
+            took = time.monotonic() - self.committing_at
+            commit_hooks.record_death(self.held, exit_code, took=took, limit=self.commit_limit)
         cancel_requests.forget(execution.pk)
 
     def _how_it_ended(self, exit_code: int) -> tuple[Status, dict[str, Any]]:

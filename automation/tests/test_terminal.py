@@ -8,7 +8,7 @@ import time
 import pytest
 
 from automation.engine.cancelling import cancel
-from automation.models import Execution, Status, reasons
+from automation.models import AfterCommit, Execution, Status, reasons
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
 from conftest import ROOT, Child, wait_until
@@ -96,3 +96,25 @@ def test_run_whose_process_dies_is_recorded(typed):
     ended = Execution.objects.get()
     assert (ended.status, ended.reason) == (Status.LOST, reasons.WORKER_DIED)
     assert "SIGKILL" in ended.reason_in_words
+
+
+@pytest.mark.parametrize(
+    ("way", "seconds", "outcome", "told"),
+    [
+        ("sleep_a_little", 6, "", ""),
+        ("kill", 0, AfterCommit.CUT_OFF, "signal SIGKILL"),
+    ],
+)
+def test_what_follows_a_commit_has_a_limit_of_its_own(typed, way, seconds, outcome, told):
+    """It may go on after the time limit, with the grace of 3 s, is over."""
+    begun = time.monotonic()
+    command = typed("follow", time_limit=1, wait_for="To follow", ways=f'["{way}", "write"]')
+
+    code = command.process.wait(60)
+
+    ended = Execution.objects.get()
+    assert (ended.status, ended.after_commit) == (Status.COMPLETED, outcome), command
+    assert (told in ended.error_message, code == 0) == (True, not outcome)
+    assert time.monotonic() - begun > seconds
+    follows = written().filter(name__startswith="written by what follows")
+    assert follows.exists() == (outcome == "")

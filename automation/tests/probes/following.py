@@ -35,6 +35,10 @@ def _sleep() -> None:
     time.sleep(60)
 
 
+def _sleep_a_little() -> None:
+    time.sleep(6)
+
+
 def _sleep_whatever_is_raised() -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -69,6 +73,7 @@ _WAYS = {
     "write": _write,
     "exit": _exit,
     "sleep": _sleep,
+    "sleep_a_little": _sleep_a_little,
     "heed_nothing": _sleep_whatever_is_raised,
     "sleep_in_the_database": _sleep_in_the_database,
     "die": _die,
