@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
@@ -38,7 +39,7 @@ class ProcessSwitch(ListAdmin):
     def disable(self, request: HttpRequest, queryset: ProcessQuerySet) -> HttpResponse | None:
         stopped = {} if "confirmed" in request.POST else _stopped_soon(queryset)
         if stopped:
-            return self._ask_to_disable(request, queryset, stopped)
+            return self._ask_to_disable(request, stopped)
         names = _titles(queryset.filter(is_enabled=True))
         count = queryset.disable(by=request.user)
         told = ngettext(
@@ -67,16 +68,15 @@ class ProcessSwitch(ListAdmin):
         else:
             self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
 
-    def _ask_to_disable(
-        self, request: HttpRequest, queryset: ProcessQuerySet, stopped: dict[Process, str]
-    ) -> HttpResponse:
+    def _ask_to_disable(self, request: HttpRequest, stopped: dict[Process, str]) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": _("Switch off?"),
             "opts": self.opts,
             "media": self.media,
             "stopped": [(process.title, why) for process, why in stopped.items()],
-            "chosen": list(queryset.values_list("pk", flat=True)),
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "is_for_all_pages": request.POST.get("select_across", "0") != "0",
             "address": request.get_full_path(),
             "list_address": self.list_address(request),
             "may_pause": request.user.has_perm("automation.pause_process"),

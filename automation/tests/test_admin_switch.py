@@ -1,5 +1,6 @@
 """Switching and starting from the list: nothing is stopped or started by one click, unasked."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -79,6 +80,23 @@ def test_action_asks_too_and_keeps_what_was_chosen(admin_client):
 
     text = admin_client.post(LIST, chosen | {"confirmed": "yes"}, follow=True).text
     assert "Disabled 2 processes: " in text
+
+
+@pytest.mark.usefixtures("half_past_six")
+def test_all_pages_of_a_list_are_switched_off_after_the_question(admin_client, settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 10
+    process = ProcessFactory.create_batch(12, cron="0 7 * * *")[0]
+    other = ProcessFactory(function="probes.fail")
+    chosen = {"action": "disable", "_selected_action": [process.pk], "select_across": "1"}
+    some = f"{LIST}?function={process.function}"
+
+    asked = admin_client.post(some, chosen)
+    assert asked.text.count("</strong>: due at") == 12
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', asked.text))
+    assert f'action="{some}"' in asked.text
+    assert "Disabled 12 processes: " in admin_client.post(some, fields, follow=True).text
+    other.refresh_from_db()
+    assert other.is_enabled
 
 
 FILTERS = urlencode({"is_enabled__exact": "1", "p": "2", "q": "proc"})
