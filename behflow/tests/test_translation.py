@@ -21,7 +21,7 @@ from django.utils import translation
 from automation import registry
 from automation.models import Execution, Process, Status
 from automation.testing import preview, run
-from automation.tests.factories import ExecutionFactory, ProcessFactory
+from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 from behflow.middleware import DatabaseBusyMiddleware
 from conftest import ROOT
 from tasks.models import Task
@@ -219,8 +219,10 @@ def test_page_of_a_busy_database_names_in_persian_who_writes(persian):
     process = _main_job()
     ExecutionFactory(process=process, function=process.function, running=True)
     busy = DatabaseBusyMiddleware(lambda request: HttpResponse())
+    request = RequestFactory().get("/")
+    request.user = UserFactory(is_superuser=True)
 
-    response = busy.process_exception(RequestFactory().get("/"), OperationalError("locked"))
+    response = busy.process_exception(request, OperationalError("locked"))
 
     assert f"اجرای {MAIN_JOB}" in response.text
     assert not [english for english in _english() if english in _said_by(response.text)]
