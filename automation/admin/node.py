@@ -16,6 +16,7 @@ from automation.models import Execution, Node, Status
 
 _STATES = {
     "live": lambda: pgettext("node", "live"),
+    "stopping": lambda: pgettext("node", "stopping"),
     "silent": lambda: pgettext("node", "silent"),
     "stopped": lambda: pgettext("node", "stopped"),
 }
@@ -26,7 +27,15 @@ class NodeAdmin(ListAdmin):
     list_display = ("name", "state", "running", "release", "started_at", "seen_at")
     fields = (
         *("name", "state", "running", "host", "pid", "cluster", "workers", "stop_grace"),
-        *("release", "started_at", "seen_at", "stopped_at", "functions_shown", "defaults_shown"),
+        *(
+            "release",
+            "started_at",
+            "seen_at",
+            "stopping_at",
+            "stopped_at",
+            "functions_shown",
+            "defaults_shown",
+        ),
     )
     search_fields = ("name", "release")
     sortable_by = ()

@@ -76,6 +76,7 @@ class Dispatcher:
         self.renewed_at = self.looked_at = self.wrote_at = lease.now()
         self.next_available: float | None = None
         self.stop = Stop()
+        self.has_said_that_it_stops = False
         self.said_that_it_is_deaf = False
         self.postman = Postman()
 
@@ -109,6 +110,7 @@ class Dispatcher:
             self._send_notices()
         else:
             self._give_back_ahead()
+            self._say_that_it_stops()
         if self.order.drain and self._is_drained:
             self.stop.ask(0)
 
@@ -383,6 +385,12 @@ class Dispatcher:
         self.words.discard(notify.NOTICE)
         self.postman.look(is_told=is_told)
 
+    def _say_that_it_stops(self) -> None:
+        """Last in a turn: on SQLite it waits for an atomic run, which is no reason to wait."""
+        if self.node_id is not None and not self.has_said_that_it_stops:
+            node.stopping(self.node_id, self.stop.asked_at)
+            self.has_said_that_it_stops = True
+
     # Waiting, and the end
 
     @property
@@ -452,7 +460,7 @@ class Dispatcher:
             for left in self.obituaries:
                 results.record_plainly(left.message, left.epitaph)
             if self.node_id is not None:
-                node.stopped(self.node_id)
+                node.stopped(self.node_id, self.stop.asked_at)
         self.shown.publish_the_end()
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -73,8 +74,14 @@ def _tell_of_changed_zone() -> None:
     )
 
 
-def stopped(pk: int) -> None:
-    Node.objects.filter(pk=pk).update(stopped_at=Now(), seen_at=Now())
+def stopping(pk: int, since: datetime | None) -> None:
+    """Say that it starts nothing more."""
+    Node.objects.report(pk, stopping_at=since)
+
+
+def stopped(pk: int, since: datetime | None) -> None:
+    """`since`: when it was asked to stop."""
+    Node.objects.report(pk, stopping_at=since, stopped_at=Now())
 
 
 def bury_the_dead(own_name: str, own_pid: int) -> None:

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -24,7 +24,8 @@ RECORD_WITHIN = 5
 class Stop:
     """Nothing is claimed any more, and what runs is waited for."""
 
-    is_asked: bool = False
+    #: When it was asked for, by the clock of this host.
+    asked_at: datetime | None = None
     #: When whatever still runs is killed, by `lease.now`; infinite: each at its own time limit.
     kill_at: float = math.inf
     #: When the last worker was gone.
@@ -33,9 +34,13 @@ class Stop:
 
     def ask(self, grace: float | None) -> None:
         """Wait so many seconds; None: until the time limit of what runs. The shortest counts."""
-        self.is_asked = True
+        self.asked_at = self.asked_at or timezone.now()
         if grace is not None:
             self.kill_at = min(self.kill_at, lease.now() + grace)
+
+    @property
+    def is_asked(self) -> bool:
+        return self.asked_at is not None
 
     @property
     def is_out_of_time(self) -> bool:

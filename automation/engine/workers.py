@@ -25,6 +25,8 @@ class Workers:
     known: Known | None
     #: When the last one was seen, where none is live; None too where none ever was.
     seen_at: datetime | None
+    #: The last one ends what it runs, and starts nothing more.
+    is_stopping: bool = False
 
     @property
     def absence(self) -> str:
@@ -34,6 +36,10 @@ class Workers:
         if self.seen_at is None:
             return _("No worker is running, and none ever was.")
         told = _("No worker is running since %(since)s.")
+        if self.is_stopping:
+            told = _(
+                "The last workers are being stopped: they end what they run, and start no more."
+            )
         return told % {"since": f"{localtime(self.seen_at):%Y-%m-%d %H:%M:%S}"}
 
     @property
@@ -63,11 +69,13 @@ def workers() -> Workers:
     nodes = Node.objects.filter(cluster=default_queue())
     newest = nodes.order_by("-seen_at").values("pk")[:1]
     with_state: QuerySet[Any] = nodes.with_state()
-    rows = with_state.filter(Q(state="live") | Q(pk__in=newest)).order_by("pk")
+    there = Q(state__in=["live", "stopping"])
+    rows = with_state.filter(there | Q(pk__in=newest)).order_by("pk")
     found = list(rows.values_list("state", "seen_at", "functions", "defaults"))
     live = [(functions, rules) for state, _at, functions, rules in found if state == "live"]
     if not live:
-        return Workers(None, max((seen_at for _state, seen_at, _f, _d in found), default=None))
+        seen_at = max((seen_at for _state, seen_at, _f, _d in found), default=None)
+        return Workers(None, seen_at, any(state == "stopping" for state, *_ in found))
     return Workers(Known.of(live), None)
 
 
@@ -101,7 +109,7 @@ def silence_of(execution: Execution) -> str:
     if execution.status != Status.RUNNING:
         return ""
     of_it: QuerySet[Any] = Node.objects.with_state().filter(name=execution.node)
-    node = of_it.exclude(state="live").first()
+    node = of_it.exclude(state__in=["live", "stopping"]).first()
     if node is None:  # It lives; or is a terminal, which has no row.
         return ""
     told = _(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from automation.models import compiled
@@ -56,20 +56,29 @@ class Silence:
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
-    def live(self, seconds: float = SILENT) -> Self:
+    def reporting(self, seconds: float = SILENT) -> Self:
         """Those that reported within so many seconds, by the database's clock."""
         return self.filter(stopped_at__isnull=True, seen_at__gt=Now() - timedelta(seconds=seconds))
 
+    def live(self, seconds: float = SILENT) -> Self:
+        """Those of them that start something: one that is stopping only ends what it runs."""
+        return self.reporting(seconds).filter(stopping_at__isnull=True)
+
     def with_state(self) -> Self:
-        """Give each its `state`: live, silent or stopped."""
-        is_live = models.Q(seen_at__gt=Now() - timedelta(seconds=SILENT))
+        """Give each its `state`: live, stopping, silent or stopped."""
+        reports = models.Q(seen_at__gt=Now() - timedelta(seconds=SILENT))
         return self.annotate(
             state=models.Case(
                 models.When(stopped_at__isnull=False, then=models.Value("stopped")),
-                models.When(is_live, then=models.Value("live")),
-                default=models.Value("silent"),
+                models.When(~reports, then=models.Value("silent")),
+                models.When(stopping_at__isnull=False, then=models.Value("stopping")),
+                default=models.Value("live"),
             )
         )
+
+    def with_end(self) -> "models.QuerySet[Any]":
+        """Give each its `there_until`: the last instant at which it was there to start something."""
+        return self.annotate(there_until=Coalesce("stopping_at", "seen_at"))
 
     def knowing(self, function: str) -> "list[Node]":
         """Those of these nodes whose code has the function (its key, or an alias)."""
@@ -81,14 +90,14 @@ class NodeQuerySet(models.QuerySet["Node"]):
         Those that know no functions do not count: they serve another queue. Oldest first. In two
         statements.
         """
-        nodes = self.exclude(functions=[])
-        seen = nodes.filter(seen_at__lt=since).aggregate(at=models.Max("seen_at"))["at"]
-        there = nodes.filter(seen_at__gte=since, started_at__lte=until).order_by("started_at")
+        nodes = self.exclude(functions=[]).with_end()
+        seen = nodes.filter(there_until__lt=since).aggregate(at=models.Max("there_until"))["at"]
+        there = nodes.filter(there_until__gte=since, started_at__lte=until).order_by("started_at")
         found = []
-        for started_at, seen_at in there.values_list("started_at", "seen_at"):
+        for started_at, there_until in there.values_list("started_at", "there_until"):
             if started_at > (seen or since):
                 found.append(Silence(seen, started_at))
-            seen = max(seen or seen_at, seen_at)
+            seen = max(seen or there_until, there_until)
         return found
 
     def report(self, pk: int, **columns: Any) -> int:
@@ -122,6 +131,11 @@ class Node(models.Model):
     )
     started_at = models.DateTimeField(_("started"), db_default=Now())
     seen_at = models.DateTimeField(_("seen"), db_default=Now())
+    stopping_at = models.DateTimeField(
+        _("stopping since"),
+        null=True,
+        help_text=_("It ends what it runs, and starts nothing more."),
+    )
     stopped_at = models.DateTimeField(_("stopped"), null=True)
 
     objects = NodeQuerySet.as_manager()

@@ -55,6 +55,36 @@ def test_nobody_is_there_after_the_last_node_was_seen(nobody):
     )
 
 
+def test_node_that_is_stopping_starts_nothing_more_though_it_still_reports_itself():
+    node = NodeFactory(functions=["probes.greet"], stopping_at=timezone.now())
+    process = ProcessFactory()
+    pending = ExecutionFactory(process=process, status=Status.PENDING)
+    running = ExecutionFactory(running=True, node=node.name)
+    told = "The last workers are being stopped: they end what they run, and start no more."
+
+    assert workers().absence == told
+    assert why_it_waits(pending) == f"{told} It starts when one does: {HINT}"
+    assert silence_of(running) == ""
+    assert "is being stopped" in str(explain(process))
+
+    start_one()
+
+    assert workers().absence == ""
+
+
+def test_occurrence_missed_while_the_last_node_was_stopping_is_named_by_that():
+    begun = datetime(2026, 11, 22, 6, tzinfo=UTC)
+    at = [begun + timedelta(minutes=minutes) for minutes in range(0, 60, 10)]
+    # It was asked to stop at 06:20, and ran on until 06:40.
+    NodeFactory(started_at=at[0], stopping_at=at[2], seen_at=at[4], stopped_at=at[4])
+    NodeFactory(started_at=at[5], seen_at=at[5])
+
+    (silence,) = Node.objects.silences(at[0], at[5])
+
+    assert (silence.since, silence.until) == (at[2], at[5])
+    assert at[3] in silence
+
+
 def test_node_that_was_killed_is_missed_once_it_is_silent():
     node = NodeFactory(functions=["probes.greet"])
     Node.objects.filter(pk=node.pk).update(seen_at=timezone.now() - timedelta(seconds=61))

@@ -100,7 +100,10 @@ def _nodes(scene: Scene) -> Step:
         return ok("nodes", told % {"count": count, "names": names})
     newest = Node.objects.filter(cluster=default_queue()).order_by("-seen_at").first()
     told = _("No node has ever run.")
-    if newest is not None:
+    if newest is not None and newest.stopping_at and not newest.stopped_at:
+        told = _("The node %(name)s is being stopped: it ends what it runs, and starts no more.")
+        told %= {"name": newest.name}
+    elif newest is not None:
         told = _("No node works; the last, %(name)s, was seen at %(at)s.") % {
             "name": newest.name,
             "at": clock(scene.zone, newest.seen_at),

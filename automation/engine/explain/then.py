@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -193,16 +193,17 @@ def _nearest(scene: _Scene, plan: Plan) -> str:
 def _nodes(scene: _Scene) -> Step:
     """Whether one was there, as far as they reported themselves."""
     at = scene.instants[0]
-    nodes = Node.objects.exclude(functions=[])  # Those that serve another queue.
-    running = nodes.filter(started_at__lte=at, seen_at__gte=at).order_by("pk").first()
+    # Without those that serve another queue.
+    nodes: QuerySet[Any] = Node.objects.exclude(functions=[]).with_end()
+    running = nodes.filter(started_at__lte=at, there_until__gte=at).order_by("pk").first()
     if running is not None:
         return ok("nodes", _("The node %(name)s was there.") % {"name": running.name})
-    silence = nodes.filter(seen_at__lt=at).order_by("-seen_at").first()
+    silence = nodes.filter(there_until__lt=at).order_by("-there_until").first()
     told = _("No node was there.")
     if silence is not None:
         told = _("No node was there; the last, %(name)s, was seen at %(at)s.") % {
             "name": silence.name,
-            "at": clock(scene.zone, silence.seen_at),
+            "at": clock(scene.zone, silence.there_until),
         }
     return blocks("nodes", told)
 

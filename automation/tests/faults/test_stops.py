@@ -6,10 +6,12 @@ import signal
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from automation.models import Status, reasons
+from automation.engine.workers import workers
+from automation.models import Node, Status, reasons
 from automation.tests.faults.truth import (
     LONG,
     assert_all_is_well,
@@ -117,9 +119,13 @@ def test_what_runs_is_waited_for_until_its_time_limit_and_a_second_signal_ends_t
     times = [datetime.fromisoformat(text) for text in (since, until)]
     assert abs(times[0] - execution.started_at) < timedelta(seconds=3)
     assert times[1] - times[0] == timedelta(seconds=603)
+    if connection.vendor == "postgresql":  # On SQLite the atomic run is the only writer.
+        wait_until(lambda: workers().is_stopping, LONG, node)
     to_the_parent(node)
 
     assert node.process.wait(15) == 0, node
+    row = Node.objects.get()
+    assert row.started_at < row.stopping_at < row.stopped_at
     again = wait_for(execution, Status.PENDING, why=node)
     again.process.executions.filter(pk=again.pk).delete()
     assert_history_is_true(journal, why=node)
