@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.backends.signals import connection_created
@@ -18,8 +19,9 @@ _AFTER, _AGAIN = 0.1, 1
 
 #: The driver's connection that `clean` cleaned last, and its limit for statements (s).
 _cleaned: tuple[Any, int] = (None, 0)
-#: The driver's connection whose session is known to be this process's own.
-_ours: Any = None
+#: The driver's connection whose session is known to be this process's own, by Django's: a thread,
+#: or a copy of the connection, has another.
+_ours: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
 
 
 def without_pool() -> None:
@@ -66,7 +68,6 @@ def _meet(*, connection: Any, **_: Any) -> None:
     tells one of its own: what it is told stays in sessions that it lends to others. Nor may
     settings come with the connecting itself: a pooler refuses that.
     """
-    global _ours
     if connection.vendor != "postgresql" or connection.alias != DEFAULT_DB_ALIAS:
         return
     raw = connection.connection
@@ -77,7 +78,7 @@ def _meet(*, connection: Any, **_: Any) -> None:
             [raw.info.backend_pid, str(_CHECK)],
         )
         is_ours = cursor.fetchone()[0] is not None
-    _ours = raw if is_ours else None
+    _ours[connection] = raw if is_ours else None
     # Its rows would be in another session than the one that is asked for more.
     if not is_ours:
         connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
@@ -85,7 +86,8 @@ def _meet(*, connection: Any, **_: Any) -> None:
 
 def is_ours() -> bool:
     """Whether nobody else uses the session of the connection, as far as is known."""
-    return connection.connection is not None and _ours is connection.connection
+    raw = connection.connection
+    return raw is not None and _ours.get(connections[DEFAULT_DB_ALIAS]) is raw
 
 
 def clean(seconds: int) -> None:
