@@ -8,6 +8,7 @@ import _thread
 import decimal
 import gc
 import locale
+import logging
 import os
 import random
 import resource
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ from django.utils import timezone, translation
 
 from automation import registry
 from automation.cluster import loggers
+
+logger = logging.getLogger(__name__)
 
 
 class _Part(NamedTuple):
@@ -44,7 +47,7 @@ class Surroundings:
     def __init__(self) -> None:
         self._decimal = decimal.getcontext().copy()
         self._settings = _settings_copied()
-        self._before = [(part, part.read()) for part in _PARTS]
+        self._before = list(_read_all())
 
     def put_back(self) -> str:
         """Undo what a run changed in them; return what cannot be undone, "" for nothing."""
@@ -58,6 +61,17 @@ class Surroundings:
         if _settings() != self._settings:
             left.append("changed settings of Django")
         return ", ".join([*_threads(), *left])
+
+
+def _read_all() -> Iterator[tuple[_Part, Any]]:
+    """A part that cannot be read is left alone: a deployment may have deleted the directory."""
+    for part in _PARTS:
+        try:
+            value = part.read()
+        except Exception:
+            logger.debug("Runs may change %s: it cannot be read.", part.name, exc_info=True)
+            continue
+        yield part, value
 
 
 def _is_again(part: _Part, before: Any) -> bool:
@@ -212,10 +226,17 @@ def _put_back_mask(before: set[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _streams() -> list[tuple[int, int]]:
-    """What the descriptors of input, output and errors are."""
-    found = [os.fstat(number) for number in (0, 1, 2)]
-    return [(one.st_dev, one.st_ino) for one in found]
+def _streams() -> list[tuple[int, int] | None]:
+    """What the descriptors of input, output and errors are; None for one that is closed."""
+    return [_file_of(number) for number in (0, 1, 2)]
+
+
+def _file_of(descriptor: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]

@@ -1,7 +1,10 @@
 """What one run leaves in its worker's process, and what the next one sees: a node with one worker."""
 
+import os
+
 import pytest
 
+from automation.cluster.surroundings import Surroundings
 from automation.models import Execution, Status
 from automation.tests.faults.truth import LONG, assert_stops, wait_for
 from conftest import wait_until
@@ -103,3 +106,20 @@ def test_worker_is_replaced_after_as_many_runs_as_the_settings_say(start_node, j
     wait_until(lambda: set(node.children_of(node.dispatcher)) - workers, LONG, node)
     assert 2 <= len(workers) <= 3
     assert_stops(node)
+
+
+def test_worker_starts_where_its_directory_is_gone_and_its_input_closed(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    stdin = os.dup(0)
+    os.close(0)
+    try:
+        left = Surroundings().put_back()
+    finally:
+        os.dup2(stdin, 0)
+        os.close(stdin)
+
+    assert "directory" not in left
+    assert "streams" not in left
