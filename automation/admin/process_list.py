@@ -52,7 +52,7 @@ class StateFilter(admin.SimpleListFilter):
         wanted = Q(state=self.value())
         if self.value() == State.DOWN:
             by_itself = Pause.objects.in_force().filter(
-                process=OuterRef("pk"), execution__isnull=False
+                process=OuterRef("pk"), failures__isnull=False
             )
             wanted |= Q(Exists(by_itself), state=State.PAUSED)
         in_it = with_state(Process.objects.all()).filter(wanted)
