@@ -1,11 +1,25 @@
 """What a session of the database is told, and what it can hold."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
 from automation.engine import session
 from automation.models.limits import MAX_TIME_LIMIT
+
+
+@pytest.fixture
+def settled(transactional_db):
+    """The connection is as in a worker."""
+    connection.close()
+    session.settle()
+    connection.ensure_connection()
+    yield
+    connection_created.disconnect(dispatch_uid="automation.session")
+    connection.close()
+    connection.settings_dict["CONN_MAX_AGE"] = 0
 
 
 @pytest.mark.postgresql
@@ -22,26 +36,18 @@ def test_limit_for_statements_is_one_that_the_server_can_hold(seconds):
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_session_is_cleaned_to_what_it_was_when_it_connected():
-    connection.close()
-    session.settle()
-    try:
-        connection.ensure_connection()
-        assert session.is_ours()
-        with connection.cursor() as cursor:
-            cursor.execute("SET search_path = pg_catalog; SET TimeZone = 'Asia/Tehran'")
+def test_session_is_cleaned_to_what_it_was_when_it_connected(settled):
+    assert session.is_ours()
+    with connection.cursor() as cursor:
+        cursor.execute("SET search_path = pg_catalog; SET TimeZone = 'Asia/Tehran'")
 
-        session.clean(MAX_TIME_LIMIT)
+    session.clean(MAX_TIME_LIMIT)
 
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_schema(), current_setting('TimeZone')")
-            assert cursor.fetchone() == ("public", connection.timezone_name)
-            cursor.execute("SHOW client_connection_check_interval")
-            assert cursor.fetchone() == ("1s",)
-    finally:
-        connection_created.disconnect(dispatch_uid="automation.session")
-        connection.close()
-        connection.settings_dict["CONN_MAX_AGE"] = 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema(), current_setting('TimeZone')")
+        assert cursor.fetchone() == ("public", connection.timezone_name)
+        cursor.execute("SHOW client_connection_check_interval")
+        assert cursor.fetchone() == ("1s",)
 
 
 def test_pool_of_django_is_left_out_by_processes_that_fork(monkeypatch):
@@ -72,3 +78,24 @@ def test_worker_waits_for_the_writer_as_long_as_its_project_says(monkeypatch):
     connection_created.disconnect(dispatch_uid="automation.session")
 
     assert connection.settings_dict["OPTIONS"] == wanted
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_session_stays_ours_though_threads_and_copies_have_others(settled):
+    assert session.is_ours()
+
+    def connect() -> bool:
+        try:
+            connection.ensure_connection()
+            return session.is_ours()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(connect).result()
+    copy = connection.copy()
+    copy.connect()
+    copy.close()
+
+    assert session.is_ours()
