@@ -9,7 +9,7 @@ from django.db import OperationalError
 from automation.models import locking
 
 #: Seconds that a login waits on SQLite for a run that writes.
-PATIENCE = 0.2
+LONGEST_WAIT = 0.2
 
 
 def note_by_ourselves() -> None:
@@ -21,7 +21,7 @@ def note_by_ourselves() -> None:
 def note(*, sender: Any, user: Any, **_: Any) -> None:
     """Write down when somebody logged in, unless a run on SQLite lets nobody write just now."""
     try:
-        with locking.waiting_at_most(PATIENCE):
+        with locking.waiting_at_most(LONGEST_WAIT):
             update_last_login(sender, user)
     except OperationalError as error:
         if not locking.is_locked(error):

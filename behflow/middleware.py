@@ -45,7 +45,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 #: Seconds that a page waits for a run that writes, on SQLite, or has locked a row that it needs.
-PATIENCE = 3
+LONGEST_WAIT = 3
 
 
 class DatabaseBusyMiddleware:
@@ -55,7 +55,7 @@ class DatabaseBusyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with locking.waiting_at_most(PATIENCE), locking.waiting_for_rows_at_most(PATIENCE):
+        with locking.waiting_at_most(LONGEST_WAIT), locking.waiting_for_rows_at_most(LONGEST_WAIT):
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -28,7 +28,7 @@ class RetryError(ValueError):
 
 
 #: Seconds that cancelling waits on SQLite for who writes, before the request goes around it.
-PATIENCE = 0.3
+LONGEST_WAIT = 0.3
 
 
 def cancel(
@@ -47,7 +47,7 @@ def cancel(
         "cancel_requested_by_name": name,
     }
     try:
-        with locking.waiting_at_most(PATIENCE):
+        with locking.waiting_at_most(LONGEST_WAIT):
             return _cancel(execution, who)
     except OperationalError as error:
         if not locking.is_locked(error) or not ask(
