@@ -130,6 +130,7 @@ class ProcessPause(ListAdmin):
         if not form.is_valid():
             return self._ask(request, processes, form)
         why, until, user = form.cleaned_data["why"], form.cleaned_data["until"], request.user
+        named = _titles(processes, paused=False)
         try:
             count = pausing.pause(processes, why=why, until=until, by=user)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -141,22 +142,23 @@ class ProcessPause(ListAdmin):
             told = ngettext(
                 "Paused %(count)s process: %(names)s.",
                 "Paused %(count)s processes: %(names)s.",
-                count,
+                len(named),
             )
-            told %= {"count": count, "names": names_of([one.title for one in processes])}
+            told %= {"count": len(named), "names": names_of(named)}
         self._say(request, told if count else "")
         return self._back(request, None if "list" in request.GET else processes)
 
     def _resume(self, request: HttpRequest, processes: list[Process] | None) -> None:
+        named = _titles(processes, paused=True)
         count = pausing.resume(processes, by=request.user)  # type: ignore[arg-type]
         told = _("Not everything is paused any more.")
         if processes is not None:
             told = ngettext(
                 "Resumed %(count)s process: %(names)s.",
                 "Resumed %(count)s processes: %(names)s.",
-                count,
+                len(named),
             )
-            told %= {"count": count, "names": names_of([one.title for one in processes])}
+            told %= {"count": len(named), "names": names_of(named)}
         self._say(request, told if count else "")
         for process, why in pausing.why_still_held(processes or []):
             told = _("%(process)s still does not start by itself. %(why)s")
@@ -207,6 +209,14 @@ class ProcessPause(ListAdmin):
         if processes and len(processes) == 1:
             return redirect("admin:automation_process_change", processes[0].pk)
         return self.back_to_list(request)
+
+
+def _titles(processes: Sequence[Process] | None, *, paused: bool) -> list[str]:
+    """What those of them are called that have a pause of their own just now, or have none."""
+    chosen = processes or []
+    own = Pause.objects.in_force().filter(process__in=[process.pk for process in chosen])
+    held = set(own.values_list("process", flat=True))
+    return [process.title for process in chosen if (process.pk in held) == paused]
 
 
 def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]:

@@ -135,6 +135,19 @@ def test_pause_from_the_list_leads_back_to_it(admin_client):
     assert f"Paused 1 process: {process.title}." in response.text
 
 
+def test_messages_name_only_what_was_paused_or_resumed(admin_client):
+    one, other = ProcessFactory(label="One"), ProcessFactory(label="Other")
+    pausing.pause([one], why="repairs")
+    both = {"action": "resume", "_selected_action": [one.pk, other.pk]}
+
+    assert "Resumed 1 process: One." in admin_client.post(LIST, both, follow=True).text
+
+    pausing.pause([one], why="repairs")
+    many = {"chosen": f"{one.pk},{other.pk}", "why": "flood"}
+    text = admin_client.post(page("process_pause_many"), many, follow=True).text
+    assert "Paused 1 process: Other." in text
+
+
 def test_run_now_in_the_list_opens_the_form_and_starts_nothing(admin_client):
     process = ProcessFactory()
     form = page("process_run", process.pk)
