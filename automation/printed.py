@@ -15,7 +15,8 @@ STDOUT, STDERR = 1, 2
 #: Seconds within which the end of the block is noticed where a child that was left behind still
 #: holds the other end of a pipe.
 _LOOK = 0.1
-#: Bytes that are read at once, and the longest line; a longer one is cut in pieces.
+#: Bytes that are read at once, as many as a pipe holds; and the longest line: a longer one is cut in
+#: pieces.
 _CHUNK, _LONGEST = 65_536, 65_536
 
 OnLine = Callable[[int, str], None]
@@ -129,11 +130,12 @@ class _Reader:
 
     def _read(self) -> None:
         while self._pipes.get_map():
-            ready = self._pipes.select(_LOOK)
-            if not ready and self._is_over.is_set():
-                return
-            for key, _ in ready:
+            # All that was printed before is in the pipes: they hold no more than is read at once.
+            is_last = self._is_over.is_set()
+            for key, _ in self._pipes.select(0 if is_last else _LOOK):
                 self._take(key.fd, key.data)
+            if is_last:
+                return
 
     def _take(self, pipe: int, number: int) -> None:
         chunk = os.read(pipe, _CHUNK)

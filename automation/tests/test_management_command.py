@@ -11,6 +11,7 @@ from automation.management_command import command_line_of
 from automation.models import Execution
 from automation.testing import run
 from automation.tests.factories import ProcessFactory
+from conftest import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -115,18 +116,24 @@ def test_console_shows_what_was_printed_once_and_is_given_back(manage):
     assert json.loads(done.stdout)["result"]["output"] == PRINTED
 
 
-def test_child_that_is_left_behind_is_not_waited_for():
+PRINTS_ON = "import time; [print('on', flush=True) or time.sleep(0.001) for _ in range(20_000)]"
+
+
+@pytest.mark.parametrize("command", [["sleep", "30"], [sys.executable, "-c", PRINTS_ON]])
+def test_child_that_is_left_behind_is_not_waited_for(command):
     lines = []
     begun = time.monotonic()
 
     with printed.read_lines(lambda source, line: lines.append((source, line))):
-        child = subprocess.Popen(["sleep", "30"])
         os.write(1, b"a\r\n" + b"b" * 200_000 + b"\n\xff\n")
+        child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        wait_until(lambda: (1, "on") in lines or command[0] == "sleep")
     child.kill()
     child.wait()
 
     assert time.monotonic() - begun < 10
-    assert (lines[0], lines[-1]) == ((1, "a"), (1, "\\xff"))
+    printed_first = [line for line in lines if line != (1, "on")]
+    assert (printed_first[0], printed_first[-1]) == ((1, "a"), (1, "\\xff"))
     assert sum(line.count("b") for _, line in lines) == 200_000
 
 
