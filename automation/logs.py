@@ -19,9 +19,8 @@ logger = logging.getLogger("automation.executions")
 _ERRORS = {"failed", "timed_out", "lost"}
 
 #: Control characters (but tab and line feed), line separators, what turns text around, and surrogates.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+#: Not the marks of direction: they turn no letters, and sentences in Persian have them.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def started(execution: object, cause: str) -> None:

@@ -66,6 +66,18 @@ def test_mail_says_what_failed_when_it_was_due_and_why(mail, time_machine):
     assert notice.recipients == "sara@example.org, omid@example.org"
 
 
+def test_mail_in_persian_is_in_persian_with_its_marks_of_direction(mail, settings):
+    settings.LANGUAGE_CODE = "fa"
+    down = {"since": "2026-11-24T01:00:00Z", "until": "2026-11-24T02:00:00Z"}
+
+    sent = mail(failing(), error_message="", reason="nothing_running", reason_data=down)
+
+    assert "آنچه پس از این روی می‌دهد:" in sent.body
+    assert "هیچ کارگزاری فعال نبود." in sent.body
+    assert "\N{LEFT-TO-RIGHT MARK}" in sent.body
+    assert "\\u200e" not in sent.body
+
+
 def test_mail_has_the_last_twenty_lines_of_the_log(mail, mailoutbox):
     execution = run(failing())
     lines = [LogLine(execution=execution, number=n + 1, message=f"line {n}") for n in range(30)]
