@@ -16,7 +16,7 @@ from automation import registry
 from automation.conf import default_time_zone, setting
 from automation.engine import advice
 from automation.models import Process
-from automation.models.limits import MAX_TIME_LIMIT
+from automation.models.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule, ScheduleError, zone_named
 
@@ -185,12 +185,13 @@ def check_lease(**_: Any) -> list[CheckMessage]:
 @register
 def check_stop_grace(**_: Any) -> list[CheckMessage]:
     grace = setting("STOP_GRACE")
-    if grace is None or (_is_number(grace) and grace >= 0):
+    if grace is None or (_is_number(grace) and 0 <= grace <= MAX_STOP_GRACE):
         return []
     return [
         Error(
             f"AUTOMATION['STOP_GRACE'] is {grace!r}: it is what running work gets to end in.",
-            hint="Give seconds, 0 or more; or None, the default: as long as its own time limit.",
+            hint=f"Give seconds, 0 to {MAX_STOP_GRACE}; or None, the default: as long as its own time "
+            "limit.",
             id="automation.E008",
         )
     ]

@@ -14,5 +14,7 @@ MAX_CATCH_UP = 1_000
 MAX_FAILURES = 1_000
 MAX_KEPT_DAYS = 36_500
 MAX_KEPT_RUNS = 10_000_000
+#: Seconds that running work gets when its node is stopped: where more is wanted, its time limit.
+MAX_STOP_GRACE = 86_400
 #: Characters of a person's name that are kept; what a project's own users are called may be longer.
 MAX_NAME = 200

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -89,7 +90,12 @@ def test_notices_that_can_be_sent_are_fine(settings):
     ("key", "check", "number", "wrong"),
     [
         ("LEASE", checks.check_lease, "automation.E007", [2.9, 0, -1, None, "60", True, 86_401]),
-        ("STOP_GRACE", checks.check_stop_grace, "automation.E008", [-1, True, "30"]),
+        (
+            "STOP_GRACE",
+            checks.check_stop_grace,
+            "automation.E008",
+            [-1, True, "30", 86_401, math.inf],
+        ),
         (
             "DEFAULT_TIME_LIMIT",
             checks.check_default_time_limit,

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from automation.cluster import supervisor
 from automation.cluster.readiness import NotReadyError
 from automation.management.arguments import number
+from automation.models.limits import MAX_STOP_GRACE
 from automation.queue.messages import queue_name
 
 
@@ -39,8 +40,10 @@ class Command(BaseCommand):
         if name and name != queue_name():
             self._start_again_for(name)
         grace = options["grace"]
-        if grace is not None and not 0 <= grace <= 86_400:
-            told = f"--grace is {grace:g}; it must be a number of seconds from 0 to 86400."
+        if grace is not None and not 0 <= grace <= MAX_STOP_GRACE:
+            told = (
+                f"--grace is {grace:g}; it must be a number of seconds from 0 to {MAX_STOP_GRACE}."
+            )
             raise CommandError(told, returncode=2)
         try:
             supervisor.run(run_once=options["run_once"], grace=grace)
