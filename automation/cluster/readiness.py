@@ -1,12 +1,9 @@
 """What must be there before a node works: a database with all its tables, and to itself on SQLite."""
 
-import fcntl
-import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import TypeVar
 
 from django.db import Error, connection
@@ -14,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django_q.conf import logger
 
 from automation.cluster.children import Wakeup
+from automation.engine import node_lock
 from automation.engine.patience import is_away
 from automation.queue.messages import queue_name, serves_executions
 
@@ -91,13 +89,10 @@ def only_node_of_its_file() -> Iterator[None]:
         return
     # One that serves another queue runs no executions, and is in nobody's way.
     queue = "" if serves_executions() else f".{queue_name()}"
-    path = Path(f"{connection.settings_dict['NAME']}{queue}.qcluster.lock")
-    with path.open("a") as file:
-        # Or whatever a process function forks would hold it after the node's end.
-        os.register_at_fork(after_in_child=file.close)
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            stack.enter_context(node_lock.held(queue))
+        except BlockingIOError as error:
             raise NotReadyError(
                 f"Another qcluster works on {connection.settings_dict['NAME']} already. Stop it first; "
                 "for several nodes use PostgreSQL."

@@ -23,19 +23,21 @@ def start_here(process: Process, **options: Any) -> tuple[Execution, Claim | Non
     `options` are those of `launch`. An execution that has to wait for a slot is queued, so that
     it is run even if this terminal goes away.
     """
-    recovery.mark_lost_of_dead_terminals()
+    recovery.mark_lost_of_the_dead()
     with transaction.atomic():
         return _claimed(launch(process, trigger=Trigger.MANUAL, queue=False, **options))
 
 
 def undo_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
     """The same for the undoing of an execution. Raises UndoError."""
+    recovery.mark_lost_of_the_dead()
     with transaction.atomic():
         return _claimed(launch_undo(execution, queue=False, **options))
 
 
 def retry_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
     """The same for another attempt of an execution. Raises RetryError."""
+    recovery.mark_lost_of_the_dead()
     with transaction.atomic():
         return _claimed(cancelling.retry(execution, **options))
 
@@ -65,7 +67,7 @@ def run_here(execution: Execution, held: Claim | None) -> Execution:
     with Signals() as signals:
         while held is None and execution.status == Status.PENDING:
             time.sleep(LOOK)
-            recovery.mark_lost_of_dead_terminals()
+            recovery.mark_lost_of_the_dead()
             held = _claim(execution)
             execution.refresh_from_db()
         if held is not None:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import CharField, QuerySet
 
 from automation import logs
-from automation.engine import ending, terminal_locks
+from automation.engine import ending, node_lock, terminal_locks
 from automation.models import Execution, Node, Process, Status, compiled, locking, reasons
 from automation.models.compiled import parameters
 from automation.queue import messages
@@ -53,8 +53,28 @@ def mark_lost_of_node(name: str, reason: str) -> int:
     return lost
 
 
+def mark_lost_of_the_dead() -> int:
+    """On SQLite, end what ran on a node or at terminals that are gone, without awaiting a lease.
+
+    Return how many.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return 0
+    return _mark_lost_of_dead_node() + mark_lost_of_dead_terminals()
+
+
+def _mark_lost_of_dead_node() -> int:
+    running = Execution.objects.filter(status=Status.RUNNING).values("node")
+    # Looked up before the lock is: one that started since runs under another name.
+    there = Node.objects.filter(stopped_at__isnull=True, name__in=running)
+    names = list(there.values_list("name", flat=True))
+    if not names or not node_lock.is_free():
+        return 0
+    return sum(mark_lost_of_node(name, reasons.NODE_DIED) for name in names)
+
+
 def mark_lost_of_dead_terminals() -> int:
-    """On SQLite, end what runs at terminals that are gone, without awaiting a lease; return how many."""
+    """On SQLite, end what runs at terminals that are gone; return how many."""
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return 0
     running = Execution.objects.filter(status=Status.RUNNING).order_by("pk")

@@ -6,12 +6,17 @@ import sys
 import time
 
 import pytest
+from django.db import connection
 
 from automation.engine.cancelling import cancel
-from automation.models import AfterCommit, Execution, Status, reasons
+from automation.engine.launch import launch
+from automation.models import AfterCommit, Execution, Process, Status, Trigger, reasons
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
-from conftest import ROOT, Child, wait_until
+from conftest import ROOT, Child, parents_of_the_living, wait_until
+
+#: Seconds, on PostgreSQL.
+LEASE = 5
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,10 +27,13 @@ def typed(test_database, tmp_path):
     children: list[Child] = []
 
     def start(function: str, time_limit: int = 60, wait_for: str = "running", **parameters):
-        process = ProcessFactory(function=f"probes.{function}", time_limit=time_limit)
+        function = f"probes.{function}"
+        process = Process.objects.filter(function=function).first()
+        process = process or ProcessFactory(function=function, time_limit=time_limit)
         given = [f"--param={name}={value}" for name, value in parameters.items()]
         command = [sys.executable, str(ROOT / "manage.py"), "run_process", process.name, *given]
-        children.append(Child(command, test_database, tmp_path / f"typed-{len(children)}"))
+        environment = {**test_database, "TESTS_LEASE": str(LEASE)}
+        children.append(Child(command, environment, tmp_path / f"typed-{len(children)}"))
         children[-1].wait_for(wait_for)
         return children[-1]
 
@@ -71,12 +79,35 @@ def test_run_is_cancelled_by_somebody_else(typed):
     assert not written().exists()
 
 
-@pytest.mark.sqlite
 def test_run_that_was_killed_keeps_no_other_from_starting(typed):
+    """At once on SQLite, which knows of terminals that are gone; else after its lease."""
     killed = typed("take_long", wait_for="Asleep")
     os.kill(killed.process.pid, signal.SIGKILL)
     killed.process.wait()
     wait_until(lambda: killed.family == [])
+    why = reasons.NODE_DIED
+    if connection.vendor == "postgresql":
+        why = reasons.LEASE_EXPIRED
+        wait_until(lambda: Execution.objects.expired().exists())
+
+    other = typed("take_long", wait_for="completed", seconds=0)
+
+    assert other.process.wait(20) == 0
+    first, second = Execution.objects.order_by("pk")
+    assert (first.status, first.reason) == (Status.LOST, why)
+    assert second.status == Status.COMPLETED
+
+
+@pytest.mark.sqlite
+def test_node_that_was_killed_as_a_whole_keeps_no_run_from_starting(typed, qcluster):
+    node = qcluster()
+    process = ProcessFactory(function="probes.take_long", time_limit=600)
+    first = launch(process, trigger=Trigger.MANUAL)
+    wait_until(lambda: Execution.objects.filter(pk=first.pk, status=Status.RUNNING), why=node)
+    family = node.family
+    os.killpg(node.process.pid, signal.SIGKILL)
+    node.process.wait()
+    wait_until(lambda: not set(family) & set(parents_of_the_living()))
 
     other = typed("greet", wait_for="completed")
 
@@ -84,6 +115,20 @@ def test_run_that_was_killed_keeps_no_other_from_starting(typed):
     first, second = Execution.objects.order_by("pk")
     assert (first.status, first.reason) == (Status.LOST, reasons.NODE_DIED)
     assert second.status == Status.COMPLETED
+
+
+@pytest.mark.sqlite
+def test_node_that_lives_keeps_what_it_runs(typed, qcluster):
+    node = qcluster()
+    process = ProcessFactory(function="probes.take_long_stone_deaf", time_limit=600)
+    first = launch(process, trigger=Trigger.MANUAL)
+    wait_until(lambda: Execution.objects.filter(pk=first.pk, status=Status.RUNNING), why=node)
+
+    assert typed("greet", wait_for="completed").process.wait(20) == 0
+
+    first.refresh_from_db()
+    assert first.status == Status.RUNNING, node
+    node.kill()  # It would wait for what runs.
 
 
 def test_run_whose_process_dies_is_recorded(typed):
