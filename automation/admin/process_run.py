@@ -19,7 +19,7 @@ from automation.admin.addresses import number_in
 from automation.admin.lists import ListAdmin
 from automation.admin.parameters import ParametersField
 from automation.admin.pause import holds_shown
-from automation.engine.launch import MAX_NOTE, PreviewError, launch
+from automation.engine.launch import MAX_NOTE, PreviewError, launch, make_way
 from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger
 from automation.parameters import ParameterError
@@ -69,6 +69,8 @@ class ProcessRun(ListAdmin):
 
     @admin.action(description=gettext_lazy("Run now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
+        for process in queryset:
+            make_way(process)
         # All or none, where the database gives up half way; and nobody is told before.
         with transaction.atomic():
             outcomes = [self._start(request, process) for process in queryset]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.engine import recovery
-from automation.engine.launch import launch_locked
+from automation.engine.launch import launch_locked, make_way
 from automation.engine.patience import is_away, patiently
 from automation.models import (
     CatchUp,
@@ -20,6 +20,7 @@ from automation.models import (
     Execution,
     Holds,
     Node,
+    OverlapPolicy,
     Process,
     ScheduleVersion,
     Silence,
@@ -27,6 +28,7 @@ from automation.models import (
     Status,
     Trigger,
     holds_between,
+    holds_now,
     locking,
     nothing_running,
     reasons,
@@ -58,6 +60,7 @@ def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lamb
     database's own error where it is away.
     """
     due = schedules.due(timezone.now())
+    _make_way(due)
     for process_id in due:
         if not goes_on():
             return False
@@ -68,6 +71,19 @@ def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lamb
                 raise
             logger.exception("Process %s could not be started.", process_id)
     return not set(due) & set(schedules.due(timezone.now())) if due else True
+
+
+def _make_way(due: Iterable[int]) -> None:
+    """On SQLite, let atomic runs end that what is due now cancels: before them no start is written."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    cancelling = Process.objects.filter(overlap_policy=OverlapPolicy.CANCEL_RUNNING)
+    for process in cancelling.filter(pk__in=due).exclude(catch_up=CatchUp.ALL):
+        at = schedules.next_run_of(process.pk)
+        if at is None or not process.is_on_time or holds_now([process]):
+            continue
+        if timezone.now() - at <= timedelta(seconds=ON_TIME) and not process.is_too_late(at):
+            make_way(process)
 
 
 def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> None:

@@ -9,7 +9,7 @@ from automation.engine import cancelling, lease, recovery, terminal_locks
 from automation.engine.changes import launch_undo
 from automation.engine.claims import Claim, claim
 from automation.engine.guarding import Signals, run_guarded
-from automation.engine.launch import launch
+from automation.engine.launch import launch, make_way
 from automation.engine.runner import node_name
 from automation.models import Execution, Process, Status, Trigger
 
@@ -24,6 +24,7 @@ def start_here(process: Process, **options: Any) -> tuple[Execution, Claim | Non
     it is run even if this terminal goes away.
     """
     recovery.mark_lost_of_the_dead()
+    make_way(process, **options)
     with transaction.atomic():
         return _claimed(launch(process, trigger=Trigger.MANUAL, queue=False, **options))
 

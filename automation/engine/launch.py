@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from automation import logs, registry
-from automation.engine import cancelling, recovery
+from automation.engine import cancel_requests, cancelling, recovery
 from automation.engine.text import storable
 from automation.models import (
     Execution,
@@ -35,13 +35,37 @@ class PreviewError(ValueError):
     """The author of the function did not promise that it can be rolled back."""
 
 
-@transaction.atomic
 def launch(process: Process, **options: Any) -> Execution:
     """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
-    locked = locking.lock(process.pk)
-    if locked is None:
-        raise Process.DoesNotExist(f"{process} was deleted.")
-    return launch_locked(locked, **options)
+    make_way(process, **options)
+    with transaction.atomic():
+        locked = locking.lock(process.pk)
+        if locked is None:
+            raise Process.DoesNotExist(f"{process} was deleted.")
+        return launch_locked(locked, **options)
+
+
+def make_way(process: Process, **options: Any) -> None:
+    """On SQLite, ask the runs to end that a launch with these options is about to cancel.
+
+    For an atomic one that has to happen before the launch, which waits for its end. Call it before
+    the transaction: inside one it does nothing.
+    """
+    if options.get("kind") == Kind.PREVIEW or options.get("waits"):
+        return  # It cancels none.
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    function = registry.find(process.function)
+    if function is None or process.overlap_policy != OverlapPolicy.CANCEL_RUNNING:
+        return
+    try:
+        function.parameters.clean({**process.parameters, **(options.get("parameters") or {})})
+    except (ParameterError, TypeError):
+        return  # It is not going to start.
+    ahead = list(launching.ahead_of(process))
+    for older in ahead[: max(len(ahead) - process.max_concurrency + 1, 0)]:
+        if older.status == Status.RUNNING:
+            cancel_requests.ask(older.pk, by=None, by_name=process.title)
 
 
 def launch_locked(

@@ -3,14 +3,18 @@
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Event, Thread
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError, connection, transaction
 
-from automation.engine import cancel_requests
+from automation.engine import cancel_requests, clock
 from automation.engine.cancelling import CancelError, cancel
-from automation.models import Execution, Status, reasons
-from automation.tests.factories import ProcessFactory, UserFactory
+from automation.engine.launch import launch
+from automation.models import Execution, OverlapPolicy, Status, Trigger, locking, reasons
+from automation.queue import schedules
+from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 from automation.tests.pages import filled_form
 from automation.tests.test_cluster import started, wait_for
 from automation.tests.written import written
@@ -80,3 +84,52 @@ def test_run_is_cancelled_at_a_terminal(running, manage):
     running.refresh_from_db()
     assert running.status == Status.CANCELLED
     assert "terminal" in running.cancel_requested_by_name
+
+
+@pytest.mark.sqlite
+def test_start_that_cancels_the_running_one_does_not_wait_for_its_end(qcluster, manage):
+    process = ProcessFactory(
+        function="probes.take_long", time_limit=60, overlap_policy=OverlapPolicy.CANCEL_RUNNING
+    )
+    first = launch(process, trigger=Trigger.MANUAL, parameters={"seconds": 50})
+    cluster = qcluster()
+    wait_until(lambda: "Asleep" in cluster.text, why=cluster)
+
+    done = manage("run_process", process.name, "--param", "seconds=0")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    first.refresh_from_db()
+    assert (first.status, first.cancel_requested_by_name) == (Status.CANCELLED, process.name)
+
+
+@pytest.mark.sqlite
+def test_clock_asks_the_running_one_to_end_though_it_cannot_write(time_machine):
+    process = ProcessFactory(
+        function="probes.take_long", cron="0 7 * * *", overlap_policy=OverlapPolicy.CANCEL_RUNNING
+    )
+    other = ProcessFactory(function="probes.take_long", cron="0 7 * * *")
+    running = [ExecutionFactory(process=one, running=True) for one in (process, other)]
+    time_machine.move_to(schedules.next_run_of(process.pk))
+    over, writes = Event(), Event()
+    writer = Thread(target=_write_until, args=[over, writes])
+    writer.start()
+    assert writes.wait(10)
+
+    with pytest.raises(OperationalError), locking.waiting_at_most(0.2):
+        clock.start_due()
+
+    over.set()
+    writer.join()
+    assert cancel_requests.asked() == [running[0].pk]
+    assert cancel_requests.who_asked(running[0])["cancel_requested_by_name"] == process.name
+    cancel_requests.forget(running[0].pk)
+
+
+def _write_until(over: Event, writes: Event) -> None:
+    try:
+        with transaction.atomic():
+            ProcessFactory()
+            writes.set()
+            over.wait(30)
+    finally:
+        connection.close()
