@@ -24,7 +24,7 @@ from automation.cluster.stopping import Stop
 from automation.engine import cancel_requests, cancelling, recovery, session
 from automation.engine.claims import Claim, claim_next, give_back
 from automation.engine.patience import is_away
-from automation.models import Execution, Node, claiming, reasons
+from automation.models import Execution, Node, claiming, locking, reasons
 from automation.models.plans import plans
 from automation.queue import messages, notify
 
@@ -201,18 +201,22 @@ class Dispatcher:
 
     def _record(self) -> None:
         """Write the ends of runs whose workers could not."""
-        while self.unrecorded:
+        for death in list(self.unrecorded):
+            left, is_done = None, False
             try:
-                left = endings.record(self.unrecorded[0])
+                # A run that goes on may have locked the process: then in a later turn.
+                with locking.unless_locked(BUSY):
+                    left, is_done = endings.record(death), True
             except Error as error:
                 if is_away(error):
                     raise
                 logger.exception("An end could not be recorded; its lease will end.")
                 connection.close()  # Whatever is wrong with its session.
-                left = None
-            self.unrecorded.pop(0)
-            self.obituaries += [left] if left else []
-            self.words |= {notify.RUN, notify.TASK}  # What it gave back may start.
+                is_done = True
+            if is_done:
+                self.unrecorded.remove(death)
+                self.obituaries += [left] if left else []
+                self.words |= {notify.RUN, notify.TASK}  # What it gave back may start.
 
     def _renew(self) -> None:
         """Say that the node lives, and with it what it runs."""

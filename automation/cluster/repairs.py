@@ -55,7 +55,7 @@ class Repairs:
             return
         while self.waiting and lease.now() - begun < GO:
             batch = [self.waiting.popleft() for _ in range(min(rows.BATCH, len(self.waiting)))]
-            tell(repairing.repair(batch))
+            tell(repairing.repair(batch, skip_locked=True))  # Those come in turn again.
             if not self.has_told:
                 warn_about(batch)
         self.went_on_at = lease.now()

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 #: Executions that are put right in one go: whoever calls has other things to do.
 MOST = 200
+#: Seconds to wait for the row of a process: a run that goes on may have locked it.
+MOMENT = 0.5
 
 
 def mark_lost(process: Process | None) -> int:
@@ -32,7 +34,7 @@ def mark_all_lost() -> int:
     """The same for every process, each in a transaction of its own."""
     lost = 0
     for (process_id,) in _processes_with_expired():
-        with transaction.atomic():
+        with locking.unless_locked(MOMENT), transaction.atomic():
             lost += mark_lost(locking.lock(process_id))
     return lost
 
@@ -47,7 +49,8 @@ def mark_lost_of_node(name: str, reason: str) -> int:
     lost = 0
     running = Execution.objects.filter(status=Status.RUNNING, node=name)
     for execution in running.order_by("pk"):
-        with transaction.atomic():
+        # Else its lease ends.
+        with locking.unless_locked(MOMENT), transaction.atomic():
             locking.lock(execution.process_id)
             lost += ending.lose([execution], reason)
     return lost

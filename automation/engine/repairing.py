@@ -19,17 +19,17 @@ logger = logging.getLogger(__name__)
 NAMED = 5
 
 
-def repair(ids: Sequence[int]) -> list[Change]:
+def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
     """Put the Schedule rows of these processes right; return what was changed.
 
     Of a row that had vanished what nothing started meanwhile is started or recorded as missed, as
-    the process says, in the same transaction.
+    the process says, in the same transaction. With `skip_locked` what somebody else holds is left.
     """
     wrong = rows.out_of_step(ids)
     if not wrong:
         return []
     with transaction.atomic():
-        changes = rows.put_right(wrong)
+        changes = rows.put_right(wrong, skip_locked=skip_locked)
         vanished = [change.vanished for change in changes if change.vanished]
         for process in vanished:
             _account_for(process)

@@ -37,7 +37,8 @@ def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
 _NOT_AVAILABLE = "55P03"
 #: Statements that may wait for a row. What only reads, or passes over locked rows, waits for nobody.
 _MAY_WAIT = re.compile(
-    r"\s*(INSERT|UPDATE|DELETE)\b|(?s:.)*\bFOR (NO KEY )?UPDATE\b(?!.*SKIP LOCKED)", re.IGNORECASE
+    r"\s*(INSERT|UPDATE|DELETE|EXECUTE)\b|(?s:.)*\bFOR (NO KEY )?UPDATE\b(?!.*SKIP LOCKED)",
+    re.IGNORECASE,
 )
 
 
@@ -71,6 +72,20 @@ def waiting_for_rows_at_most(seconds: float) -> Iterator[None]:
         yield
     if connection.in_atomic_block and not connection.needs_rollback:
         _set_lock_timeout("DEFAULT")
+
+
+@contextmanager
+def unless_locked(seconds: float) -> Iterator[None]:
+    """The same, and leave the block without an error: whoever calls comes again later.
+
+    It is for what guards many runs, of which one may have locked what concerns another.
+    """
+    try:
+        with waiting_for_rows_at_most(seconds):
+            yield
+    except OperationalError as error:
+        if connection.vendor != "postgresql" or not is_locked(error):
+            raise
 
 
 class _Limit:

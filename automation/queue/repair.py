@@ -72,14 +72,16 @@ def without_row() -> list[int]:
 
 
 @transaction.atomic
-def put_right(ids: Sequence[int]) -> list[Change]:
+def put_right(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
     """Repair the Schedule rows of these processes; return what was changed.
 
-    They are locked, so that nobody changes them meanwhile.
+    They are locked, so that nobody changes them meanwhile. With `skip_locked`, not of those that
+    somebody else holds.
     """
     if not ids:
         return []
-    locked = Process.objects.lock().filter(pk__in=ids).prefetch_related("calendar").order_by("pk")
+    rows = Process.objects.lock(skip_locked=skip_locked).filter(pk__in=ids)
+    locked = rows.prefetch_related("calendar").order_by("pk")
     wrong = [found for found in _find(locked) if not found.is_in_step]
     repairs = _Repairs(timezone.now(), accounted=_accounted([found.process for found in wrong]))
     for found in wrong:

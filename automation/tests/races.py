@@ -1,10 +1,16 @@
 """Staged races: real threads on real connections."""
 
-from collections.abc import Callable
-from threading import Barrier, Thread
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Barrier, Event, Thread
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+
+from automation.models import Process, locking
+
+#: Seconds for which a row stays locked at most.
+LOCKED = 60
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
@@ -31,3 +37,27 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     if errors:
         raise errors[0]
     return results
+
+
+@contextmanager
+def locked_elsewhere(process: Process) -> Iterator[None]:
+    """As in the transaction of a run that launched or saved it, and goes on."""
+    holds, over = Event(), Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                locking.lock(process.pk)
+                holds.set()
+                over.wait(LOCKED)
+        finally:
+            connection.close()
+
+    holder = Thread(target=hold)
+    holder.start()
+    try:
+        assert holds.wait(10)
+        yield
+    finally:
+        over.set()
+        holder.join()

@@ -1,54 +1,31 @@
 """A function that locks the row of a process, as long as its run goes on, holds up no person."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
-from threading import Event, Thread
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.utils import timezone
+from django_q.models import Schedule
 
+from automation.engine import recovery, repairing
 from automation.engine.cancelling import cancel
 from automation.engine.claims import claim_next
 from automation.engine.clock import start_due
 from automation.engine.launch import launch
-from automation.models import Execution, Process, Status, Trigger, locking
+from automation.models import Execution, Process, Status, Trigger, locking, reasons
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import filled_form, page
+from automation.tests.races import locked_elsewhere
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-#: Seconds for which a row stays locked, and within which everybody has an answer.
-LOCKED, SOON = 30, 10
-
-
-@contextmanager
-def locked_elsewhere(process: Process) -> Iterator[None]:
-    """As in the transaction of a run that launched or saved it, and goes on."""
-    holds, over = Event(), Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                locking.lock(process.pk)
-                holds.set()
-                over.wait(LOCKED)
-        finally:
-            connection.close()
-
-    holder = Thread(target=hold)
-    holder.start()
-    try:
-        assert holds.wait(10)
-        yield
-    finally:
-        over.set()
-        holder.join()
+#: Seconds within which everybody has an answer; the row stays locked for longer.
+SOON = 10
 
 
 @pytest.fixture
@@ -213,8 +190,21 @@ def test_statement_outside_a_transaction_waits_no_longer(process):
 def test_clock_and_claims_pass_over_what_is_locked(process):
     other = _waiting(ProcessFactory())
     _waiting(process)
-    with locked_elsewhere(process):
+    over = timezone.now() - timedelta(seconds=1)
+    expired = ExecutionFactory(process=process, running=True, lease_until=over)
+    Schedule.objects.filter(name=f"process:{process.pk}").delete()
+
+    def look() -> tuple[list[Execution], int, int]:
         asked_at = time.monotonic()
-        assert [one.execution for one in claim_next(2, node="here")] == [other]
         start_due()
+        claimed = [one.execution for one in claim_next(2, node="here")]
+        lost = recovery.mark_all_lost() + recovery.mark_lost_of_node("gone", reasons.NODE_DIED)
+        repaired = repairing.repair([process.pk], skip_locked=True)
         assert time.monotonic() - asked_at < SOON
+        return claimed, lost, len(repaired)
+
+    with locked_elsewhere(process):
+        assert look() == ([other], 0, 0)
+        Execution.objects.filter(pk=expired.pk).update(node="gone")
+        assert look() == ([], 0, 0)
+    assert look()[1:] == (1, 1)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from automation.models import Status, reasons
+from automation.models import Execution, Status, reasons
 from automation.tests.faults.truth import (
     LONG,
     assert_all_is_well,
@@ -13,6 +13,7 @@ from automation.tests.faults.truth import (
     living,
     wait_for,
 )
+from automation.tests.races import locked_elsewhere
 from conftest import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,6 +34,22 @@ def test_busy_worker(node, journal):
     assert (execution.status, execution.reason) == (Status.LOST, reasons.WORKER_DIED)
     assert execution.exit_code == -signal.SIGKILL
     assert_all_is_well(journal, node)
+
+
+@pytest.mark.postgresql
+def test_busy_worker_whose_process_another_run_has_locked(node, journal):
+    execution = journal.launch("work_as_it_goes", seconds=60)
+    pid = journal.wait_for(execution, node)
+
+    with locked_elsewhere(execution.process):
+        kill(pid)
+        wait_until(lambda: not living([pid]), LONG, node)
+        for _ in range(3):  # The node goes on meanwhile.
+            wait_for(journal.launch(), Status.COMPLETED, why=node)
+        execution.refresh_from_db()
+        assert execution.status == Status.RUNNING
+
+    wait_until(lambda: Execution.objects.get(pk=execution.pk).status == Status.LOST, LONG, node)
 
 
 def test_idle_workers_one_after_the_other_and_all_together(node, journal):
