@@ -87,7 +87,9 @@ def warn_about(ids: list[int]) -> None:
     """Log what does not fit, of these processes."""
     for process in Process.objects.filter(pk__in=ids).select_related("concurrency_group"):
         if process.is_broken:
-            logger.warning("%s: its function %s is not in the code.", process, process.function)
+            logger.warning(
+                "%s: its function %s is not in the code.", process.name, process.function
+            )
         for message in checks.warnings_about(process):
             logger.warning("%s", message)
 

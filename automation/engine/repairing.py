@@ -56,10 +56,10 @@ def _account_for(process: Process) -> None:
     except Exception as error:  # It stays due, and the clock tries it again.
         if is_away(error):
             raise
-        logger.exception("What was lost of %s could not be accounted for.", process)
+        logger.exception("What was lost of %s could not be accounted for.", process.name)
 
 
 def _named(processes: Sequence[Process]) -> str:
-    names = ", ".join(str(process) for process in processes[:NAMED])
+    names = ", ".join(process.name for process in processes[:NAMED])
     more = len(processes) - NAMED
     return f"{names} and {more} more" if more > 0 else names

@@ -7,7 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils.html import strip_tags
+from django_q.models import Schedule
 
+from automation.engine import repairing
 from automation.engine.launch import launch
 from automation.models import Cause, Execution, Notice, Process, Status, Trigger, record_unstarted
 from automation.notifications import words
@@ -143,6 +145,17 @@ def test_failure_is_noted_under_the_label(nightly, settings):
     notices.after_failure(ExecutionFactory(process=nightly), Status.FAILED)
 
     assert Notice.objects.get().process_title == LABEL
+
+
+def test_deployment_and_log_name_it_by_its_name(nightly, capsys, caplog):
+    call_command("safe_to_deploy", "--minutes", "1440")
+    told = capsys.readouterr().out
+    Schedule.objects.all().delete()
+    repairing.repair([nightly.pk])
+
+    assert "Falls due: nightly at 02:30" in told
+    assert "are there again: nightly." in caplog.text
+    assert LABEL not in told + caplog.text
 
 
 def test_commands_list_both_and_lead_from_the_label_to_the_name(nightly, capsys):

@@ -67,11 +67,11 @@ def _lines(outlook: Outlook) -> Iterator[str]:
     for execution, error in outlook.refused:
         yield f"Waits with parameters that this code refuses: {execution}. {error}"
     for process in outlook.orphaned:
-        yield f"Has no function in this code: {process} ({process.function})."
+        yield f"Has no function in this code: {process.name} ({process.function})."
     for due in outlook.due:
         times = ", ".join(at.strftime("%H:%M") for at in due.instants)
         missed = " It catches nothing up: do not be away then." if due.may_be_missed else ""
-        yield f"Falls due: {due.process} at {times} ({due.process.effective_timezone}).{missed}"
+        yield f"Falls due: {due.process.name} at {times} ({due.process.effective_timezone}).{missed}"
     yield _of_the_stop(outlook.longest_stop)
     yield "Safe to deploy." if outlook.is_safe else "Not safe to deploy."
 
