@@ -20,7 +20,7 @@ def label_of(name: str) -> str:
 
 
 def name_of(label: str, key: str) -> str:
-    """The same for the same label, wherever it stands; "" where there is nothing to make one of.
+    """Return a name, always one for one label and key; "" where there is nothing to make one of.
 
     A name has ASCII letters alone. Where most of the label's letters are others, it begins with what
     is run (`key`), and where any are, it ends in a number computed from the label.

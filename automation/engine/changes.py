@@ -80,7 +80,7 @@ def written_by(execution: Execution, function: ProcessFunction | None = None) ->
 
 
 def of(execution: Execution) -> ChangeRows | None:
-    """The same, and of a preview those that were rolled back."""
+    """Return the change rows of an execution; of a preview those that were rolled back."""
     function = registry.find(execution.function)
     model = function.options.changes if function else None
     if model is None or not execution.is_preview:

@@ -39,7 +39,7 @@ def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
 
 
 def repair_all() -> list[Change]:
-    """The same for every process; rows whose process is gone are deleted."""
+    """Put the Schedule rows of every process right; delete those whose process is gone."""
     ids = all_ids()
     batches = (ids[begin : begin + BATCH] for begin in range(0, len(ids), BATCH))
     changes = [change for batch in batches for change in repair(batch)]

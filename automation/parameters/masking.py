@@ -36,7 +36,7 @@ class Masker:
         return self._found.sub(MASK, text) if self._found else text
 
     def json(self, value: Any) -> Any:
-        """The same of what JSON may hold, keys and numbers included; of what is too deep, all."""
+        """Hide secrets in what JSON may hold, keys and numbers too; all of it where it is too deep."""
         try:
             return self._json(value) if self else value
         except RecursionError:
