@@ -6,6 +6,7 @@ database before it has ended.
 
 import json
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,32 @@ def folder() -> Path | None:
     return Path(f"{name}.cancel")
 
 
+def share_as_the_database(place: Path) -> None:
+    """Let whoever may use the database use what lies beside it, though root may have made that.
+
+    As SQLite does with its own files. Whoever may not do so leaves it as it is.
+    """
+    with suppress(OSError):
+        database = Path(str(connection.settings_dict["NAME"])).stat()
+        mode = stat.S_IMODE(database.st_mode)
+        if place.is_dir():
+            mode |= (mode & 0o444) >> 2  # To read a folder is not enough to open what is in it.
+        place.chmod(mode)
+        os.chown(place, database.st_uid, database.st_gid)
+
+
 def ask(execution_id: int, *, by: int | None, by_name: str) -> bool:
     """Write a request down, for whoever runs the execution; False where that is not possible."""
     place = folder()
     if place is None:
         return False
-    place.mkdir(mode=0o700, exist_ok=True)
+    if not place.exists():
+        place.mkdir(mode=0o700, exist_ok=True)
+        share_as_the_database(place)
     request = {"by": by, "by_name": by_name, "at": timezone.now().isoformat()}
     unfinished = place / f"{execution_id}.{os.getpid()}"
     unfinished.write_text(json.dumps(request))
+    share_as_the_database(unfinished)
     unfinished.rename(place / f"{execution_id}.json")
     return True
 
@@ -46,7 +64,7 @@ def asked() -> list[int]:
         return []
     try:
         names = os.listdir(place)
-    except FileNotFoundError:
+    except OSError:  # Nobody asked yet, or it is somebody else's.
         return []
     return sorted(int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdigit())
 

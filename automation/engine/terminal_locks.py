@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from pathlib import Path
 
 from automation.engine import cancel_requests
 
@@ -47,5 +48,8 @@ def _file() -> int | None:
         return None
     path = f"{beside.with_suffix('')}.terminals.lock"
     if path not in _open:
+        is_new = not os.path.exists(path)
         _open[path] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if is_new:
+            cancel_requests.share_as_the_database(Path(path))
     return _open[path]
