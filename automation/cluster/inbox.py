@@ -26,7 +26,7 @@ class Inbox:
         self._pipe, self._data = pipe, bytearray()
 
     def messages(self) -> Iterator[Any]:
-        """Those that came whole. Raises UnreadableError; OSError and EOFError at the end."""
+        """Yield the messages that came whole. Raises UnreadableError; OSError and EOFError at the end."""
         taken = 0
         while taken < _MOST and self._pipe.poll():
             read = os.read(self._pipe.fileno(), _CHUNK)

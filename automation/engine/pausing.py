@@ -61,7 +61,7 @@ def resume(
 
 
 def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
-    """Those that start by themselves no more than before their pause ended, each with the reason."""
+    """Return the processes that start by themselves no more than before, each with the reason."""
     chosen = list(processes)
     comings = coming_of(chosen)
     found = []

@@ -114,7 +114,7 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
         return at
 
     def ends_of_occurrences(self) -> "models.QuerySet[Any, Any]":
-        """Those that account for occurrences, each with the last as `end`; the newest first."""
+        """Rows that account for occurrences, each with the last one as `end`; the newest first."""
         rows = self.filter(trigger=Trigger.SCHEDULE, scheduled_for__isnull=False)
         ends = rows.annotate(end=Coalesce("scheduled_until", "scheduled_for"))
         return ends.order_by("-scheduled_for")

@@ -170,7 +170,7 @@ class WindowQuerySet(models.QuerySet["MaintenanceWindow"]):
         return self.filter(starts_at__lte=at, ends_at__gt=at)
 
     def of_these_alone(self, processes: Iterable[Process]) -> Self:
-        """Those that name some of these processes and no other."""
+        """Windows that name some of these processes and no other."""
         pks = [process.pk for process in processes]
         others = MaintenanceWindow.processes.through.objects.exclude(process__in=pks)
         others = others.filter(maintenancewindow=models.OuterRef("pk"))

@@ -76,7 +76,9 @@ def waiting_for_rows_at_most(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def unless_locked(seconds: float) -> Iterator[None]:
-    """The same, and leave the block without an error: whoever calls comes again later.
+    """On PostgreSQL, leave the block without an error where a row in it stays locked for so long.
+
+    Whoever calls comes again later.
 
     It is for what guards many runs, of which one may have locked what concerns another.
     """

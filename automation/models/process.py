@@ -311,7 +311,7 @@ class Process(Named, Timing):
 
     @property
     def usable_rule(self) -> Rule | None:
-        """The same, and None too where the rule cannot be followed any more: `rule_error` says why."""
+        """What makes it due; None too where that cannot be followed any more: `rule_error` says why."""
         try:
             return self.rule
         except ScheduleError:

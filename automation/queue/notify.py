@@ -31,7 +31,7 @@ def notify(word: str) -> None:
 HEARING = 3
 
 
-#: Those of this process.
+#: The listeners of this process, which its children must not use.
 listeners: "WeakSet[Listener]" = WeakSet()
 
 

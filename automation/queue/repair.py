@@ -57,7 +57,7 @@ def sync_all() -> list[Change]:
 
 
 def out_of_step(ids: Sequence[int]) -> list[int]:
-    """Those of the processes whose Schedule row is not what they say. In a few statements."""
+    """Return the processes whose Schedule row is not what they say. In a few statements."""
     processes = Process.objects.filter(pk__in=ids).prefetch_related("calendar").order_by("pk")
     return [found.process.pk for found in _find(processes) if not found.is_in_step]
 
