@@ -48,7 +48,7 @@ class ParametersWidget(forms.Widget):
         """Show an error at its inputs; return what is said before all of them."""
         shown = {each.name: at[each.name] for each in self._parameters() if each.name in at}
         self.errors |= shown
-        return told_together(self.errors) if shown else told
+        return f"{told_together(self.errors)} {at.get('', '')}".rstrip() if shown else told
 
     def id_for_label(self, id_: str) -> str:
         return ""

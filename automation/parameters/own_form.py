@@ -90,7 +90,7 @@ class FormParameters(Parameters):
             at = {name: " ".join(map(str, told)) for name, told in form.errors.items()}
             together = at.pop(NON_FIELD_ERRORS, "")
             named = [f"{name}: {told}" for name, told in at.items()]
-            raise ParameterError(" ".join(filter(None, [*named, together])), at)
+            raise ParameterError(" ".join(filter(None, [*named, together])), at | {"": together})
         return {parameter.name: form.cleaned_data[parameter.name] for parameter in self}
 
 

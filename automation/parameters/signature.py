@@ -37,8 +37,8 @@ class UnsupportedParameterError(TypeError):
 class ParameterError(ValueError):
     """The given parameters do not fit the function; the text says which and why.
 
-    `at`: what is said of each parameter that does not, by name; nothing where it is about none of
-    the function's own.
+    `at`: what is said of each parameter that does not, by name; by "" what is said of several
+    together. Nothing where it is about none of the function's own.
     """
 
     def __init__(self, told: str, at: Mapping[str, str] | None = None) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 
 from automation import process, registry
+from automation.admin.parameters import ParametersWidget
 from automation.parameters import FormParameters, ParameterError, UnsupportedParameterError
 from automation.testing import run
 
@@ -39,6 +40,29 @@ def test_values_come_back_from_json_as_python():
         "group": None,
         "limit": 10,
     }
+
+
+def test_what_is_wrong_with_one_input_and_with_several_is_both_told():
+    class Pair(forms.Form):
+        one = forms.CharField()
+        other = forms.CharField()
+
+        def clean(self):
+            self.add_error("one", "Too odd.")
+            raise forms.ValidationError("They do not fit.")
+
+    def of_a_pair(*, one, other): ...
+
+    parameters = FormParameters(Pair, inspect.signature(of_a_pair).parameters.values())
+    widget = ParametersWidget(registry.get("probes.report_on"))
+
+    with pytest.raises(ParameterError, match=r"one: Too odd\. They do not fit\.") as refused:
+        parameters.clean({"one": "a", "other": "b"})
+
+    assert refused.value.at == {"one": "Too odd.", "": "They do not fit."}
+    told = widget.note(str(refused.value), {"first": "Too odd.", "": refused.value.at[""]})
+    assert told == "See below what is wrong with first. They do not fit."
+    assert widget.errors == {"first": "Too odd."}
 
 
 @pytest.mark.parametrize(
