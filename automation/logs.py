@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
+from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import override
 
 logger = logging.getLogger("automation.executions")
@@ -78,23 +79,27 @@ def not_started(
     level = logging.WARNING if status == "missed" else logging.INFO
     text = f"%s {status}"
     if due is not None:
-        text += f", due {due.isoformat(timespec='seconds')}"
+        text += f", due {_local(due)}"
     if until is not None:
-        text += f" and later, {times} times until {until.isoformat(timespec='seconds')}"
+        text += f" and later, {times} times until {_local(until)}"
     transaction.on_commit(partial(_say, level, f"{text}: %s", execution, reason))
 
 
 def retried(execution: object, attempt: int, before: object, not_before: datetime) -> None:
     """Once the transaction commits."""
-    at = not_before.isoformat(timespec="seconds")
-    told = ("%s is attempt %s, after %s. It starts at %s or later.", execution, attempt, before, at)
-    transaction.on_commit(partial(logger.info, *told))
+    told = ("%s is attempt %s, after %s. It starts at %s or later.", execution, attempt, before)
+    transaction.on_commit(partial(logger.info, *told, _local(not_before)))
 
 
 def cancelled_before_start(execution: object, who: str) -> None:
     """Once the transaction commits."""
     told = ("%s cancelled before it began%s.", execution, f", by {who}" if who else "")
     transaction.on_commit(partial(logger.info, *told))
+
+
+def _local(at: datetime) -> str:
+    """In the default zone of the site, as the stamps of the lines are."""
+    return localtime(at, get_default_timezone()).isoformat(timespec="seconds")
 
 
 def _say(level: int, text: str, execution: object, reason: Callable[[], str]) -> None:

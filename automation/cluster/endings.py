@@ -61,9 +61,10 @@ def _record_execution(death: Death, claim: Claim) -> None:
             commit_hooks.record_death(claim, death.exit_code, took=took, limit=limit, lines=lines)
         return
     begun_at = death.run.begun_at or death.at
-    logs.ended(
-        claim.execution, status, death.at - begun_at, f"its worker ended with {death.cause}."
-    )
+    told = f"its worker ended with {death.cause}."
+    if death.is_stopped:
+        told = "its node was stopped and could not wait any longer."
+    logs.ended(claim.execution, status, death.at - begun_at, told)
 
 
 def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:

@@ -31,6 +31,7 @@ from automation.models import (
     holds_now,
     locking,
     nothing_running,
+    outage_at,
     reasons,
     record_unstarted,
 )
@@ -177,7 +178,8 @@ class _Causes:
         if at in self.late:
             return Cause(Status.SKIPPED, reasons.TOO_LATE, self.process.lateness(at))
         if not is_in_force:
-            return Cause(Status.MISSED, reasons.RULE_CHANGED)
+            changed = Cause(Status.MISSED, reasons.RULE_CHANGED)
+            return outage_at(at, self.silences) or changed
         return nothing_running(at, self.silences)
 
 

@@ -38,7 +38,13 @@ from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
 from automation.models.process import DefaultProcess, OverlapPolicy, Process, ProcessQuerySet
 from automation.models.schedule_version import ScheduleVersion, Span
 from automation.models.timing import CatchUp, ScheduleKind, TriggerType, column_of
-from automation.models.unstarted import Cause, extend_newest, nothing_running, record_unstarted
+from automation.models.unstarted import (
+    Cause,
+    extend_newest,
+    nothing_running,
+    outage_at,
+    record_unstarted,
+)
 
 __all__ = [
     "ENTERED_FROM",
@@ -90,6 +96,7 @@ __all__ = [
     "is_held",
     "last_runs",
     "nothing_running",
+    "outage_at",
     "record_unstarted",
     "title_of",
     "with_last_status",

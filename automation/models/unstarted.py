@@ -26,10 +26,15 @@ class Cause:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+def outage_at(at: datetime, silences: Iterable[Silence]) -> Cause | None:
+    """That an occurrence was missed because no node was there; None where that is not known."""
+    silence = next((one for one in silences if at in one), None)
+    return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence.data) if silence else None
+
+
 def nothing_running(at: datetime, silences: Iterable[Silence]) -> Cause:
     """Why an occurrence was missed: no node was there, where that is known, or none in time."""
-    silence = next((one for one in silences if at in one), None)
-    return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence.data if silence else {})
+    return outage_at(at, silences) or Cause(Status.MISSED, reasons.NOTHING_RUNNING)
 
 
 def record_unstarted(

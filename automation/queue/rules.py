@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from automation.conf import default_time_zone
 from automation.models import Node, Process, ScheduleVersion
-from automation.schedule import Rule, ScheduleError, Unreadable
+from automation.schedule import NeverDueError, Rule, ScheduleError, Unreadable
 
 #: What a node has for what processes leave open: rules by function, and its zone.
 Defaults = tuple[dict[str, str], str]
@@ -39,6 +39,8 @@ def rule_in_force(
 def _readable_or_not(process: Process, newest: ScheduleVersion | None) -> Rule | None:
     try:
         return process.rule
+    except NeverDueError:
+        return None
     except ScheduleError:
         newest = newest or ScheduleVersion.newest_of(process)
         former = newest.rule if newest else None

@@ -19,11 +19,13 @@ from automation.models import (
     Calendar,
     Cause,
     Execution,
+    Node,
     Process,
     ScheduleVersion,
     Status,
     compiled,
     locking,
+    outage_at,
     reasons,
     record_unstarted,
 )
@@ -153,7 +155,10 @@ def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause
     if _recorded_rule(process):
         spans = ScheduleVersion.objects.overdue(process, row.next_run - SECOND, now)
         passed = (at for span in spans for at in span.due())
-    record_unstarted(process, ((at, cause) for at in passed))
+    silences = []
+    if cause.reason == reasons.RULE_CHANGED:  # Where nothing was there, the change is no cause.
+        silences = Node.objects.silences(row.next_run - SECOND, now)
+    record_unstarted(process, ((at, outage_at(at, silences) or cause) for at in passed))
 
 
 def is_due(row: Schedule, now: datetime) -> bool:

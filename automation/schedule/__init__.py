@@ -9,7 +9,7 @@ from automation.schedule.compare import Difference, difference
 from automation.schedule.cron import CronRule, cron_from
 from automation.schedule.cron_fields import is_beyond_cron
 from automation.schedule.effects import Effect, Outcome, affected
-from automation.schedule.errors import ScheduleError
+from automation.schedule.errors import NeverDueError, ScheduleError
 from automation.schedule.excluded import ExcludedDays, beginning_of_day
 from automation.schedule.interval import (
     IntervalRule,
@@ -37,6 +37,7 @@ __all__ = [
     "Effect",
     "ExcludedDays",
     "IntervalRule",
+    "NeverDueError",
     "OnceRule",
     "Outcome",
     "Outlook",

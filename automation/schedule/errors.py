@@ -11,3 +11,7 @@ class ScheduleError(ValueError):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(message)
+
+
+class NeverDueError(ScheduleError):
+    """A schedule that can be followed, and by which nothing is due."""

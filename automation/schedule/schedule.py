@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from automation.schedule.errors import ScheduleError
+from automation.schedule.errors import NeverDueError, ScheduleError
 from automation.schedule.excluded import Calendar, ExcludedDays, beginning_of_day
 from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
@@ -119,7 +119,7 @@ class Schedule(Rule):
         end = self._end_of_rule
         return self._begin <= instant and (end is None or instant <= end)
 
-    def silence_after(self, instant: datetime) -> ScheduleError | None:
+    def silence_after(self, instant: datetime) -> NeverDueError | None:
         """Return why nothing is due after `instant`, or not within 50 years; None where it is."""
         begin = max(instant, self._begin - _INSTANT)
         # From when on the rule alone would be due, which may be in years to come.
@@ -129,16 +129,16 @@ class Schedule(Rule):
             return None
         if self._last_counted and instant >= self._last_counted:
             told = _("All occurrences are over: the last was at %(time)s.")
-            return self._error("limit", told, time=self._last_counted)
+            return self._never("limit", told, time=self._last_counted)
         if self.ends and instant >= self.ends:
-            return self._error("ends", _("The schedule ended at %(time)s."), time=self.ends)
+            return self._never("ends", _("The schedule ended at %(time)s."), time=self.ends)
         if next(self.excluded_between(instant, horizon), None):
             return self._all_is_excluded(until=None if first else self.ends)
         if self.ends:
             told = _("Nothing is due before the end, %(time)s.")
-            return self._error("ends", told, time=self.ends)
+            return self._never("ends", told, time=self.ends)
         told = _("Nothing is due any more: %(rule)s.") % {"rule": self.rule.words}
-        return ScheduleError("starts" if self.starts else "schedule", told)
+        return NeverDueError("starts" if self.starts else "schedule", told)
 
     def as_json(self) -> dict[str, Any]:
         days = [
@@ -204,12 +204,15 @@ class Schedule(Rule):
             told = _("Say from when on the occurrences are counted: give a start.")
             raise ScheduleError("limit", told)
 
-    def _all_is_excluded(self, until: datetime | None) -> ScheduleError:
+    def _all_is_excluded(self, until: datetime | None) -> NeverDueError:
         if until:
             told = _("Excluded days take every occurrence until the end, %(time)s.")
-            return self._error("excluded", told, time=until)
+            return self._never("excluded", told, time=until)
         told = _("Excluded days take every occurrence within the next %(years)s years.")
-        return ScheduleError("excluded", told % {"years": YEARS_OF_SILENCE})
+        return NeverDueError("excluded", told % {"years": YEARS_OF_SILENCE})
+
+    def _never(self, field: str, text: str, *, time: datetime) -> NeverDueError:
+        return NeverDueError(field, text % {"time": in_words(self.zone, time)})
 
     def _error(self, field: str, text: str, *, time: datetime) -> ScheduleError:
         return ScheduleError(field, text % {"time": in_words(self.zone, time)})

@@ -192,7 +192,10 @@ def test_safe_to_deploy_refuses_what_is_no_length_of_time(capsys, options):
 def test_check_cluster_says_whether_a_node_works(capsys):
     NodeFactory(stopped_at=timezone.now())
     silent = NodeFactory(seen_at=datetime.now(UTC) - timedelta(days=400))
-    assert outcome(capsys, "check_cluster") == (1, "No node was seen in the last 60 s.\n")
+    assert outcome(capsys, "check_cluster") == (
+        1,
+        "No node that starts anything was seen in the last 60 s.\n",
+    )
 
     silent.delete()
     node = NodeFactory()

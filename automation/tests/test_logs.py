@@ -120,8 +120,8 @@ def test_missed_occurrences_of_one_cause_are_one_warning(
     (missed,) = [record for record in caplog.records if "missed" in record.getMessage()]
     assert missed.levelno == logging.WARNING
     assert missed.getMessage().startswith(
-        "each_minute missed, due 2026-11-22T06:01:00+00:00 and later, 4 times until "
-        "2026-11-22T06:04:00+00:00: "
+        "each_minute missed, due 2026-11-22T09:31:00+03:30 and later, 4 times until "
+        "2026-11-22T09:34:00+03:30: "
     )
 
 

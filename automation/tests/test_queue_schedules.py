@@ -7,7 +7,7 @@ from django.db import connection
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
-from automation.models import Node, Process, ScheduleVersion, coming
+from automation.models import Node, Process, ScheduleVersion, coming, reasons
 from automation.queue import repair, rules, schedules
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
@@ -290,6 +290,20 @@ def test_single_start_that_is_due_stays_due_where_the_default_zone_changes(setti
 
     assert row_of(once).next_run == at.replace(second=0)
     assert not once.executions.exists()
+
+
+def test_outage_before_a_start_with_another_zone_is_named(settings, time_machine):
+    process = ProcessFactory(cron="* * * * *", timezone="")
+    NodeFactory(started_at=NOW - timedelta(hours=1), seen_at=NOW, stopped_at=NOW)
+    time_machine.shift(timedelta(minutes=3))
+    NodeFactory(started_at=NOW + timedelta(minutes=3), time_zone="Europe/Berlin")
+    site_zone(settings, "Europe/Berlin")
+
+    repair.sync_all()
+
+    row = process.executions.get()
+    assert (row.status, row.reason, row.occurrences) == ("missed", reasons.NOTHING_RUNNING, 3)
+    assert row.reason_data["since"] == NOW.isoformat()
 
 
 def test_default_zone_about_which_live_nodes_disagree_stays_until_they_agree(settings):

@@ -255,3 +255,13 @@ def test_unreadable_rule_is_stored_with_the_rule_that_was_known():
     assert again.known == known
     assert again.first(2, NOW) == known.first(2, NOW)
     assert again.words == "Broken: No zone."
+
+
+def test_rule_by_which_nothing_is_due_can_be_read(hourly):
+    """As code that asks no form may store it."""
+    hourly.starts_at, hourly.ends_at = NOW + HOUR, NOW + HOUR + timedelta(minutes=1)
+    hourly.save()
+
+    assert ScheduleVersion.newest_of(hourly).rule is None
+    assert rows() == []
+    assert prove(hourly).findings == []

@@ -44,6 +44,6 @@ def _live(seconds: float) -> tuple[list[Node], str]:
 
 def _told(nodes: list[Node], seconds: float) -> str:
     if not nodes:
-        return f"No node was seen in the last {seconds:g} s."
+        return f"No node that starts anything was seen in the last {seconds:g} s."
     names = ", ".join(node.name for node in nodes)
     return f"Seen in the last {seconds:g} s: {names}."
