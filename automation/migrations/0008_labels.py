@@ -13,21 +13,21 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='execution',
             name='process_label',
-            field=models.CharField(blank=True, max_length=100, verbose_name='label'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=100, verbose_name='label'),
         ),
         migrations.AddField(
             model_name='historicalprocess',
             name='label',
-            field=models.CharField(blank=True, help_text='What people read, in any script. Empty: the name.', max_length=100, verbose_name='label'),
+            field=models.CharField(blank=True, db_default='', default='', help_text='What people read, in any script. Empty: the name.', max_length=100, verbose_name='label'),
         ),
         migrations.AddField(
             model_name='notice',
             name='process_label',
-            field=models.CharField(blank=True, max_length=100, verbose_name='label'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=100, verbose_name='label'),
         ),
         migrations.AddField(
             model_name='process',
             name='label',
-            field=models.CharField(blank=True, help_text='What people read, in any script. Empty: the name.', max_length=100, verbose_name='label'),
+            field=models.CharField(blank=True, db_default='', default='', help_text='What people read, in any script. Empty: the name.', max_length=100, verbose_name='label'),
         ),
     ]

@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
             name="time_zone",
             field=models.CharField(
                 blank=True,
+                db_default="",
                 default="",
                 help_text="An IANA name.",
                 max_length=64,

@@ -39,12 +39,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="pause",
             name="process_name",
-            field=models.CharField(blank=True, max_length=100, verbose_name="process"),
+            field=models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="process"),
         ),
         migrations.AddField(
             model_name="pause",
             name="process_label",
-            field=models.CharField(blank=True, max_length=100, verbose_name="label"),
+            field=models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="label"),
         ),
         migrations.RunPython(name_them, delete_those_of_nothing),
     ]

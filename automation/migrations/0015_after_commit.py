@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                     ("timed_out", "timed out"),
                     ("cut_off", "cut off"),
                 ],
+                db_default="",
                 default="",
                 help_text=(
                     "Of a completed run: how that ended, if not well, which was to follow its "

@@ -169,7 +169,9 @@ class Execution(models.Model):
         verbose_name=_("process"),
     )
     process_name = models.CharField(_("process"), max_length=100)
-    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
+    process_label = models.CharField(
+        _("label"), max_length=MAX_LABEL, blank=True, default="", db_default=""
+    )
     function = models.CharField(_("function"), max_length=200)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.PENDING)
     reason = models.CharField(_("reason"), max_length=50, blank=True)
@@ -229,6 +231,7 @@ class Execution(models.Model):
         max_length=20,
         choices=AfterCommit,
         blank=True,
+        db_default="",
         default="",
         help_text="Of a completed run: how that ended, if not well, which was to follow its commit.",
     )

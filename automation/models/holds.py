@@ -85,8 +85,12 @@ class Pause(models.Model):
         verbose_name=_("process"),
         help_text=_("Empty: everything."),
     )
-    process_name = models.CharField(_("process"), max_length=100, blank=True)
-    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
+    process_name = models.CharField(
+        _("process"), max_length=100, blank=True, default="", db_default=""
+    )
+    process_label = models.CharField(
+        _("label"), max_length=MAX_LABEL, blank=True, default="", db_default=""
+    )
     why = models.CharField(_("reason"), max_length=MAX_REASON)
     since = models.DateTimeField(_("since"), default=timezone.now)
     until = models.DateTimeField(_("until"), null=True, blank=True)

@@ -15,6 +15,8 @@ class Named(models.Model):
         _("label"),
         max_length=MAX_LABEL,
         blank=True,
+        default="",
+        db_default="",
         help_text=_("What people read, in any script. Empty: the name."),
     )
 

@@ -122,7 +122,12 @@ class Node(models.Model):
     functions = models.JSONField(_("functions"), default=list)
     defaults = models.JSONField(_("default rules"), default=dict)
     time_zone = models.CharField(
-        _("default time zone"), max_length=64, blank=True, default="", help_text="An IANA name."
+        _("default time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="An IANA name.",
     )
     stop_grace = models.FloatField(
         _("what runs gets at a stop"),

@@ -91,7 +91,9 @@ class Notice(models.Model):
         verbose_name=_("process"),
     )
     process_name = models.CharField(_("process"), max_length=100)
-    process_label = models.CharField(_("label"), max_length=MAX_LABEL, blank=True)
+    process_label = models.CharField(
+        _("label"), max_length=MAX_LABEL, blank=True, default="", db_default=""
+    )
     execution = models.ForeignKey(
         Execution,
         models.DO_NOTHING,

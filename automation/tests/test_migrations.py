@@ -38,3 +38,27 @@ def test_notices_that_the_former_code_does_not_know_are_forgotten_with_it(go_bac
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, recovers_id FROM automation_notice")
         assert cursor.fetchall() == [(recovery.pk, None)]
+
+
+def test_code_of_before_can_go_on_writing_rows_until_it_is_restarted():
+    """Whatever column was added since may be left out of an INSERT."""
+    loader = MigrationExecutor(connection).loader
+    before, now = (
+        loader.project_state(nodes).apps
+        for nodes in ([("automation", "0006_ledger")], loader.graph.leaf_nodes("automation"))
+    )
+
+    required = {
+        f"{model._meta.model_name}.{field.name}"
+        for model in now.get_app_config("automation").get_models()
+        if model._meta.model_name in before.all_models["automation"]
+        for field in model._meta.local_concrete_fields
+        if field.name not in _columns(before, model) and not (field.null or field.has_db_default())
+    }
+
+    assert required == set()
+
+
+def _columns(apps, model) -> set[str]:
+    known = apps.get_model("automation", model._meta.model_name)._meta
+    return {field.name for field in known.local_concrete_fields}
