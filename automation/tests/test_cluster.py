@@ -227,7 +227,10 @@ def test_outage_is_named_by_what_was_missed_in_it(qcluster, manage, end):
     missed = process.executions.get(status=Status.MISSED)
     assert (missed.reason, missed.reason_data) == (
         reasons.NOTHING_RUNNING,
-        {"since": earlier.seen_at.isoformat(), "until": later.started_at.isoformat()},
+        {
+            "since": (earlier.stopping_at or earlier.seen_at).isoformat(),
+            "until": later.started_at.isoformat(),
+        },
     )
     assert "No worker was running from" in missed.reason_in_words
     at = missed.scheduled_for.isoformat()
@@ -237,7 +240,8 @@ def test_outage_is_named_by_what_was_missed_in_it(qcluster, manage, end):
 def ten_minutes_pass() -> None:
     """As if everything had happened earlier by so long."""
     span = timedelta(minutes=10)
-    Node.objects.update(started_at=F("started_at") - span, seen_at=F("seen_at") - span)
+    times = ("started_at", "seen_at", "stopping_at", "stopped_at")
+    Node.objects.update(**{name: F(name) - span for name in times})
     soon = Schedule.objects.filter(next_run__lt=timezone.now() + span)
     soon.update(next_run=F("next_run") - span)
     ScheduleVersion.objects.update(valid_from=F("valid_from") - span)
