@@ -185,7 +185,7 @@ def _note_progress(held: Claim, log: RunLog, watcher: Watcher, said: Execution) 
 
 
 def _zone_of(held: Claim) -> tzinfo:
-    """That of its process; where it cannot be read, the one of the site."""
+    """The time zone of the process; where it cannot be read, the default zone of the site."""
     try:
         return zone_named(held.zone)
     except ScheduleError:

@@ -34,7 +34,7 @@ def what_is_locked(error: OperationalError) -> str:
 
 
 def why_locked(error: OperationalError) -> str:
-    """The same, with what runs now, and what to do."""
+    """What is locked, in a sentence, with what runs now and what to do."""
     holders = [
         f"{one.title} ({timezone.localtime(one.started_at):%H:%M:%S})" for one in likely_holders()
     ]

@@ -61,7 +61,7 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return self.filter(stopped_at__isnull=True, seen_at__gt=Now() - timedelta(seconds=seconds))
 
     def live(self, seconds: float = SILENT) -> Self:
-        """Those of them that start something: one that is stopping only ends what it runs."""
+        """Nodes that report and start something: one that is stopping only ends what it runs."""
         return self.reporting(seconds).filter(stopping_at__isnull=True)
 
     def with_state(self) -> Self:
