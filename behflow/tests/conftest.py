@@ -110,6 +110,12 @@ def _note_stranger(url: str, site: str, wrong: list[str]) -> None:
         wrong.append(f"asked for {url}")
 
 
+def follow(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait until that page is there."""
+    with page.expect_navigation():
+        page.click(selector)
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page: the rule, and the element."""
     found = Axe().run(page).response["violations"]

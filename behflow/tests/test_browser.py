@@ -23,7 +23,7 @@ from automation.models import (
 )
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
-from behflow.tests.conftest import PHONE, violations
+from behflow.tests.conftest import PHONE, follow, violations
 from conftest import wait_until
 from tasks.demo import load
 
@@ -387,7 +387,7 @@ def test_viewer_sees_everything_and_can_change_nothing(visit, demo):
     expect(page.locator("#behflow-schedule")).to_contain_text("At 07:30")
     assert page.locator("[name=_save]").count() == 0
     page.goto(reverse("admin:automation_execution_changelist"))
-    page.click("#result_list th a >> nth=0")
+    follow(page, "#result_list th a >> nth=0")
     assert page.locator("text=Undo…").count() == 0
     assert page.locator("text=Run again…").count() == 0
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 from automation.engine.pausing import pause
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page as address
-from behflow.tests.conftest import PHONE, violations
+from behflow.tests.conftest import PHONE, follow, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -49,7 +49,7 @@ def test_wrong_parameter_of_a_run_alone_is_marked_and_explained(visit, boss, sch
     options = {"color_scheme": scheme, "bypass_csp": True}  # Axe writes styles into the page.
     page = visit(boss, address("process_run", process.pk), **options)
     page.fill("#id_parameters-retries", "many")
-    page.click("[name=run]")
+    follow(page, "[name=run]")
 
     field = page.locator("#id_parameters-retries")
     expect(field).to_have_value("many")
@@ -66,7 +66,7 @@ def test_parameter_that_a_run_lacks_is_said_at_its_input(visit, boss):
     process = ProcessFactory(function="probes.report_on")
     page = visit(boss, address("process_run", process.pk))
     page.fill("#id_parameters-first", "2026-03-01")
-    page.click("[name=run]")
+    follow(page, "[name=run]")
 
     assert invalid(page) == red(page) == ["parameters-last"]
     assert "A value is needed for last." in said_of(page, page.locator("#id_parameters-last"))
@@ -78,7 +78,7 @@ def test_what_is_wrong_in_the_form_of_a_process_is_marked_alone(visit, boss):
     page = visit(boss, address("process_change", process.pk), bypass_csp=True)
     page.fill("#id_parameters-times", "often")
     page.fill("#id_cron", "99 7 * * *")
-    page.click("[name=_save]")
+    follow(page, "[name=_save]")
 
     assert set(invalid(page)) == set(red(page)) == {"cron", "parameters-times"}
     said = {name: said_of(page, page.locator(f"[name='{name}']")) for name in invalid(page)}
@@ -93,7 +93,7 @@ def test_process_that_lacks_a_parameter_says_so_at_its_input(visit, boss):
     page.select_option("#id_trigger_type", "time_based")
     page.fill("#id_cron", "7:30")
     page.fill("#id_parameters-first", "2026-03-01")
-    page.click("[name=_save]")
+    follow(page, "[name=_save]")
 
     expect(page.locator(".errornote")).to_be_visible()
     assert invalid(page) == ["parameters-last"]
