@@ -86,7 +86,7 @@ class ProcessAdmin(
     @admin.display(description=gettext_lazy("what comes of it"))
     def schedule_shown(self, process: Process) -> SafeString:
         """For who may only look: what is stored, in words and instants."""
-        shown = schedule_preview(DraftForm(instance=process))
+        shown = schedule_preview(DraftForm(instance=process).draft)
         return format_html('<div id="behflow-schedule">{}</div>', shown)
 
     @admin.display(description=gettext_lazy("every"))
@@ -162,7 +162,7 @@ class ProcessAdmin(
         process = seen.filter(pk=number_in(asked.get("process", ""))).first()
         form = DraftForm(asked, instance=process)
         form.full_clean()
-        return HttpResponse(schedule_preview(form))
+        return HttpResponse(schedule_preview(form.draft))
 
     def retries_view(self, request: HttpRequest) -> HttpResponse:
         """What the retries mean that are typed just now; nothing while they mean nothing."""

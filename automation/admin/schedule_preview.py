@@ -1,8 +1,9 @@
 """What a schedule means, shown in the form and brought up to date as one types."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -11,11 +12,9 @@ from django.utils.text import capfirst
 
 from automation import schedule
 from automation.conf import default_time_zone
+from automation.engine.rescheduling import Question
 from automation.models import Holds, Process, ScheduleKind, Status, TriggerType, holds_ahead
 from automation.schedule import ClockChange, Effect, Outlook, Rule
-
-if TYPE_CHECKING:
-    from automation.admin.timing_form import TimingForm
 
 #: Coming runs that are shown; effects of a clock change; occurrences that an edit changes.
 RUNS, EFFECTS, CHANGED = 10, 4, 20
@@ -29,35 +28,46 @@ TIMING = {
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=366)
 
 
-def schedule_preview(form: "TimingForm") -> SafeString:
+@dataclass(frozen=True)
+class Draft:
+    """A process as it is typed, beside the one that is stored (None: it is new)."""
+
+    process: Process
+    stored: Process | None
+    #: The cron rule as it was typed.
+    cron: str
+    #: What is wrong, by the name of the field.
+    errors: Mapping[str, str]
+    #: What the edit asks, and what was answered.
+    question: Question | None = None
+    answer: str | None = None
+
+
+def schedule_preview(draft: Draft) -> SafeString:
     """Render what comes of the schedule that is typed, and of the edit, or what is wrong."""
-    process = form.instance
+    process = draft.process
     context: dict[str, Any]
     if process.trigger_type == TriggerType.MANUAL:
         context = {"by_hand": True}
-    elif process.follows_default and not (process.default_cron or form["cron"].value()):
+    elif process.follows_default and not (process.default_cron or draft.cron):
         context = {"none_yet": True}
-    elif errors := _errors(form):
+    elif errors := _errors(draft):
         context = {"errors": errors}
     else:
         context = _outlook(process, process.planned_rule)
-    if "errors" not in context and form.stored:
-        context["impact"] = _impact(form.stored, process)
-    asked = {"question": form.question, "answer": form.data.get("today")}
+    if "errors" not in context and draft.stored:
+        context["impact"] = _impact(draft.stored, process)
+    asked = {"question": draft.question, "answer": draft.answer}
     return render_to_string("automation/schedule.html", context | asked)
 
 
-def _errors(form: "TimingForm") -> list[tuple[str, str]]:
-    """What is wrong with when it is due, with the name of the field."""
-    if form.is_bound:
-        told = {name: str(text[0]) for name, text in form.errors.items() if name != "today"}
-    else:
-        told = dict(form.instance.errors_of_rule(form.stored))
+def _errors(draft: Draft) -> list[tuple[str, str]]:
+    """What is wrong with when it is due, with the label of the field."""
     timing = {field.name: field for field in Process._meta.fields if field.name in TIMING}
     return [
-        (capfirst(str(field.verbose_name)), told[name])
+        (capfirst(str(field.verbose_name)), draft.errors[name])
         for name, field in timing.items()
-        if name in told
+        if name in draft.errors
     ]
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy
 
-from automation.admin.schedule_preview import TIMING, schedule_preview
+from automation.admin.schedule_preview import TIMING, Draft, schedule_preview
 from automation.conf import default_time_zone
 from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question
@@ -121,7 +121,7 @@ class SchedulePreview(forms.Widget):
     form: "TimingForm"
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        shown = {"preview": schedule_preview(self.form), "process": self.form.instance.pk}
+        shown = {"preview": schedule_preview(self.form.draft), "process": self.form.instance.pk}
         return super().get_context(name, value, attrs) | shown
 
     def id_for_label(self, id_: str) -> str:
@@ -182,6 +182,22 @@ class TimingForm(forms.ModelForm):
         kind = self["schedule_kind"].value() or ScheduleKind.CRON
         for name in (name for other, names in INPUTS.items() if other != kind for name in names):
             self.fields[name].is_left = True  # type: ignore[attr-defined]
+
+    @property
+    def draft(self) -> Draft:
+        """What is typed so far, for its preview."""
+        if self.is_bound:
+            errors = {name: str(texts[0]) for name, texts in self.errors.items()}
+        else:
+            errors = dict(self.instance.errors_of_rule(self.stored))
+        return Draft(
+            process=self.instance,
+            stored=self.stored,
+            cron=self["cron"].value(),
+            errors=errors,
+            question=self.question,
+            answer=self.data.get("today"),
+        )
 
     def clean_cron(self) -> str:
         return cron_from(self.cleaned_data["cron"])
