@@ -10,7 +10,7 @@ from automation.cluster import lease, worker
 from automation.cluster.children import Child, private_pipe
 from automation.cluster.inbox import Inbox, UnreadableError
 from automation.engine.claims import Claim
-from automation.engine.context import CANCEL_SIGNAL, DEAF_GRACE
+from automation.engine.context import CANCEL_SIGNAL, KILL_GRACE
 from automation.models import LogLine
 from automation.queue.messages import Ordinary
 
@@ -45,12 +45,12 @@ class Run:
         self.begun_at, self.time_limit = lease.now(), time_limit
         self.kill_at = None
         if time_limit is not None:
-            self.kill_at = self.begun_at + time_limit + DEAF_GRACE
+            self.kill_at = self.begun_at + time_limit + KILL_GRACE
 
     def commit(self, limit: int) -> None:
         self.committing_at, self.commit_limit = lease.now(), limit
         if not self.is_cancelled:
-            self.kill_at = self.committing_at + limit + DEAF_GRACE
+            self.kill_at = self.committing_at + limit + KILL_GRACE
 
 
 class Worker:
@@ -107,7 +107,7 @@ class Worker:
         """Interrupt what it runs; after a grace it is killed."""
         if self.run and not self.run.is_cancelled:
             self.run.is_cancelled = True
-            self.run.kill_at = lease.now() + DEAF_GRACE
+            self.run.kill_at = lease.now() + KILL_GRACE
             self.child.signal(CANCEL_SIGNAL)
 
     def dismiss(self) -> None:

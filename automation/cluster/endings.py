@@ -75,7 +75,7 @@ def _how_it_ended(death: Death) -> tuple[Status, dict[str, Any]]:
     begun = death.at if run.begun_at is None else run.begun_at
     if run.time_limit is not None and death.at - begun >= run.time_limit:
         told = f"It ran longer than its time limit of {run.time_limit} s, and was killed."
-        columns = {"reason": reasons.DEAF, "error_message": told}
+        columns = {"reason": reasons.TIME_LIMIT_IGNORED, "error_message": told}
         return Status.TIMED_OUT, {**columns, "result": {"success": False, "error": told}}
     if death.is_stopped:
         return Status.LOST, {"reason": reasons.NODE_STOPPED}

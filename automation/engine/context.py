@@ -12,7 +12,7 @@ from django.db import connection
 from automation.models import Execution, LogLine
 
 #: Seconds for which code may go on after its time limit was raised in it.
-DEAF_GRACE = 3
+KILL_GRACE = 3
 
 
 class Interrupted(BaseException):  # no Error: `except Exception` must not stop it
@@ -53,7 +53,7 @@ class Interruptions:
             signal.SIGALRM: signal.signal(signal.SIGALRM, self._on_alarm),
             CANCEL_SIGNAL: signal.signal(CANCEL_SIGNAL, self._on_cancel),
         }
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, DEAF_GRACE)
+        signal.setitimer(signal.ITIMER_REAL, self.seconds, KILL_GRACE)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +68,7 @@ class Interruptions:
 
     def _on_cancel(self, _number: int, _frame: FrameType | None) -> None:
         if not self.happened:
-            signal.setitimer(signal.ITIMER_REAL, DEAF_GRACE, DEAF_GRACE)
+            signal.setitimer(signal.ITIMER_REAL, KILL_GRACE, KILL_GRACE)
             self._interrupt(RunCancelled())
 
     def _interrupt(self, error: Interrupted) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from automation import registry
 from automation.conf import setting
-from automation.engine.context import DEAF_GRACE
+from automation.engine.context import KILL_GRACE
 from automation.models import (
     CatchUp,
     Execution,
@@ -106,7 +106,7 @@ def _ending(execution: Execution, graces: dict[str, float | None]) -> Running:
     """Of a terminal, or another cluster, it is not known that it waits."""
     process, now = execution.process, timezone.now()
     limit = process.effective_time_limit if process else int(setting("DEFAULT_TIME_LIMIT"))
-    until = max(now, (execution.started_at or now) + timedelta(seconds=limit + DEAF_GRACE))
+    until = max(now, (execution.started_at or now) + timedelta(seconds=limit + KILL_GRACE))
     grace = graces.get(execution.node, 0.0)
     is_interrupted = grace is not None and until > now + timedelta(seconds=grace)
     return Running(execution, until, is_interrupted)
@@ -124,7 +124,7 @@ def _longest_stop() -> float | None:
     if ordinary is None:
         return None
     longest = Process.objects.aggregate(seconds=Max("time_limit"))["seconds"] or 0
-    return float(max(ordinary, longest, int(setting("DEFAULT_TIME_LIMIT"))) + DEAF_GRACE)
+    return float(max(ordinary, longest, int(setting("DEFAULT_TIME_LIMIT"))) + KILL_GRACE)
 
 
 def _due(now: datetime, span: timedelta) -> Iterator[Due]:

@@ -21,7 +21,7 @@ from django.db import Error, connection, transaction
 
 from automation.engine import cancel_requests, commit_hooks, ending, lease, session
 from automation.engine.claims import Claim
-from automation.engine.context import CANCEL_SIGNAL, DEAF_GRACE, Watcher
+from automation.engine.context import CANCEL_SIGNAL, KILL_GRACE, Watcher
 from automation.engine.forking import (
     die_with,
     forget_connections,
@@ -142,8 +142,8 @@ class _Guard:
             self._interrupt(reasons.INTERRUPTED, signal.SIGTERM)
         elif not self.why and self._must_end(now):
             self._interrupt(reasons.CANCELLED, CANCEL_SIGNAL)
-        if now >= self.over_at + DEAF_GRACE:
-            self.why = self.why or reasons.DEAF
+        if now >= self.over_at + KILL_GRACE:
+            self.why = self.why or reasons.TIME_LIMIT_IGNORED
             self.kill_at = now
         if self.kill_at is not None and now >= self.kill_at:
             kill_with_all_it_started(self.pid)
@@ -168,7 +168,7 @@ class _Guard:
 
     def _interrupt(self, why: str, number: int) -> None:
         self.why = why
-        self.kill_at = time.monotonic() + DEAF_GRACE
+        self.kill_at = time.monotonic() + KILL_GRACE
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
@@ -209,7 +209,7 @@ class _Guard:
         cancel_requests.forget(execution.pk)
 
     def _how_it_ended(self, exit_code: int) -> tuple[Status, dict[str, Any]]:
-        if self.why == reasons.DEAF:
+        if self.why == reasons.TIME_LIMIT_IGNORED:
             told = f"It ran longer than its time limit of {self.held.time_limit} s, and was killed."
             result = {"success": False, "error": told}
             return Status.TIMED_OUT, {"reason": self.why, "error_message": told, "result": result}

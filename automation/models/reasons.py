@@ -23,7 +23,7 @@ CANCELLED: Final = "cancelled"
 WORKER_DIED: Final = "worker_died"
 NODE_STOPPED: Final = "node_stopped"
 NODE_DIED: Final = "node_died"
-DEAF: Final = "deaf"
+TIME_LIMIT_IGNORED: Final = "time_limit_ignored"
 PAUSED: Final = "paused"
 ALL_PAUSED: Final = "all_paused"
 MAINTENANCE: Final = "maintenance"
@@ -64,7 +64,7 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         WORKER_DIED: _("Its worker died (%(how)s)."),
         NODE_STOPPED: _("Its node was stopped while it ran, and could not wait for it any longer."),
         NODE_DIED: _("Its node died while it ran."),
-        DEAF: _("It did not heed its time limit; its worker was killed."),
+        TIME_LIMIT_IGNORED: _("It did not heed its time limit; its worker was killed."),
         PAUSED: _("The process was paused by %(by)s: %(why)s")
         if not data.get("failures")
         else _("The process paused by itself: %(why)s"),

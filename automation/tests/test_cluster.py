@@ -305,7 +305,7 @@ def test_process_that_comes_due_is_started_while_the_cluster_runs(qcluster):
 
 def test_function_that_kills_its_worker_or_never_ends_harms_no_other(qcluster):
     dying = started("die", time_limit=1)
-    endless = started("take_long_stone_deaf", time_limit=1)
+    endless = started("take_long_and_ignore_all", time_limit=1)
     fine = [started("greet", name=str(number)) for number in range(4)]
 
     cluster = qcluster()
@@ -315,7 +315,7 @@ def test_function_that_kills_its_worker_or_never_ends_harms_no_other(qcluster):
     wait_for(dying, Status.LOST, why=cluster)
     assert (dying.reason, dying.exit_code) == (reasons.WORKER_DIED, 1)
     wait_for(endless, Status.TIMED_OUT, why=cluster)
-    assert endless.reason == reasons.DEAF
+    assert endless.reason == reasons.TIME_LIMIT_IGNORED
     assert written().count() == 4
 
 

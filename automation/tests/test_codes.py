@@ -118,3 +118,19 @@ def test_rows_from_before_are_mapped_and_back(old_rows):
         "It failed.",
         "It failed.",
     ]
+
+
+def test_reason_of_an_ignored_time_limit_is_renamed_and_back():
+    migration = MigrationLoader(None).disk_migrations["automation", "0018_time_limit_ignored"]
+    operation: Any = migration.operations[0]
+    ended = {"status": Status.TIMED_OUT, "completed_at": timezone.now()}
+    ExecutionFactory(**ended, reason="deaf")
+    ExecutionFactory(**ended)
+
+    operation.code(apps, None)
+
+    renamed, other = Execution.objects.order_by("pk")
+    assert (renamed.reason, other.reason) == (reasons.TIME_LIMIT_IGNORED, "")
+    assert renamed.reason_in_words.startswith("It did not heed its time limit")
+    operation.reverse_code(apps, None)
+    assert [row.reason for row in Execution.objects.order_by("pk")] == ["deaf", ""]

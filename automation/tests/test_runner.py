@@ -110,7 +110,7 @@ def test_function_that_exits_fails_and_does_not_take_the_worker_with_it():
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("function", ["take_long", "take_long_deaf"])
+@pytest.mark.parametrize("function", ["take_long", "take_long_and_swallow"])
 def test_function_that_passes_its_time_limit_is_stopped_and_rolled_back(function):
     execution = executed(function, seconds=30)
 

@@ -121,7 +121,7 @@ def test_node_that_was_killed_as_a_whole_keeps_no_run_from_starting(typed, qclus
 @pytest.mark.sqlite
 def test_node_that_lives_keeps_what_it_runs(typed, qcluster):
     node = qcluster()
-    process = ProcessFactory(function="probes.take_long_stone_deaf", time_limit=600)
+    process = ProcessFactory(function="probes.take_long_and_ignore_all", time_limit=600)
     first = launch(process, trigger=Trigger.MANUAL)
     wait_until(lambda: Execution.objects.filter(pk=first.pk, status=Status.RUNNING), why=node)
 

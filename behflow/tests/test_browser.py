@@ -273,7 +273,7 @@ def test_main_job_is_previewed_applied_and_undone(visit, qcluster):
 
 
 def test_operator_cancels_a_run_and_tries_it_again(visit, qcluster):
-    fields = {"function": "probes.take_long_stone_deaf", "parameters": {"seconds": 60}}
+    fields = {"function": "probes.take_long_and_ignore_all", "parameters": {"seconds": 60}}
     process = ProcessFactory(name="long", **fields)
     qcluster()
     page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")

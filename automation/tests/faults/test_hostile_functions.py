@@ -37,14 +37,14 @@ def is_final(execution: Execution) -> bool:
 
 def test_time_limit_ends_whatever_does_not_want_to_end(start_node, journal):
     sleeping = journal.launch("work_as_it_goes", seconds=60, time_limit=1, max_retries=0)
-    deaf = [
+    ignoring = [
         journal.launch_of(journal.foreign(f, 1)) for f in ("hold_the_gil", "swallow_everything")
     ]
     node = start_node()
 
     assert wait_for(sleeping, Status.TIMED_OUT, why=node).reason == ""
-    for execution in deaf:
-        assert wait_for(execution, Status.TIMED_OUT, why=node).reason == reasons.DEAF
+    for execution in ignoring:
+        assert wait_for(execution, Status.TIMED_OUT, why=node).reason == reasons.TIME_LIMIT_IGNORED
     assert_all_is_well(journal, node)
 
 

@@ -87,7 +87,7 @@ def take_long(run: Run, *, seconds: float = 60, name: str = "the long sleep") ->
 
 
 @process
-def take_long_deaf(*, seconds: float = 60) -> str:
+def take_long_and_swallow(*, seconds: float = 60) -> str:
     """Swallow every ordinary exception."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -111,7 +111,7 @@ def talk(run: Run, *, lines: int) -> None:
 
 
 @process(atomic=False)  # On SQLite an atomic run would hold up the others until it is killed.
-def take_long_stone_deaf(*, seconds: float = 60) -> str:
+def take_long_and_ignore_all(*, seconds: float = 60) -> str:
     """Swallow everything that can be raised."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
