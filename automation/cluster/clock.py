@@ -10,9 +10,10 @@ from typing import Any
 from django.db import Error, connection
 from django.utils import timezone
 
-from automation.cluster import lease, project_schedules
+from automation.cluster import lease
 from automation.cluster.children import Wakeup
 from automation.cluster.repairs import Repairs
+from automation.cluster.stock import project_schedules
 from automation.engine import clock, notices, reconciling, recovery, session
 from automation.engine.patience import is_away
 from automation.models import Node, Process, Silence

@@ -15,11 +15,12 @@ from django.db import Error, connection
 from django.utils import timezone
 from django_q.conf import Conf
 
-from automation.cluster import endings, lease, node, results
+from automation.cluster import endings, lease, node
 from automation.cluster.children import Wakeup
-from automation.cluster.crew import Run, Worker
-from automation.cluster.postman import Postman
-from automation.cluster.shown import Shown
+from automation.cluster.mailer import Mailer
+from automation.cluster.pool import Assignment, Worker
+from automation.cluster.stock import results
+from automation.cluster.stock.stat import PublishedStat
 from automation.cluster.stopping import Stop
 from automation.engine import cancel_requests, cancelling, recovery, session
 from automation.engine.claims import Claim, claim_next, give_back
@@ -59,7 +60,7 @@ class Dispatcher:
         self.order, self.me = order, order.me
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
         self.workers: list[Worker] = []
-        self.shown = Shown(order.me.name, order.me.pid)
+        self.stat = PublishedStat(order.me.name, order.me.pid)
         self.lease = lease.length()
         #: Claimed for workers that will be idle in a moment, as long as runs are short.
         self.ready: list[Claim] = []
@@ -78,7 +79,7 @@ class Dispatcher:
         self.stop = Stop()
         self.has_said_that_it_stops = False
         self.said_that_it_is_deaf = False
-        self.postman = Postman()
+        self.mailer = Mailer()
 
     def main(self) -> None:
         while not self._is_finished:
@@ -126,14 +127,14 @@ class Dispatcher:
             self._dismiss_the_idle()
             self.stop.tell(self._runs())
 
-    def _note_end(self, run: Run) -> None:
+    def _note_end(self, run: Assignment) -> None:
         if run.claim:
             self._note_pace(run)
         self.words.add(notify.RUN)  # What waited for its slot may start.
         if self.listener is None:
             self.words.add(notify.TASK)  # It may have queued some.
 
-    def _note_pace(self, run: Run) -> None:
+    def _note_pace(self, run: Assignment) -> None:
         took = lease.now() - run.handed_at
         self.pace = took if self.pace is None else 0.8 * self.pace + 0.2 * took
 
@@ -150,13 +151,13 @@ class Dispatcher:
             worker.child.kill()  # what it started and left behind
             worker.pipe.close()
             self.workers.remove(worker)
-            self.shown.stat.reincarnations += 1
+            self.stat.stat.reincarnations += 1
             if worker.run is not None:
                 self.unrecorded.append(self._death_of(worker.run, worker.child.exit_code))
             if worker.run is not None or not worker.is_leaving:
                 logger.warning("%s ended with %s.", worker.child.name, worker.child.exit_code)
 
-    def _death_of(self, run: Run, exit_code: int | None) -> endings.Death:
+    def _death_of(self, run: Assignment, exit_code: int | None) -> endings.Death:
         is_stopped = self.stop.is_out_of_time
         return endings.Death(run=run, exit_code=exit_code, at=lease.now(), is_stopped=is_stopped)
 
@@ -247,7 +248,7 @@ class Dispatcher:
         """Tell the parent that promises are kept."""
         self.order.pipe.send(self.renewed_at)
 
-    def _runs(self) -> list[Run]:
+    def _runs(self) -> list[Assignment]:
         return [worker.run for worker in self.workers if worker.run]
 
     def _interrupt_what_was_asked_for(self) -> None:
@@ -288,7 +289,7 @@ class Dispatcher:
 
     def _show(self) -> None:
         status = Conf.WORKING if self._runs() else Conf.IDLE
-        self.shown.publish(
+        self.stat.publish(
             Conf.STOPPING if self.stop.is_asked else status,
             workers=[worker.child.pid for worker in self.workers],
             in_hand=len(self._runs()),
@@ -387,7 +388,7 @@ class Dispatcher:
         """In a process of its own: neither this one nor a worker waits for a mail server."""
         is_told = notify.NOTICE in self.words or self.order.drain
         self.words.discard(notify.NOTICE)
-        self.postman.look(is_told=is_told)
+        self.mailer.look(is_told=is_told)
 
     def _say_that_it_stops(self) -> None:
         """Last in a turn: on SQLite it waits for an atomic run, which is no reason to wait."""
@@ -400,7 +401,7 @@ class Dispatcher:
     @property
     def _is_drained(self) -> bool:
         is_idle = not self._runs() and not self.words & {notify.RUN, notify.TASK}
-        return is_idle and not self.obituaries and self.postman.is_idle
+        return is_idle and not self.obituaries and self.mailer.is_idle
 
     @property
     def _is_finished(self) -> bool:
@@ -459,13 +460,13 @@ class Dispatcher:
         wait([self.wakeup.fileno(), self.order.pipe], PAUSE)
 
     def _leave(self) -> None:
-        self.postman.stop()
+        self.mailer.stop()
         with suppress(Error):  # Its silence will tell, and their messages come again.
             for left in self.obituaries:
                 results.record_plainly(left.message, left.epitaph)
             if self.node_id is not None:
                 node.stopped(self.node_id, self.stop.asked_at)
-        self.shown.publish_the_end()
+        self.stat.publish_the_end()
 
 
 def main(order: Order) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from django.db import transaction
 
 from automation import logs
-from automation.cluster import lease, results
-from automation.cluster.crew import Run
+from automation.cluster import lease
+from automation.cluster.pool import Assignment
+from automation.cluster.stock import results
 from automation.engine import cancel_requests, commit_hooks, ending
 from automation.engine.claims import Claim, give_back
 from automation.engine.forking import cause_of
@@ -20,7 +21,7 @@ from automation.queue import messages
 class Death:
     """A worker died while it had work."""
 
-    run: Run
+    run: Assignment
     exit_code: int | None
     at: float
     is_stopped: bool  # because its node was, and could not wait any longer
@@ -32,7 +33,7 @@ class Death:
 
 def unbegun(claim: Claim) -> Death:
     """What is to be given back, as if its worker had died before it called the function."""
-    return Death(run=Run(claim), exit_code=None, at=lease.now(), is_stopped=False)
+    return Death(run=Assignment(claim), exit_code=None, at=lease.now(), is_stopped=False)
 
 
 def record(death: Death) -> messages.Ordinary | None:
@@ -105,7 +106,7 @@ def _epitaph(death: Death) -> str:
     return f"Its worker died ({death.cause})."
 
 
-def write_live(run: Run, claim: Claim) -> None:
+def write_live(run: Assignment, claim: Claim) -> None:
     """Let others see how far a run is that goes on."""
     if run.lines:
         save_lines(claim.execution.pk, list(run.lines))

@@ -6,8 +6,9 @@ A database in memory belongs to the process that made it: a project's own tests 
 from collections.abc import Iterator
 from contextlib import suppress
 
-from automation.cluster import node, ordinary, project_schedules
+from automation.cluster import node
 from automation.cluster.readiness import NotReadyError
+from automation.cluster.stock import ordinary, project_schedules
 from automation.engine import clock, runner
 from automation.engine.claims import claim_next
 from automation.queue import messages

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from automation.cluster import lease
-from automation.cluster.crew import Run, Worker
+from automation.cluster.pool import Assignment, Worker
 from automation.engine.claims import Claim
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Stop:
         self.empty_at = self.empty_at or lease.now()
         return not has_to_write or lease.now() - self.empty_at > RECORD_WITHIN
 
-    def tell(self, runs: Iterable[Run]) -> None:
+    def tell(self, runs: Iterable[Assignment]) -> None:
         """Say what is waited for: at once, and now and then."""
         now = lease.now()
         if self.is_asked and not self.is_out_of_time and now - self._told_at >= REMIND:
@@ -61,7 +61,7 @@ class Stop:
             for run in runs:
                 logger.info("%s A second signal ends it at once.", self._in_words(run))
 
-    def _in_words(self, run: Run) -> str:
+    def _in_words(self, run: Assignment) -> str:
         work = run.work
         what = work.execution if isinstance(work, Claim) else f"the task of message {work.message}"
         if run.begun_at is None:

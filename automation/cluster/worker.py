@@ -20,7 +20,7 @@ from django.db import DatabaseError, close_old_connections, connection, connecti
 from django_q.conf import Conf
 from django_q.worker import rss_check
 
-from automation.cluster import ordinary
+from automation.cluster.stock import ordinary
 from automation.cluster.surroundings import Surroundings
 from automation.conf import setting
 from automation.engine import runner, session

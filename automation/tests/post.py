@@ -1,4 +1,4 @@
-"""What the postman does, in the process of the test."""
+"""What the mailer does, in the process of the test."""
 
 from automation.notifications import sending
 

@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
-from automation.cluster import crew, endings
+from automation.cluster import endings, pool
 from automation.engine import commit_hooks
 from automation.engine.claims import claim
 from automation.engine.explain.then import explain_then
@@ -194,7 +194,7 @@ def test_dispatcher_records_what_a_dead_worker_could_not(seconds, outcome, told)
     held = claim(execution.pk, node="test")
     assert held
     run(held)
-    of_worker = crew.Run(held)
+    of_worker = pool.Assignment(held)
     of_worker.begin(30)
     of_worker.commit(15)
     assert of_worker.committing_at is not None

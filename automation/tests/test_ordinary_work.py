@@ -27,7 +27,7 @@ from django_q.tasks import (
     schedule,
 )
 
-from automation.cluster import project_schedules
+from automation.cluster.stock import project_schedules
 from automation.engine.launch import launch
 from automation.models import Execution, Status, Trigger
 from automation.queue import notify

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from automation.notifications import sending
-from automation.tests.test_postman import SilentServer, silent_server  # noqa: F401  # a fixture
+from automation.tests.test_mailer import SilentServer, silent_server  # noqa: F401  # a fixture
 
 
 @pytest.fixture

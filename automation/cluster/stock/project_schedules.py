@@ -15,7 +15,7 @@ from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import Schedule
 
-from automation.cluster.results import errors_let_out
+from automation.cluster.stock.results import errors_let_out
 from automation.engine.patience import is_away
 from automation.models import compiled
 from automation.models.compiled import Parameter

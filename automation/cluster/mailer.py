@@ -1,4 +1,4 @@
-"""The postman: sends notices that are due, one mail at a time, each from a process of its own.
+"""The mailer: sends notices that are due, one mail at a time, each from a process of its own.
 
 So a mail server that does not answer holds up nothing: no worker, no dispatcher, no clock.
 """
@@ -20,7 +20,7 @@ LOOK = 5
 KILL_AFTER = sending.TIME_LIMIT + sending.RECORD_WITHIN
 
 
-class Postman:
+class Mailer:
     def __init__(self) -> None:
         self.child: Child | None = None
         self.began_at = 0.0
@@ -44,7 +44,7 @@ class Postman:
             token = sending.take_due()
             if token is not None:
                 self.began_at = now
-                self.child = Child("postman", partial(_send, token), own_group=True)
+                self.child = Child("mailer", partial(_send, token), own_group=True)
 
     @property
     def is_idle(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from automation.cluster import postman
+from automation.cluster import mailer
 from automation.engine.launch import launch
 from automation.models import Notice, Process, Status, Trigger
 from automation.notifications import sending
@@ -126,4 +126,4 @@ def test_stop_does_not_wait_for_a_mail_server(qcluster, silent_server):
 
 
 def test_mail_is_given_up_with_its_process_before_anybody_else_may_send_it():
-    assert timedelta(seconds=postman.KILL_AFTER) < sending.LEASE
+    assert timedelta(seconds=mailer.KILL_AFTER) < sending.LEASE

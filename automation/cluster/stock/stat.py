@@ -1,4 +1,4 @@
-"""This node as django-q2's `qinfo`, `qmonitor` and `qmemory` show it: a Stat in the cache."""
+"""The Stat of this node in the cache: what django-q2's `qinfo`, `qmonitor` and `qmemory` show."""
 
 import logging
 import os
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 #: again.
 EVERY, SHOWN_FOR, PAUSE = 2, 15, 60
 #: Seconds that a cache may take: whoever waits for it renews no lease.
-PATIENCE = 1
+WRITE_WITHIN = 1
 
 
-class Shown:
+class PublishedStat:
     def __init__(self, node: str, pid: int) -> None:
         """`pid`: of the node's parent."""
         # Its own __init__ asks django-q2's Sentinel, which is not here.
@@ -55,7 +55,7 @@ class Shown:
 
     def _save(self) -> bool:
         try:
-            with TimeoutHandler(PATIENCE):
+            with TimeoutHandler(WRITE_WITHIN):
                 text = SignedPackage.dumps(self.stat, True)
                 self.stat.broker.set_stat(self.stat.key, text, SHOWN_FOR)
         except (Exception, TimeoutException) as error:  # Any cache there is: runs go on without.

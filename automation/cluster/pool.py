@@ -21,7 +21,7 @@ KEPT_LINES = 1_000
 
 
 @dataclass
-class Run:
+class Assignment:
     """A piece of work that a worker has."""
 
     work: Claim | Ordinary
@@ -59,7 +59,7 @@ class Worker:
     def __init__(self, number: int) -> None:
         self.pipe, its_end = private_pipe()
         self._inbox = Inbox(self.pipe)
-        self.run: Run | None = None
+        self.run: Assignment | None = None
         #: It was told to go, was killed by us, or goes by itself.
         self.is_leaving = False
         self.child = Child(f"worker {number}", lambda: worker.main(its_end), own_group=True)
@@ -70,13 +70,13 @@ class Worker:
         return self.run is None and not self.is_leaving
 
     def hand(self, work: Claim | Ordinary) -> None:
-        self.run = Run(work)
+        self.run = Assignment(work)
         try:
             self.pipe.send(work)
         except OSError:  # It died just now; the look at the dead finds it.
             logger.debug("%s took no work.", self.child.name)
 
-    def heard(self) -> Run | None:
+    def heard(self) -> Assignment | None:
         """Take in what it says; return the run that has ended, if one has."""
         ended = None
         try:
@@ -93,7 +93,7 @@ class Worker:
             self.kill()
         return ended
 
-    def _note(self, run: Run, word: str, value: Any) -> None:
+    def _note(self, run: Assignment, word: str, value: Any) -> None:
         if word == worker.BEGUN:
             run.begin(value)
         elif word == worker.COMMITTING:

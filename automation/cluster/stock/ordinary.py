@@ -16,7 +16,7 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 from django_q.worker import worker
 
-from automation.cluster import results
+from automation.cluster.stock import results
 from automation.queue.messages import Ordinary
 
 logger = logging.getLogger(__name__)
