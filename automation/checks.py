@@ -15,8 +15,8 @@ from django.db import Error as DatabaseError
 from automation import registry
 from automation.conf import default_time_zone, setting
 from automation.engine import advice
+from automation.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.models import Process
-from automation.models.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule, ScheduleError, zone_named
 

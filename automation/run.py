@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # Models import the registry, which imports this.
     from automation.models import Execution
 
-#: Characters of a progress message that are kept.
-MAX_PROGRESS_MESSAGE = 200
 #: What progress may be counted up to: what a column holds.
 MAX_COUNT = 2**63 - 1
 

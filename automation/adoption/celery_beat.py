@@ -28,7 +28,7 @@ from automation.adoption.found import (
 )
 from automation.adoption.rules import limited, once_rule, told
 from automation.conf import default_time_zone
-from automation.models.limits import MAX_START_DEADLINE
+from automation.limits import MAX_START_DEADLINE
 from automation.schedule import CronRule, IntervalRule
 
 TABLE = "django_celery_beat_periodictask"

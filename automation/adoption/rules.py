@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice, takewhile
 
 from automation.adoption.found import After, NotAdoptableError, Times
-from automation.models.limits import MAX_OCCURRENCES
+from automation.limits import MAX_OCCURRENCES
 from automation.schedule import CronRule, OnceRule, Schedule
 
 #: Jenkins's and croniter's `H` and `R`, cronie's and OpenBSD's `~`.

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from automation import logs, registry
 from automation.engine import cancel_requests, ending
 from automation.engine.cancel_requests import ask
+from automation.limits import MAX_NAME
 from automation.models import Execution, ExecutionQuerySet, Kind, Status, locking, reasons
-from automation.models.limits import MAX_NAME
 from automation.queue import messages
 from automation.queue.notify import CANCEL, notify
 

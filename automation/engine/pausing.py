@@ -10,9 +10,9 @@ from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation.limits import MAX_NAME
 from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
 from automation.models.holds import MAX_REASON
-from automation.models.limits import MAX_NAME
 from automation.queue.notify import RUN, SCHEDULE, notify
 
 FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}

@@ -33,8 +33,9 @@ from automation.engine.result import as_json
 from automation.engine.run_log import RUN_LOGGER, RunLog, masked_records
 from automation.engine.session import statement_limit
 from automation.engine.text import MAX_TEXT, storable
+from automation.limits import MAX_PROGRESS_MESSAGE
 from automation.models import Execution, Kind, Status, reasons
-from automation.run import MAX_PROGRESS_MESSAGE, Run
+from automation.run import Run
 from automation.schedule import ScheduleError, zone_named
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from automation.models.limits import MAX_CONCURRENCY
+from automation.limits import MAX_CONCURRENCY
 
 
 class ConcurrencyGroup(models.Model):

@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from automation import registry
+from automation.limits import MAX_PROGRESS_MESSAGE
 from automation.models import reasons
 from automation.models.after_commit import AfterCommit
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process, ProcessQuerySet
-from automation.run import MAX_PROGRESS_MESSAGE
 
 
 class Status(models.TextChoices):

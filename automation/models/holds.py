@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation.limits import MAX_NAME
 from automation.models import compiled, reasons
 from automation.models.compiled import Parameter, parameters
-from automation.models.limits import MAX_NAME
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 

@@ -12,9 +12,7 @@ from simple_history.models import HistoricalRecords
 
 from automation import registry
 from automation.conf import setting
-from automation.models import retry_policy
-from automation.models.concurrency_group import ConcurrencyGroup
-from automation.models.limits import (
+from automation.limits import (
     MAX_BACKOFF,
     MAX_CONCURRENCY,
     MAX_FAILURES,
@@ -25,6 +23,8 @@ from automation.models.limits import (
     MAX_RETRY_DELAY,
     MAX_TIME_LIMIT,
 )
+from automation.models import retry_policy
+from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.naming import Named
 from automation.models.node import Known
 from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext, ngettext
 
-from automation.models.limits import MAX_RETRY_DELAY
+from automation.limits import MAX_RETRY_DELAY
 
 if TYPE_CHECKING:
     from automation.models.process import Process

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from automation.limits import MAX_NAME
 from automation.models import compiled
 from automation.models.compiled import Parameter
-from automation.models.limits import MAX_NAME
 from automation.models.process import Process
 from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_json
 

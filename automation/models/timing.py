@@ -10,14 +10,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from automation.conf import default_time_zone
-from automation.models.calendar import Calendar
-from automation.models.limits import (
+from automation.limits import (
     MAX_CATCH_UP,
     MAX_EVERY,
     MAX_JITTER,
     MAX_OCCURRENCES,
     MAX_START_DEADLINE,
 )
+from automation.models.calendar import Calendar
 from automation.schedule import (
     CronRule,
     IntervalRule,

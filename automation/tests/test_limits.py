@@ -7,6 +7,7 @@ from automation.engine import claims, clock, pruning, runner
 from automation.engine.cancelling import cancel, retry
 from automation.engine.launch import launch
 from automation.engine.pausing import pause, resume
+from automation.limits import MAX_CONCURRENCY
 from automation.models import (
     ConcurrencyGroup,
     Execution,
@@ -17,7 +18,6 @@ from automation.models import (
     Trigger,
     TriggerType,
 )
-from automation.models.limits import MAX_CONCURRENCY
 from automation.tests.factories import ProcessFactory, UserFactory
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 
 from automation.engine import session
-from automation.models.limits import MAX_TIME_LIMIT
+from automation.limits import MAX_TIME_LIMIT
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from django.core.management.base import BaseCommand
 
 import automation
 from automation import conf, registry
+from automation import limits as most
 from automation.engine import backfill, changes, launch, result, run_log, text
-from automation.models import limits as most
+from automation.limits import MAX_CONCURRENCY, MAX_PROGRESS_MESSAGE, MAX_TIME_LIMIT
 from automation.models import naming
-from automation.models.limits import MAX_CONCURRENCY, MAX_TIME_LIMIT
 from automation.parameters import signature
 from automation.parameters.fields import FIELDS
-from automation.run import MAX_PROGRESS_MESSAGE, Run
+from automation.run import Run
 from behflow import environment
 from behflow.tests.documents import DOCS
 from conftest import ROOT

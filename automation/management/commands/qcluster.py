@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.cluster import supervisor
 from automation.cluster.readiness import NotReadyError
+from automation.limits import MAX_STOP_GRACE
 from automation.management.arguments import number
-from automation.models.limits import MAX_STOP_GRACE
 from automation.queue.messages import queue_name
 
 

@@ -1,4 +1,4 @@
-"""What the numbers of a process may be at most."""
+"""How large numbers and texts may be at most."""
 
 MAX_CONCURRENCY = 1_000
 MAX_TIME_LIMIT = 30 * 24 * 60 * 60  # seconds
@@ -18,3 +18,5 @@ MAX_KEPT_RUNS = 10_000_000
 MAX_STOP_GRACE = 86_400
 #: Characters of a person's name that are kept; what a project's own users are called may be longer.
 MAX_NAME = 200
+#: Characters of a progress message that are kept.
+MAX_PROGRESS_MESSAGE = 200
