@@ -36,7 +36,7 @@ from django.utils import timezone
 from django_q import models as q
 from django_q.admin import TaskAdmin
 
-from automation.admin.counting import REACH
+from automation.admin.execution.paginator import REACH
 from automation.models import Process, TriggerType
 
 LIMIT = 150  # ms

@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.admin.counting import EstimatingPaginator
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
+from automation.admin.execution.paginator import EstimatingPaginator
 from automation.form_fields import SplitDateTimeField
 from tasks.models import Task, TaskMove, TaskQuerySet
 

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.models import Calendar
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.models import ConcurrencyGroup, Execution, Process, Status
 
 

@@ -14,7 +14,7 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.form_fields import DateTimeField
 from automation.models import MaintenanceWindow, Pause
 

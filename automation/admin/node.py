@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.models import Execution, Node, Status
 
 _STATES = {

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.engine import notices
 from automation.models import Execution, Notice
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_noop
 from django_q import admin as _registers_its_pages  # noqa: F401  # they must be there to be replaced
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 
 # The names of its models, for our catalogues: it brings no Persian of its own.
 gettext_noop("Scheduled task")

@@ -3,7 +3,7 @@ from django.db import OperationalError
 from django.test import Client
 from django_q.models import Schedule
 
-from automation.admin import process_run
+from automation.admin.process import run as process_run
 from automation.engine.launch import launch
 from automation.engine.runner import run_execution
 from automation.models import Execution, Process, Status, Trigger

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from automation.admin import story
+from automation.admin.execution import story
 from automation.engine import cancelling
 from automation.engine.launch import launch
 from automation.engine.runner import run_execution

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from automation.admin import counting
-from automation.admin.counting import EstimatingPaginator
+from automation.admin.execution import paginator
+from automation.admin.execution.paginator import EstimatingPaginator
 from automation.models import Execution, Kind, Status, Trigger
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 from automation.tests.pages import page
@@ -159,7 +159,7 @@ def test_list_gives_one_total_with_its_thousands_apart(admin_client):
 def test_more_than_can_be_paged_through_says_so(admin_client):
     ExecutionFactory.create_batch(3, completed=True)
 
-    with mock.patch.object(counting, "REACH", 2):
+    with mock.patch.object(paginator, "REACH", 2):
         text = admin_client.get(page("execution_changelist")).text
 
     assert "3 executions; the newest 2 have pages, filters reach the others" in text
@@ -171,10 +171,10 @@ def test_count_that_would_scan_is_estimated(admin_client):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE automation_execution")
 
-    with mock.patch.object(counting, "EXACT_COST", 0):
+    with mock.patch.object(paginator, "EXACT_COST", 0):
         text = admin_client.get(page("execution_changelist")).text
-        paginator = EstimatingPaginator(Execution.objects.all(), 50)
-        assert (paginator.total, paginator.is_estimated) == (3, True)
+        counted = EstimatingPaginator(Execution.objects.all(), 50)
+        assert (counted.total, counted.is_estimated) == (3, True)
 
     assert "about 3 executions" in text
 

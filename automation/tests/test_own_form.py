@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 
 from automation import process, registry
-from automation.admin.parameters import ParametersWidget
+from automation.admin.process.parameters import ParametersWidget
 from automation.parameters import FormParameters, ParameterError, UnsupportedParameterError
 from automation.testing import run
 

@@ -13,7 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 from django.utils import timezone
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.models import (
     Calendar,
     ConcurrencyGroup,

@@ -16,12 +16,12 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from automation.admin import story
 from automation.admin.addresses import number_in
-from automation.admin.change_rows import ExecutionChanges, address_of_all
-from automation.admin.execution_list import ExecutionList
-from automation.admin.explain import why_url
-from automation.admin.process_run import tell
+from automation.admin.execution import story
+from automation.admin.execution.change_rows import ExecutionChanges, address_of_all
+from automation.admin.execution.list import ExecutionList
+from automation.admin.process.explain import why_url
+from automation.admin.process.run import tell
 from automation.engine import cancelling, changes
 from automation.engine.cancelling import CancelError, RetryError
 from automation.engine.changes import UndoError

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.admin.messages import names_of
 from automation.engine import pausing
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet

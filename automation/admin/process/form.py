@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation import registry
-from automation.admin.parameters import ParametersField
-from automation.admin.timing_form import TimingForm
+from automation.admin.process.parameters import ParametersField
+from automation.admin.process.timing_form import TimingForm
 from automation.models import Process, changes_between, locking
 
 

@@ -19,11 +19,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation.admin import story
 from automation.admin.addresses import number_in
-from automation.admin.counting import REACH, EstimatingPaginator
-from automation.admin.lists import ListAdmin, grouped, refuse_search
-from automation.admin.process_list import after_commit_badge, status_badge
+from automation.admin.base import ListAdmin, grouped, refuse_search
+from automation.admin.execution import story
+from automation.admin.execution.paginator import REACH, EstimatingPaginator
+from automation.admin.process.list import after_commit_badge, status_badge
 from automation.engine.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy
 
-from automation.admin.schedule_preview import TIMING, Draft, schedule_preview
+from automation.admin.process.schedule_preview import TIMING, Draft, schedule_preview
 from automation.conf import default_time_zone
 from automation.engine import rescheduling
 from automation.engine.rescheduling import From, Question

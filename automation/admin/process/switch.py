@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.admin.messages import NAMED, names_of
-from automation.admin.pause import local_time
+from automation.admin.process.pause import local_time
 from automation.models import Execution, Process, ProcessQuerySet, Status, coming_of
 
 #: Switching off what is due within this time asks first.

@@ -15,8 +15,8 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.lists import ListAdmin, StrictChangeList
-from automation.admin.pause import holds_shown, local_time
+from automation.admin.base import ListAdmin, StrictChangeList
+from automation.admin.process.pause import holds_shown, local_time
 from automation.engine.workers import workers
 from automation.models import (
     AfterCommit,

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation.admin.addresses import number_in
-from automation.admin.lists import ListAdmin
-from automation.admin.parameters import ParametersField
-from automation.admin.pause import holds_shown
+from automation.admin.base import ListAdmin
+from automation.admin.process.parameters import ParametersField
+from automation.admin.process.pause import holds_shown
 from automation.engine.launch import MAX_NOTE, PreviewError, launch, make_way
 from automation.engine.workers import why_it_waits
 from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.models import MaintenanceWindow, Process
 
 

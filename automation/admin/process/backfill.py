@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.admin.addresses import number_in
-from automation.admin.process_list import status_badge
-from automation.admin.process_run import ProcessRun, may_see_executions
+from automation.admin.process.list import status_badge
+from automation.admin.process.run import ProcessRun, may_see_executions
 from automation.engine.backfill import (
     MOST,
     BackfillError,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.engine.explain import explain
 from automation.engine.explain.steps import zone_of
 from automation.models import Execution, Process, Status

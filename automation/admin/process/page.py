@@ -18,16 +18,16 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation import registry
 from automation.admin.addresses import number_in
-from automation.admin.backfill import ProcessBackfill
-from automation.admin.explain import ProcessExplain
-from automation.admin.parameters import ParametersField
-from automation.admin.pause import ProcessPause, holds_shown
-from automation.admin.process_delete import ProcessDelete
-from automation.admin.process_form import ProcessForm, RetriesForm
-from automation.admin.process_list import ProcessList, state_badge
-from automation.admin.process_switch import ProcessSwitch
-from automation.admin.schedule_preview import schedule_preview
-from automation.admin.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
+from automation.admin.process.backfill import ProcessBackfill
+from automation.admin.process.delete import ProcessDelete
+from automation.admin.process.explain import ProcessExplain
+from automation.admin.process.form import ProcessForm, RetriesForm
+from automation.admin.process.list import ProcessList, state_badge
+from automation.admin.process.parameters import ParametersField
+from automation.admin.process.pause import ProcessPause, holds_shown
+from automation.admin.process.schedule_preview import schedule_preview
+from automation.admin.process.switch import ProcessSwitch
+from automation.admin.process.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
 from automation.engine import advice
 from automation.models import Process, ScheduleKind, changes_between, history_of, title_of
 from automation.queue.states import state_of

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from automation.admin.lists import ListAdmin
+from automation.admin.base import ListAdmin
 from automation.engine import changes
 from automation.models import Execution
 
