@@ -20,6 +20,9 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+#: Between two cells of a table; `\\|` is part of one.
+_CELL = re.compile(r"(?<!\\)\|")
+
 
 @dataclass(frozen=True)
 class Block:
@@ -32,6 +35,17 @@ def blocks(page: str) -> Iterator[Block]:
     """The fenced blocks of a page under `docs/` (or of the README), in order."""
     for found in _BLOCK.finditer((DOCS / page).read_text()):
         yield Block(found["language"], found["title"] or "", dedent(found["text"]))
+
+
+def tables(page: str, heading: str = "") -> list[list[list[str]]]:
+    """The tables of a page, or of its part below a heading, as rows of cells; without their heads."""
+    text = (DOCS / page).read_text()
+    if heading:
+        text = text.partition(f"\n## {heading}")[2].partition("\n## ")[0]
+    return [
+        [[cell.strip() for cell in _CELL.split(line)[1:-1]] for line in table.splitlines()[2:]]
+        for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    ]
 
 
 def copy_of_checkout(folder: Path) -> Path:

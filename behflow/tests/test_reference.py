@@ -21,7 +21,7 @@ from automation.parameters import signature
 from automation.parameters.fields import FIELDS
 from automation.run import Run
 from behflow import environment
-from behflow.tests.documents import DOCS
+from behflow.tests.documents import DOCS, tables
 from conftest import ROOT
 
 COMMANDS = sorted(name for name, app in get_commands().items() if app in {"automation", "behflow"})
@@ -33,19 +33,18 @@ def page(name: str) -> str:
 
 def rows(name: str, heading: str = "") -> dict[str, list[str]]:
     """The rows of a page's tables (below a heading) by what stands in code in their first cell."""
-    found = {}
-    text = page(name).partition(f"## {heading}")[2] if heading else page(name)
-    for line in text.partition("\n## ")[0].splitlines() if heading else text.splitlines():
-        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for key in re.findall(r"`([^`]+)`", cells[0]) if cells else []:
-            found[key] = cells[1:]
-    return found
+    return {
+        key: cells
+        for table in tables(name, heading)
+        for first, *cells in table
+        for key in re.findall(r"`([^`]+)`", first)
+    }
 
 
 @pytest.mark.parametrize("name", ["settings", "process", "checks"])
 def test_no_table_has_a_row_twice(name):
-    for table in re.findall(r"(?:^\|.*\n)+", page(f"reference/{name}.md"), re.M):
-        first = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    for table in tables(f"reference/{name}.md"):
+        first = [cells[0] for cells in table]
         assert sorted(set(first)) == sorted(first)
 
 
