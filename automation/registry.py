@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 
 from automation.parameters import MASK, FormParameters, Parameters, UnsupportedParameterError
 from automation.place import Place
-from automation.run import Run
 from automation.schedule import ScheduleError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,8 +86,8 @@ class ProcessFunction:
             text = _("The default rule of %(function)s cannot be computed: %(error)r.")
             raise ScheduleError("cron", text % {"function": self.key, "error": error}) from error
 
-    def call(self, run: Run, parameters: dict[str, Any]) -> Any:
-        """Call the function; `parameters` are Python values, as `Parameters.load` gives them."""
+    def call(self, run: object, parameters: dict[str, Any]) -> Any:
+        """Call the function with a `Run`; `parameters` are as `Parameters.load` gives them."""
         return self.function(*([run] if self.takes_run else []), **parameters)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # Models import the registry, which imports this.
+if TYPE_CHECKING:  # Authors import this before there are models.
     from automation.models import Execution
 
 #: What progress may be counted up to: what a column holds.

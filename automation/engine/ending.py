@@ -13,7 +13,6 @@ from django.utils import timezone
 from automation import logs
 from automation.engine import notices, pausing
 from automation.models import Execution, Kind, Process, Status, Trigger, claiming, reasons
-from automation.models.retry_policy import delay_before
 from automation.queue import messages
 
 #: The ends after which a process's policy may try again.
@@ -88,7 +87,7 @@ def delay_of(process: Process, attempt: int) -> timedelta:
 
     That of its policy, and a random part of the jitter's percentage on top.
     """
-    seconds = delay_before(process, attempt)
+    seconds = process.delay_before(attempt)
     return timedelta(seconds=seconds * (1 + random.random() * process.retry_jitter / 100))  # noqa: S311
 
 

@@ -13,20 +13,17 @@ from simple_history.models import HistoricalRecords
 from automation import registry
 from automation.conf import setting
 from automation.limits import (
-    MAX_BACKOFF,
     MAX_CONCURRENCY,
     MAX_FAILURES,
     MAX_KEPT_DAYS,
     MAX_KEPT_RUNS,
     MAX_PRIORITY,
-    MAX_RETRIES,
-    MAX_RETRY_DELAY,
     MAX_TIME_LIMIT,
 )
-from automation.models import retry_policy
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.naming import Named
 from automation.models.node import Known
+from automation.models.retries import Retries
 from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction, ProcessNotRegisteredError
@@ -72,7 +69,7 @@ class ProcessQuerySet(models.QuerySet["Process"]):
         return self.select_for_update(no_key=True, skip_locked=skip)
 
 
-class Process(Named, Timing):
+class Process(Named, Timing, Retries):
     function = models.CharField(_("function"), max_length=200)
     description = models.TextField(_("description"), blank=True, max_length=2_000)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
@@ -106,36 +103,6 @@ class Process(Named, Timing):
         default=0,
         validators=[MinValueValidator(-MAX_PRIORITY), MaxValueValidator(MAX_PRIORITY)],
         help_text=_("What waits for a worker starts by priority, the highest first."),
-    )
-    max_retries = models.PositiveSmallIntegerField(
-        _("retries"),
-        default=0,
-        validators=[MaxValueValidator(MAX_RETRIES)],
-        help_text=_("How often a run that failed, timed out or was lost is tried again."),
-    )
-    retry_delay = models.PositiveIntegerField(
-        _("first delay"),
-        default=60,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETRY_DELAY)],
-        help_text=_("Seconds until the first retry."),
-    )
-    retry_backoff = models.FloatField(
-        _("delay factor"),
-        default=2,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_BACKOFF)],
-        help_text=_("Each further delay is so many times the one before."),
-    )
-    retry_max_delay = models.PositiveIntegerField(
-        _("longest delay"),
-        default=3600,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_RETRY_DELAY)],
-        help_text=_("Seconds."),
-    )
-    retry_jitter = models.PositiveSmallIntegerField(
-        _("delay jitter"),
-        default=10,
-        validators=[MaxValueValidator(100)],
-        help_text=_("Percent by which a delay is longer at random, so that not all come at once."),
     )
     pause_after_failures = models.PositiveSmallIntegerField(
         _("pause after failures"),
@@ -242,13 +209,7 @@ class Process(Named, Timing):
         stored = Process.objects.filter(pk=self.pk).first()
         self.settle()
         errors |= self.errors_of_rule(stored)
-        delays = self.retry_delay, self.retry_max_delay
-        if None not in delays and self.retry_max_delay < self.retry_delay:
-            told = gettext(
-                "The longest delay (%(longest)s s) is below the first one (%(first)s s)."
-            )
-            delays_typed = {"longest": self.retry_max_delay, "first": self.retry_delay}
-            errors["retry_max_delay"] = told % delays_typed
+        errors |= self.errors_of_retries()
         if errors:
             raise ValidationError(errors)
 
@@ -289,10 +250,6 @@ class Process(Named, Timing):
     def effective_time_limit(self) -> int:
         """Seconds."""
         return self.time_limit or int(setting("DEFAULT_TIME_LIMIT"))
-
-    @property
-    def retries_in_words(self) -> str:
-        return retry_policy.in_words(self)
 
     @property
     def rule(self) -> Rule | None:

@@ -1,6 +1,5 @@
 import pytest
 
-from automation.models.retry_policy import delay_before
 from automation.tests.factories import ProcessFactory
 
 
@@ -28,4 +27,4 @@ def test_policy_is_told_in_words(fields, words):
 def test_delay_grows_to_the_longest_and_no_further():
     process = ProcessFactory.build(retry_delay=60, retry_backoff=10, retry_max_delay=3600)
 
-    assert [delay_before(process, retry) for retry in (1, 2, 3, 1000)] == [60, 600, 3600, 3600]
+    assert [process.delay_before(retry) for retry in (1, 2, 3, 1000)] == [60, 600, 3600, 3600]
