@@ -1,7 +1,8 @@
 """Statements that Django composes once: their text is kept, and only the values are new each time.
 
-To compose one takes more time than to execute it. Here are those of the way from "run now" to the
-function, and back.
+To compose a statement takes more time than to execute it, so the ones that a start, a claim or the end
+of a run waits for are composed before they are needed. They stand where they are used; here is what
+composes and executes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
