@@ -14,10 +14,10 @@ from django.db import Error as DatabaseError
 
 from automation import registry
 from automation.conf import default_time_zone, setting
-from automation.engine import advice
 from automation.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.models import Process
 from automation.registry import ProcessFunction
+from automation.reports import advice
 from automation.schedule import CronRule, ScheduleError, zone_named
 
 

@@ -1,6 +1,6 @@
 """The two functions that rows of the database name: their dotted names never change."""
 
-from automation.engine.clock import start_occurrence
-from automation.engine.runner import run_execution
+from automation.engine.run.runner import run_execution
+from automation.engine.start.due import start_occurrence
 
 __all__ = ["run_execution", "start_occurrence"]

@@ -20,3 +20,8 @@ MAX_STOP_GRACE = 86_400
 MAX_NAME = 200
 #: Characters of a progress message that are kept.
 MAX_PROGRESS_MESSAGE = 200
+#: Seconds by which the latest occurrence may be late before it counts as missed, where a process
+#: catches none up: django-q2 looks at its schedules every half minute.
+ON_TIME = 90
+#: Seconds for which code may go on after its time limit was raised in it.
+KILL_GRACE = 3

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_noop
 
 from automation import Run, process
-from automation.engine.pruning import prune
+from automation.engine.upkeep.pruning import prune
 
 # The docstring of the process, for the catalogues: they are made from calls.
 gettext_noop("Delete old history: executions with their logs, notices, nodes and pauses.")

@@ -245,6 +245,12 @@ def find(key: str) -> ProcessFunction | None:
     return next((f for f in _functions.values() if key in f.options.aliases), None)
 
 
+def is_taken_for_atomic(key: str) -> bool:
+    """Whether a function is atomic; one that is not in this code may be."""
+    function = find(key)
+    return function is None or function.options.atomic
+
+
 def masked(key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Stored parameters as a person may see them.
 

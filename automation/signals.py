@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from automation.engine import pausing
-from automation.engine.defaults import create_default_processes
-from automation.engine.groups import create_groups
+from automation.database import listen
+from automation.engine.end import pausing
+from automation.engine.upkeep.defaults import create_default_processes
+from automation.engine.upkeep.groups import create_groups
 from automation.models import Calendar, Process
-from automation.queue import notify, schedules
+from automation.queue import schedules
 
 
 def process_saved(instance: Process, raw: bool, **_: Any) -> None:
@@ -36,17 +37,17 @@ def schedule_about_to_be_saved(instance: Any, raw: bool, **_: Any) -> None:
 
 def schedule_saved(raw: bool, **_: Any) -> None:
     if not raw:
-        notify.notify(notify.SCHEDULE)
+        listen.notify(listen.SCHEDULE)
 
 
 def schedule_deleted(**_: Any) -> None:
-    notify.notify(notify.SCHEDULE)
+    listen.notify(listen.SCHEDULE)
 
 
 def message_saved(raw: bool, **_: Any) -> None:
     """Ordinary work: what carries an execution is queued around the signals."""
     if not raw:
-        notify.notify(notify.TASK)
+        listen.notify(listen.TASK)
 
 
 def migrated(using: str, verbosity: int, plan: Sequence[tuple[Any, bool]] = (), **_: Any) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 from automation import registry
-from automation.engine import claims, foreground, runner
+from automation.engine.run import claims, foreground, runner
 from automation.models import Execution, Kind, Process, TriggerType
 from automation.queue import messages
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import update_last_login
 from django.contrib.auth.signals import user_logged_in
 from django.db import OperationalError
 
-from automation.models import locking
+from automation.database import locks
 
 #: Seconds that a login waits on SQLite for a run that writes.
 LONGEST_WAIT = 0.2
@@ -21,8 +21,8 @@ def note_by_ourselves() -> None:
 def note(*, sender: Any, user: Any, **_: Any) -> None:
     """Write down when somebody logged in, unless a run on SQLite lets nobody write just now."""
     try:
-        with locking.waiting_at_most(LONGEST_WAIT):
+        with locks.waiting_at_most(LONGEST_WAIT):
             update_last_login(sender, user)
     except OperationalError as error:
-        if not locking.is_locked(error):
+        if not locks.is_locked(error):
             raise

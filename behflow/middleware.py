@@ -7,8 +7,9 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from automation.engine.writer import who_writes
-from automation.models import Execution, locking
+from automation.database import locks
+from automation.models import Execution
+from automation.reports.writer import who_writes
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class DatabaseBusyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with locking.waiting_at_most(LONGEST_WAIT), locking.waiting_for_rows_at_most(LONGEST_WAIT):
+        with locks.waiting_at_most(LONGEST_WAIT), locks.waiting_for_rows_at_most(LONGEST_WAIT):
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -68,7 +69,7 @@ class DatabaseBusyMiddleware:
 
 
 def _writer(error: OperationalError) -> Execution | None:
-    return who_writes() if locking.is_locked(error) else None
+    return who_writes() if locks.is_locked(error) else None
 
 
 def _lacks_migrations(error: OperationalError) -> bool:

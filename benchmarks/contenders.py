@@ -70,7 +70,7 @@ BEHFLOW = Contender(
     command=["-m", "django", "qcluster"],
     setup="""
 from django.db import transaction
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Trigger
 process, _ = Process.objects.get_or_create(
     name="job", function="work.job", trigger_type="manual", max_concurrency=1000,

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from automation.admin.base import ListAdmin
-from automation.engine import notices
+from automation.engine.end import notices
 from automation.models import Execution, Notice
 
 

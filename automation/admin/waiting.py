@@ -12,8 +12,8 @@ from django.urls import URLPattern
 from django.utils.translation import gettext as _
 
 from automation.admin.messages import AsWritten
-from automation.engine.writer import likely_holders, what_is_locked
-from automation.models import locking
+from automation.database import locks
+from automation.reports.writer import likely_holders, what_is_locked
 
 #: Seconds that a page waits on PostgreSQL for a row that something else has locked, and after which
 #: it may be asked for again.
@@ -35,10 +35,10 @@ class WaitingAdmin(AsWritten):
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
-                with locking.waiting_for_rows_at_most(WAIT), _apart(request):
+                with locks.waiting_for_rows_at_most(WAIT), _apart(request):
                     return view(request, *args, **kwargs)
             except OperationalError as error:
-                if connection.vendor != "postgresql" or not locking.is_locked(error):
+                if connection.vendor != "postgresql" or not locks.is_locked(error):
                     raise
                 return self._locked_page(request, error)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from automation.engine.forking import LINUX, die_with, forget_connections
+from automation.database.forking import LINUX, die_with, forget_connections
 
 logger = logging.getLogger(__name__)
 

@@ -14,11 +14,14 @@ from automation.cluster import lease
 from automation.cluster.children import Wakeup
 from automation.cluster.repairs import Repairs
 from automation.cluster.stock import project_schedules
-from automation.engine import clock, notices, reconciling, recovery, session
-from automation.engine.patience import is_away
+from automation.database import listen, session
+from automation.database.away import is_away
+from automation.database.plans import plans
+from automation.engine.end import notices, recovery
+from automation.engine.start import due
+from automation.engine.upkeep import reconciling
 from automation.models import Node, Process, Silence
-from automation.models.plans import plans
-from automation.queue import notify, schedules
+from automation.queue import schedules
 from automation.queue.messages import serves_executions
 
 logger = logging.getLogger(__name__)
@@ -50,7 +53,7 @@ class Clock:
         self.looked_at, self.was_away = looked_at, looked_at is not None
         self.database_was_away = False
         self.wakeup = Wakeup(signal.SIGTERM, signal.SIGINT)
-        self.listener: notify.Listener | None = None
+        self.listener: listen.Listener | None = None
         self.beat_at = lease.now()
         self.kept_house_at = -HOUSEKEEPING * 1.0
         self.watched_at = -WATCH * 1.0
@@ -70,11 +73,11 @@ class Clock:
 
     def _turn(self) -> float:
         """Start what is due; return for how many seconds nothing is."""
-        if self.listener is None and notify.can_listen():
-            self.listener = notify.Listener()
+        if self.listener is None and listen.can_listen():
+            self.listener = listen.Listener()
         is_all = True
         if serves_executions():
-            is_all = clock.start_due(self._away, goes_on=self._goes_on)
+            is_all = due.start_due(self._away, goes_on=self._goes_on)
         self.looked_at, self.was_away, self.database_was_away = lease.now(), False, False
         project_schedules.start_due()
         if serves_executions() and self._has_time_for_the_house():
@@ -169,7 +172,7 @@ class Clock:
         if self.listener is not None:
             words = self.listener.heard()
             plans.keep(on=self.listener.hears)
-        return self.is_stopping or notify.SCHEDULE in words
+        return self.is_stopping or listen.SCHEDULE in words
 
     def _get_over(self, error: Exception) -> float:
         """Go on in a moment; return in how many seconds."""

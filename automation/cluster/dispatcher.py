@@ -22,12 +22,13 @@ from automation.cluster.pool import Assignment, Worker
 from automation.cluster.stock import results
 from automation.cluster.stock.stat import PublishedStat
 from automation.cluster.stopping import Stop
-from automation.engine import cancel_requests, cancelling, recovery, session
-from automation.engine.claims import Claim, claim_next, give_back
-from automation.engine.patience import is_away
-from automation.models import Execution, Node, claiming, locking, reasons
-from automation.models.plans import plans
-from automation.queue import messages, notify
+from automation.database import listen, locks, session
+from automation.database.away import is_away
+from automation.database.plans import plans
+from automation.engine.end import cancel_requests, cancelling, recovery
+from automation.engine.run.claims import Claim, claim_next, give_back
+from automation.models import Execution, Node, claiming, reasons
+from automation.queue import messages
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +72,9 @@ class Dispatcher:
         self.ordinary_goes_first = False
         #: Ends that the database does not know of yet.
         self.unrecorded: list[endings.Death] = []
-        self.listener: notify.Listener | None = None
+        self.listener: listen.Listener | None = None
         self.node_id: int | None = None
-        self.words = {notify.RUN, notify.TASK, notify.CANCEL}
+        self.words = {listen.RUN, listen.TASK, listen.CANCEL}
         self.renewed_at = self.looked_at = self.wrote_at = lease.now()
         self.next_available: float | None = None
         self.stop = Stop()
@@ -130,9 +131,9 @@ class Dispatcher:
     def _note_end(self, run: Assignment) -> None:
         if run.claim:
             self._note_pace(run)
-        self.words.add(notify.RUN)  # What waited for its slot may start.
+        self.words.add(listen.RUN)  # What waited for its slot may start.
         if self.listener is None:
-            self.words.add(notify.TASK)  # It may have queued some.
+            self.words.add(listen.TASK)  # It may have queued some.
 
     def _note_pace(self, run: Assignment) -> None:
         took = lease.now() - run.handed_at
@@ -178,14 +179,14 @@ class Dispatcher:
             self._give_up_what_an_earlier_one_ran()
             self.node_id = self.me.register()
             self._beat()
-        if self.listener is None and notify.can_listen():
-            self.listener = notify.Listener()
+        if self.listener is None and listen.can_listen():
+            self.listener = listen.Listener()
         if self.listener is not None:
             self.words |= self.listener.heard()
             plans.keep(on=self.listener.hears)
             self._say_if_deaf(self.listener)
 
-    def _say_if_deaf(self, listener: notify.Listener) -> None:
+    def _say_if_deaf(self, listener: listen.Listener) -> None:
         if listener.is_deaf and not self.said_that_it_is_deaf:
             self.said_that_it_is_deaf = True
             logger.warning(
@@ -206,7 +207,7 @@ class Dispatcher:
             left, is_done = None, False
             try:
                 # A run that goes on may have locked the process: then in a later turn.
-                with locking.unless_locked(BUSY):
+                with locks.unless_locked(BUSY):
                     left, is_done = endings.record(death), True
             except Error as error:
                 if is_away(error):
@@ -217,7 +218,7 @@ class Dispatcher:
             if is_done:
                 self.unrecorded.remove(death)
                 self.obituaries += [left] if left else []
-                self.words |= {notify.RUN, notify.TASK}  # What it gave back may start.
+                self.words |= {listen.RUN, listen.TASK}  # What it gave back may start.
 
     def _renew(self) -> None:
         """Say that the node lives, and with it what it runs."""
@@ -237,7 +238,7 @@ class Dispatcher:
         self.ready = [claim for claim in self.ready if claim.execution.pk not in gone]
         Node.objects.report(self.node_id or 0)
         self.renewed_at = now  # as of before the statements
-        self.words |= {notify.CANCEL}
+        self.words |= {listen.CANCEL}
         self._beat()
         for worker in self.workers:
             if worker.run and worker.run.claim and worker.run.claim.execution.pk in gone:
@@ -261,9 +262,9 @@ class Dispatcher:
 
     def _cancel(self) -> None:
         """Interrupt what a person cancelled."""
-        if notify.CANCEL not in self.words:
+        if listen.CANCEL not in self.words:
             return
-        self.words.discard(notify.CANCEL)
+        self.words.discard(listen.CANCEL)
         for execution_id in cancel_requests.asked():
             cancelling.carry_out(execution_id)
         running = {
@@ -303,7 +304,7 @@ class Dispatcher:
         now = lease.now()
         due = self.next_available is not None and now >= self.next_available
         if due or now - self.looked_at >= self._poll:
-            self.words |= {notify.RUN, notify.TASK, notify.CANCEL}
+            self.words |= {listen.RUN, listen.TASK, listen.CANCEL}
             self.looked_at, self.next_available = now, None
 
     @property
@@ -339,7 +340,7 @@ class Dispatcher:
 
     def _claim_executions(self) -> None:
         idle = len(self._idle)
-        if notify.RUN not in self.words or not idle:
+        if listen.RUN not in self.words or not idle:
             return
         wanted = idle + self._ahead
         if messages.serves_executions():
@@ -348,16 +349,16 @@ class Dispatcher:
         is_all = len(self.ready) < wanted
         self._hand([])  # Before anything else is asked.
         if is_all:
-            self.words.discard(notify.RUN)
+            self.words.discard(listen.RUN)
             self._note_next_available()
 
     def _take_ordinary(self) -> None:
         idle = len(self._idle)
-        if notify.TASK not in self.words or not idle:
+        if listen.TASK not in self.words or not idle:
             return
         taken = messages.take_ordinary(idle)
         if len(taken) < idle:
-            self.words.discard(notify.TASK)
+            self.words.discard(listen.TASK)
         self._hand(taken)
 
     def _hand(self, ordinary: list[messages.Ordinary]) -> None:
@@ -386,8 +387,8 @@ class Dispatcher:
 
     def _send_notices(self) -> None:
         """In a process of its own: neither this one nor a worker waits for a mail server."""
-        is_told = notify.NOTICE in self.words or self.order.drain
-        self.words.discard(notify.NOTICE)
+        is_told = listen.NOTICE in self.words or self.order.drain
+        self.words.discard(listen.NOTICE)
         self.mailer.look(is_told=is_told)
 
     def _say_that_it_stops(self) -> None:
@@ -400,7 +401,7 @@ class Dispatcher:
 
     @property
     def _is_drained(self) -> bool:
-        is_idle = not self._runs() and not self.words & {notify.RUN, notify.TASK}
+        is_idle = not self._runs() and not self.words & {listen.RUN, listen.TASK}
         return is_idle and not self.obituaries and self.mailer.is_idle
 
     @property
@@ -444,7 +445,7 @@ class Dispatcher:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
-        self.words |= {notify.RUN, notify.TASK, notify.CANCEL}
+        self.words |= {listen.RUN, listen.TASK, listen.CANCEL}
         # Their lease may be over by the time the database is back: they are not to begin here.
         self.unrecorded += [endings.unbegun(claim) for claim in self.ready]
         self.ready = []

@@ -9,10 +9,11 @@ from automation import logs
 from automation.cluster import lease
 from automation.cluster.pool import Assignment
 from automation.cluster.stock import results
-from automation.engine import cancel_requests, commit_hooks, ending
-from automation.engine.claims import Claim, give_back
-from automation.engine.forking import cause_of
-from automation.engine.run_log import save_lines
+from automation.database.forking import cause_of
+from automation.engine.end import cancel_requests, ending
+from automation.engine.run import commit_hooks
+from automation.engine.run.claims import Claim, give_back
+from automation.engine.run.log import save_lines
 from automation.models import Execution, Status, locking, reasons
 from automation.queue import messages
 

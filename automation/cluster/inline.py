@@ -9,8 +9,9 @@ from contextlib import suppress
 from automation.cluster import node
 from automation.cluster.readiness import NotReadyError
 from automation.cluster.stock import ordinary, project_schedules
-from automation.engine import clock, runner
-from automation.engine.claims import claim_next
+from automation.engine.run import runner
+from automation.engine.run.claims import claim_next
+from automation.engine.start import due
 from automation.queue import messages
 
 
@@ -27,7 +28,7 @@ def run(*, run_once: bool) -> None:
         )
     project_schedules.start_due()
     if messages.serves_executions():
-        clock.tick()
+        due.tick()
     while _run_executions() or _run_ordinary():
         pass
 

@@ -2,7 +2,7 @@
 
 import time
 
-from automation.engine.lease import GIVE_UP, RENEW, length
+from automation.engine.run.lease import GIVE_UP, RENEW, length
 
 __all__ = ["GIVE_UP", "KILL", "RENEW", "length", "now"]
 

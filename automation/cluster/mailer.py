@@ -9,7 +9,7 @@ from uuid import UUID
 
 from automation.cluster import lease
 from automation.cluster.children import Child
-from automation.engine import session
+from automation.database import session
 from automation.notifications import sending
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from automation import registry
 from automation.conf import default_time_zone, release
-from automation.engine import recovery
+from automation.engine.end import recovery
 from automation.models import Node, Process, TriggerType, reasons
 from automation.queue.messages import queue_name, serves_executions
 from automation.schedule import ScheduleError

@@ -9,8 +9,9 @@ from typing import Any
 from automation.cluster import lease, worker
 from automation.cluster.children import Child, private_pipe
 from automation.cluster.inbox import Inbox, UnreadableError
-from automation.engine.claims import Claim
-from automation.engine.context import CANCEL_SIGNAL, KILL_GRACE
+from automation.engine.run.claims import Claim
+from automation.engine.run.interruptions import CANCEL_SIGNAL
+from automation.limits import KILL_GRACE
 from automation.models import LogLine
 from automation.queue.messages import Ordinary
 

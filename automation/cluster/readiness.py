@@ -11,8 +11,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django_q.conf import logger
 
 from automation.cluster.children import Wakeup
-from automation.engine import node_lock
-from automation.engine.patience import is_away
+from automation.database import node_lock
+from automation.database.away import is_away
 from automation.queue.messages import queue_name, serves_executions
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from django_q.models import Schedule
 
 from automation import checks
 from automation.cluster import lease
-from automation.engine import repairing
+from automation.engine.upkeep import repairing
 from automation.models import Process, coming_of
 from automation.queue import repair as rows
 from automation.queue.schedules import PREFIX, Change

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automation.cluster import lease
 from automation.cluster.pool import Assignment, Worker
-from automation.engine.claims import Claim
+from automation.engine.run.claims import Claim
 
 logger = logging.getLogger(__name__)
 

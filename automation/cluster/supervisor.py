@@ -35,8 +35,9 @@ from automation.cluster.readiness import (
 )
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
-from automation.engine import clock, session
-from automation.models.plans import plans
+from automation.database import session
+from automation.database.plans import plans
+from automation.engine.start import due
 from automation.queue.messages import serves_executions
 
 #: Seconds for a child to end by itself, once it has nothing to wait for: the dispatcher may have
@@ -134,7 +135,7 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             return
         if run_once and serves_executions():  # Else the clock does so.
             repairs.all_at_once()
-            clock.tick()
+            due.tick()
         plans.compose()  # For its children.
         connections.close_all()  # None of them inherits an open one.
         _Family(wakeup, me, run_once=run_once).main()

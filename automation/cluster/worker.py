@@ -23,9 +23,10 @@ from django_q.worker import rss_check
 from automation.cluster.stock import ordinary
 from automation.cluster.surroundings import Surroundings
 from automation.conf import setting
-from automation.engine import runner, session
-from automation.engine.context import CANCEL_SIGNAL, Watcher
-from automation.engine.forking import live_apart_in_children
+from automation.database import session
+from automation.database.forking import live_apart_in_children
+from automation.engine.run import runner
+from automation.engine.run.interruptions import CANCEL_SIGNAL, Watcher
 from automation.models import Execution, LogLine
 from automation.queue.messages import Ordinary
 

@@ -10,17 +10,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from automation import logs, registry
-from automation.engine import changes, foreground
-from automation.engine.cancelling import RetryError
-from automation.engine.changes import UndoError
-from automation.engine.claims import Claim
-from automation.engine.launch import PreviewError
-from automation.engine.text import storable
-from automation.engine.workers import silence_of, why_it_waits
+from automation.database.text import storable
+from automation.engine.end.retrying import RetryError
+from automation.engine.run import foreground
+from automation.engine.run.claims import Claim
+from automation.engine.start.launch import PreviewError
+from automation.engine.start.undo import UndoError
 from automation.management.arguments import number
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
+from automation.reports import changes
+from automation.reports.workers import silence_of, why_it_waits
 
 NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING, NOT_FOLLOWED = 1, 2, 3, 4
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
-from automation.engine.writer import why_locked
-from automation.models import locking
+from automation.database import locks
+from automation.reports.writer import why_locked
 
 #: Seconds that a command waits on PostgreSQL for a row that something else has locked.
 WAIT = 1
@@ -17,9 +17,9 @@ WAIT = 1
 def answering_soon() -> Iterator[None]:
     """Raise CommandError where a statement inside the block waited so long: exit code 1."""
     try:
-        with locking.waiting_for_rows_at_most(WAIT):
+        with locks.waiting_for_rows_at_most(WAIT):
             yield
     except OperationalError as error:
-        if connection.vendor != "postgresql" or not locking.is_locked(error):
+        if connection.vendor != "postgresql" or not locks.is_locked(error):
             raise
         raise CommandError(why_locked(error)) from error

@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from automation.models import compiled
-from automation.models.compiled import Parameter, parameters
+from automation.database import statements
+from automation.database.statements import Parameter, parameters
 from automation.models.execution import Execution, ExecutionQuerySet, Status
 
 _ID, _TEXT, _TIME = models.BigAutoField(), models.CharField(), models.DateTimeField()
@@ -44,7 +44,7 @@ def first_in_line(functions: Collection[str], count: int) -> list[Execution]:
     return _first_in_line(len(keys), count, functions=keys, now=timezone.now()) if keys else []
 
 
-@compiled.select()
+@statements.select()
 def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
     return in_line(parameters("functions", _TEXT, functions), Parameter("now", _TIME))[:count]
 
@@ -54,7 +54,7 @@ def next_available(now: datetime) -> datetime | None:
     return next((at for (at,) in _next_available(now=now)), None)
 
 
-@compiled.select(())
+@statements.select(())
 def _next_available() -> "models.QuerySet[Any, Any]":
     later = Execution.objects.filter(available_at__gt=Parameter("now", _TIME))
     return (
@@ -71,7 +71,7 @@ def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
     return taken
 
 
-@compiled.select((1,))
+@statements.select((1,))
 def _slots_taken(count: int) -> "models.QuerySet[Any, Any]":
     running = Execution.objects.real().filter(status=Status.RUNNING)
     of_them = running.filter(process__id__in=parameters("pks", _ID, count))
@@ -105,7 +105,7 @@ def start(*, node: str, release: str, lease: timedelta, slots: Mapping[int, Slot
     return set(held.values_list("pk", flat=True))
 
 
-@compiled.update((1, False))
+@statements.update((1, False))
 def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]]:
     columns: dict[str, Any] = {"slot": _SMALL, "token": _UUID}
     if grouped:
@@ -141,7 +141,7 @@ def finish(pk: int, status: Status, *, token: UUID, **columns: Any) -> bool:
 _GOOD_END = ("progress_done", "progress_message", "progress_total", "result", "started_at")
 
 
-@compiled.update((Status.COMPLETED, "completed_at", *_GOOD_END))
+@statements.update((Status.COMPLETED, "completed_at", *_GOOD_END))
 def _finish(status: Status, *names: str) -> tuple[ExecutionQuerySet, dict[str, Any]]:
     row = Execution.objects.filter(pk=Parameter("pk", _ID), token=Parameter("held", _UUID))
     meta: Any = Execution._meta

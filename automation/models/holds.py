@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation.database import statements
+from automation.database.statements import Parameter, parameters
 from automation.limits import MAX_NAME
-from automation.models import compiled, reasons
-from automation.models.compiled import Parameter, parameters
+from automation.models import reasons
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
@@ -288,7 +289,7 @@ def holds_ahead(processes: Iterable[Process]) -> dict[int, Holds]:
     return holds_between(processes, timezone.now(), NEVER)
 
 
-@compiled.select((1,))
+@statements.select((1,))
 def _pauses_between(count: int) -> PauseQuerySet:
     ends_later = models.Q(until=None) | models.Q(until__gt=Parameter("since", _TIME))
     of_them = models.Q(process=None)
@@ -298,7 +299,7 @@ def _pauses_between(count: int) -> PauseQuerySet:
     return begun.order_by("pk")
 
 
-@compiled.select(())
+@statements.select(())
 def _windows_between() -> WindowQuerySet:
     begun = MaintenanceWindow.objects.filter(starts_at__lte=Parameter("until", _TIME))
     return begun.filter(ends_at__gt=Parameter("since", _TIME)).order_by("pk")

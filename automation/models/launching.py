@@ -6,8 +6,8 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from automation.models import compiled
-from automation.models.compiled import Parameter
+from automation.database import statements
+from automation.database.statements import Parameter
 from automation.models.execution import Execution, ExecutionQuerySet, Status, Trigger
 from automation.models.process import Process
 
@@ -22,7 +22,7 @@ def row_of_occurrence(process: Process, scheduled_for: datetime) -> Execution | 
     return next(iter(_rows_of_occurrence(process=process.pk, at=scheduled_for)), None)
 
 
-@compiled.select(())
+@statements.select(())
 def _rows_of_occurrence() -> ExecutionQuerySet:
     process, at = Parameter("process", _ID), Parameter("at", _TIME)
     rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
@@ -44,7 +44,7 @@ def ahead_of(process: Process) -> ExecutionQuerySet:
     return _ahead(process.pk, process.priority, timezone.now())
 
 
-@compiled.select((1,))
+@statements.select((1,))
 def _first_ahead(count: int) -> "models.QuerySet[Any, Any]":
     process, priority = Parameter("process", _ID), Parameter("priority", models.SmallIntegerField())
     return _ahead(process, priority, Parameter("now", _TIME)).values_list("pk")[:count]

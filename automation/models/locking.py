@@ -1,15 +1,11 @@
 """The gate: whoever claims, launches or ends by force holds the row of the process."""
 
-import re
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from collections.abc import Collection
 
-from django.apps import apps
-from django.db import OperationalError, connection, models, transaction
+from django.db import models
 
-from automation.models import compiled
-from automation.models.compiled import parameters
+from automation.database import statements
+from automation.database.statements import parameters
 from automation.models.process import Process, ProcessQuerySet
 
 
@@ -27,105 +23,7 @@ def lock_free(processes: Collection[int]) -> list[Process]:
     return _lock(len(pks), True, pks=pks) if pks else []
 
 
-@compiled.select((1, True), (1, False))
+@statements.select((1, True), (1, False))
 def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
     rows = Process.objects.lock(skip_locked=skip_locked)
     return rows.filter(pk__in=parameters("pks", models.BigAutoField(), count)).order_by("pk")
-
-
-#: What PostgreSQL says where somebody else held a lock for too long.
-_NOT_AVAILABLE = "55P03"
-#: Statements that may wait for a row. What only reads, or passes over locked rows, waits for nobody.
-_MAY_WAIT = re.compile(
-    r"\s*(INSERT|UPDATE|DELETE|EXECUTE)\b|(?s:.)*\bFOR (NO KEY )?UPDATE\b(?!.*SKIP LOCKED)",
-    re.IGNORECASE,
-)
-
-
-def is_locked(error: OperationalError) -> bool:
-    """Whether it says that somebody else held what was wanted for too long."""
-    if connection.vendor == "sqlite":
-        return "locked" in str(error)
-    cause = error.__cause__
-    return _NOT_AVAILABLE in {getattr(cause, name, None) for name in ("pgcode", "sqlstate")}
-
-
-def locked_model(error: OperationalError) -> type[models.Model] | None:
-    """Of what the row is that was locked, as far as PostgreSQL tells that."""
-    context = getattr(getattr(error.__cause__, "diag", None), "context", None) or ""
-    tables = {model._meta.db_table: model for model in apps.get_models()}
-    return next((tables[name] for name in re.findall(r'"(\w+)"', context) if name in tables), None)
-
-
-@contextmanager
-def waiting_for_rows_at_most(seconds: float) -> Iterator[None]:
-    """On PostgreSQL, let no statement inside the block wait longer for a row that is locked.
-
-    What waits longer raises OperationalError, for which `is_locked` is true. It is for what people
-    ask for: a function may keep a row locked for as long as its run goes on. The limit is one of
-    transactions: nothing of it stays in the session.
-    """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.execute_wrapper(_Limit(seconds)):
-        yield
-    if connection.in_atomic_block and not connection.needs_rollback:
-        _set_lock_timeout("DEFAULT")
-
-
-@contextmanager
-def unless_locked(seconds: float) -> Iterator[None]:
-    """On PostgreSQL, leave the block without an error where a row in it stays locked for so long.
-
-    Whoever calls comes again later.
-
-    It is for what guards many runs, of which one may have locked what concerns another.
-    """
-    try:
-        with waiting_for_rows_at_most(seconds):
-            yield
-    except OperationalError as error:
-        if connection.vendor != "postgresql" or not is_locked(error):
-            raise
-
-
-class _Limit:
-    def __init__(self, seconds: float) -> None:
-        self.milliseconds = str(int(seconds * 1000))
-
-    def __call__(
-        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
-    ) -> Any:
-        if connection.needs_rollback or not _MAY_WAIT.match(str(sql)):
-            return execute(sql, params, many, context)
-        alone = nullcontext() if connection.in_atomic_block else transaction.atomic()
-        with alone:
-            _set_lock_timeout(self.milliseconds)
-            return execute(sql, params, many, context)
-
-
-def _set_lock_timeout(value: str) -> None:
-    """By the driver: it is no statement of who asked."""
-    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout TO {value}")
-
-
-@contextmanager
-def waiting_at_most(seconds: float) -> Iterator[None]:
-    """On SQLite, wait so long for who writes inside the block, not as long as the project says."""
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    connection.ensure_connection()
-    [before] = connection.connection.execute("PRAGMA busy_timeout").fetchone()
-    _set_busy_timeout(min(int(seconds * 1000), before))
-    try:
-        yield
-    finally:
-        _set_busy_timeout(before)
-
-
-def _set_busy_timeout(milliseconds: int) -> None:
-    if connection.connection is not None:  # By the driver: it is no statement of the request.
-        connection.connection.execute(f"PRAGMA busy_timeout = {milliseconds}")

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
-from automation.models import compiled
+from automation.database import statements
 
 #: Seconds without a word after which a node counts as silent.
 SILENT = 60
@@ -162,6 +162,6 @@ class Node(models.Model):
         return live
 
 
-@compiled.select(())
+@statements.select(())
 def _live() -> NodeQuerySet:
     return Node.objects.live().order_by("pk")

@@ -10,9 +10,9 @@ from django.db import models
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from automation.database import statements
+from automation.database.statements import Parameter
 from automation.limits import MAX_NAME
-from automation.models import compiled
-from automation.models.compiled import Parameter
 from automation.models.process import Process
 from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_json
 
@@ -119,7 +119,7 @@ class ScheduleVersion(models.Model):
             return None
 
 
-@compiled.select(())
+@statements.select(())
 def _newest() -> ScheduleVersionQuerySet:
     rows = ScheduleVersion.objects.filter(process=Parameter("process", models.BigAutoField()))
     return rows.order_by("-id")[:1]

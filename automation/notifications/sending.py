@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from automation.conf import setting
-from automation.engine.patience import patiently
-from automation.engine.text import storable
+from automation.database.away import patiently
+from automation.database.text import storable
 from automation.models import Notice
 from automation.notifications import words
 from automation.notifications.time_limit import at_most

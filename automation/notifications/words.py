@@ -13,8 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.conf import setting
-from automation.engine.masking import masker_of
-from automation.engine.workers import workers
 from automation.logs import printable
 from automation.models import (
     Execution,
@@ -28,6 +26,8 @@ from automation.models import (
     coming,
 )
 from automation.queue import schedules
+from automation.reports.masking import masker_of
+from automation.reports.workers import workers
 from automation.schedule import ScheduleError, zone_named
 
 #: Log lines, characters of each and of the error, and gathered notices that a mail has.

@@ -20,9 +20,10 @@ from django_q.conf import Conf, logger
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from automation.models import Execution, ExecutionQuerySet, Status, compiled
-from automation.models.compiled import Parameter, parameters
-from automation.queue.notify import RUN, notify
+from automation.database import statements
+from automation.database.listen import RUN, notify
+from automation.database.statements import Parameter, parameters
+from automation.models import Execution, ExecutionQuerySet, Status
 
 # By name: the runner is above this floor.
 ENTRY = "automation.entry.run_execution"
@@ -51,11 +52,11 @@ class _NextMessage(models.Func):
     output_field = models.BigIntegerField()
 
 
-compiled.usual_insert(lambda: Execution(process_id=0), message=_NextMessage())
-compiled.usual_insert(
+statements.usual_insert(lambda: Execution(process_id=0), message=_NextMessage())
+statements.usual_insert(
     lambda: Execution(process_id=0, scheduled_for=timezone.now()), message=_NextMessage()
 )
-compiled.usual_insert(lambda: OrmQ(pk=0, key="", payload="", lock=timezone.now()))
+statements.usual_insert(lambda: OrmQ(pk=0, key="", payload="", lock=timezone.now()))
 
 
 def record(execution: Execution, *, time_limit: int) -> None:
@@ -69,11 +70,11 @@ def record(execution: Execution, *, time_limit: int) -> None:
         return
     told = {"raw": False, "using": connection.alias, "update_fields": None}
     pre_save.send(Execution, instance=execution, **told)
-    compiled.insert(execution, message=_NextMessage())
+    statements.insert(execution, message=_NextMessage())
     # Its message's id is known already, and the message names it.
     [row] = _rows([execution], time_limit=time_limit)
     row.pk = execution.message
-    compiled.insert(row)
+    statements.insert(row)
     notify(RUN)
     post_save.send(Execution, instance=execution, created=True, **told)
 
@@ -143,7 +144,7 @@ def delete(messages: Iterable[int | None]) -> None:
         _delete(len(found), found=found)
 
 
-@compiled.delete((1,))
+@statements.delete((1,))
 def _delete(count: int) -> Any:
     return OrmQ.objects.filter(pk__in=parameters("found", models.BigAutoField(), count))
 
@@ -204,7 +205,7 @@ def take_ordinary(count: int) -> list[Ordinary]:
     return [Ordinary(row.pk, row.payload) for row in rows]
 
 
-@compiled.select(())
+@statements.select(())
 def _first_ordinary() -> Any:
     queue, now = Parameter("queue", models.CharField()), Parameter("now", models.DateTimeField())
     return _ordinary(queue, now).values_list("pk")[:1]

@@ -15,9 +15,9 @@ from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django_q.models import Schedule
 
+from automation.database.listen import SCHEDULE, notify
 from automation.models import Execution, Process, ScheduleVersion, TriggerType
 from automation.queue import rules, schedules
-from automation.queue.notify import SCHEDULE, notify
 from automation.queue.schedules import PREFIX, Change
 from automation.schedule import Rule, Unreadable
 

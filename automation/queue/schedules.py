@@ -12,9 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import OuterRef, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django_q.models import Schedule
 
+from automation.database import statements
+from automation.database.listen import SCHEDULE, notify
+from automation.database.statements import Parameter
 from automation.models import (
     Calendar,
     Cause,
@@ -23,14 +28,11 @@ from automation.models import (
     Process,
     ScheduleVersion,
     Status,
-    compiled,
     locking,
     outage_at,
     reasons,
     record_unstarted,
 )
-from automation.models.compiled import Parameter
-from automation.queue.notify import SCHEDULE, notify
 from automation.queue.rules import rule_in_force
 from automation.schedule import Rule, Unreadable
 
@@ -161,6 +163,13 @@ def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause
     record_unstarted(process, ((at, outage_at(at, silences) or cause) for at in passed))
 
 
+def of_outer_process() -> "models.QuerySet[Schedule]":
+    """Schedule rows of the process of an outer query: for a subquery there."""
+    name = Concat(Value(PREFIX), Cast(OuterRef("pk"), models.CharField()))
+    rows: models.QuerySet[Schedule] = Schedule.objects.filter(name=name)
+    return rows
+
+
 def is_due(row: Schedule, now: datetime) -> bool:
     return row.next_run is not None and row.next_run <= now
 
@@ -211,7 +220,7 @@ def next_run_of(process_id: int) -> Any:
     return next((at for (at,) in _next_run(name=name_of(process_id))), None)
 
 
-@compiled.select(())
+@statements.select(())
 def _next_run() -> Any:
     return Schedule.objects.filter(name=_NAME).order_by("pk").values_list("next_run")[:1]
 
@@ -222,7 +231,7 @@ def due(now: datetime) -> list[int]:
     return [int(number) for number in numbers if number.isdigit()]
 
 
-@compiled.select(())
+@statements.select(())
 def _due() -> Any:
     rows = Schedule.objects.filter(name__startswith=PREFIX)
     due = rows.filter(next_run__lte=Parameter("now", models.DateTimeField()))
@@ -234,7 +243,7 @@ def next_due() -> datetime | None:
     return next((at for (at,) in _first_due()), None)
 
 
-@compiled.select(())
+@statements.select(())
 def _first_due() -> Any:
     rows = Schedule.objects.filter(name__startswith=PREFIX, next_run__isnull=False)
     return rows.order_by("next_run").values_list("next_run")[:1]
@@ -245,7 +254,7 @@ def move_on(process_id: int, next_run: datetime | None) -> None:
     _move_on(name=name_of(process_id), next_run=next_run)
 
 
-@compiled.update(())
+@statements.update(())
 def _move_on() -> Any:
     at = Parameter("next_run", models.DateTimeField())
     return Schedule.objects.filter(name=_NAME), {"next_run": at}

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from automation.engine.workers import Workers, workers
+from automation.reports.workers import Workers, workers
 
 register = template.Library()
 

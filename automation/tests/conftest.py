@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 
-from automation.models.plans import plans
+from automation.database.plans import plans
 from automation.tests.factories import UserFactory
 
 

@@ -4,8 +4,8 @@ from django.test import Client
 from django_q.models import Schedule
 
 from automation.admin.process import run as process_run
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.run.runner import run_execution
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Status, Trigger
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import filled_form, page

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import Execution, Status, TriggerType
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page

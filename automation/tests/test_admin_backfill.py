@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from automation.engine import clock
+from automation.engine.start import due
 from automation.models import Execution, Process, Status, Trigger
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page
@@ -24,7 +24,7 @@ def hourly(time_machine) -> Process:
     time_machine.move_to(NOW - timedelta(days=1), tick=False)
     process = ProcessFactory(name="hourly", timezone="UTC", cron="0 * * * *")
     time_machine.move_to(NOW, tick=False)
-    clock.account_for(process.pk)
+    due.account_for(process.pk)
     Execution.objects.filter(status=Status.PENDING).update(
         status=Status.COMPLETED, completed_at=NOW
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import MaintenanceWindow, Notice, Pause, Process, hold_now
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page

@@ -6,9 +6,9 @@ from django.test import Client
 from django.utils import timezone
 
 from automation.admin.execution import story
-from automation.engine import cancelling
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.end import cancelling, retrying
+from automation.engine.run.runner import run_execution
+from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, LogLine, Status, Trigger, claiming
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from automation.tests.pages import page
@@ -406,7 +406,7 @@ def test_start_that_was_skipped_was_asked_for_and_is_no_attempt(admin_client):
     assert "Asked for by sara; it was not started." in text
     assert "Started by hand" not in text
 
-    again = cancelling.retry(skipped, requested_by_name="omid")
+    again = retrying.retry(skipped, requested_by_name="omid")
 
     assert again.attempt == 1
     text = text_of(admin_client, skipped)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from automation.engine.pausing import pause
+from automation.engine.end.pausing import pause
 from automation.models import Execution, Status, Trigger
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from automation.tests.pages import page

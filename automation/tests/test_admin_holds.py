@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import MaintenanceWindow
 from automation.testing import run
 from automation.tests.factories import ProcessFactory, UserFactory

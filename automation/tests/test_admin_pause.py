@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import Execution, MaintenanceWindow, Pause, Process, Status
 from automation.testing import run
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory

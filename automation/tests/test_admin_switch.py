@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import Execution, Trigger
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page

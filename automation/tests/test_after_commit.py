@@ -6,12 +6,12 @@ from django.db import connection
 from django.urls import reverse
 
 from automation.cluster import endings, pool
-from automation.engine import commit_hooks
-from automation.engine.claims import claim
-from automation.engine.explain.then import explain_then
-from automation.engine.launch import launch
-from automation.engine.runner import run, run_execution
+from automation.engine.run import commit_hooks
+from automation.engine.run.claims import claim
+from automation.engine.run.runner import run, run_execution
+from automation.engine.start.launch import launch
 from automation.models import AfterCommit, Execution, Notice, Process, Status, Trigger
+from automation.reports.explain.at import explain_then
 from automation.testing import run as run_process
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written

@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 from django_q.models import OrmQ
 
-from automation.engine import clock
-from automation.engine.backfill import BATCH, BackfillError, backfill, plan
-from automation.engine.claims import claim_next
-from automation.engine.launch import launch
-from automation.engine.runner import run
+from automation.engine.run.claims import claim_next
+from automation.engine.run.runner import run
+from automation.engine.start import due
+from automation.engine.start.backfill import BATCH, BackfillError, backfill, plan
+from automation.engine.start.launch import launch
 from automation.models import (
     Execution,
     OverlapPolicy,
@@ -42,7 +42,7 @@ def at(hour: int, day: int = 22) -> datetime:
 
 def passed(process: Process) -> None:
     """The clock has accounted for what was due."""
-    clock.account_for(process.pk)
+    due.account_for(process.pk)
     Execution.objects.filter(status=Status.PENDING).delete()
 
 
@@ -125,7 +125,7 @@ def test_range_that_ends_before_it_begins_is_refused(hourly):
 
 
 def test_range_with_more_times_than_anybody_means_is_refused(hourly, monkeypatch):
-    monkeypatch.setattr("automation.engine.backfill.LIMIT", 3)
+    monkeypatch.setattr("automation.engine.start.backfill.LIMIT", 3)
 
     assert len(plan(hourly, at(1), at(3)).occurrences) == 3
     with pytest.raises(BackfillError, match="more than 3 times"):
@@ -275,7 +275,7 @@ def test_a_batch_is_one_line_in_the_log(hourly, caplog, monkeypatch):
 
 
 def test_more_than_a_batch_is_started_in_order(hourly, monkeypatch):
-    monkeypatch.setattr("automation.engine.backfill.BATCH", 2)
+    monkeypatch.setattr("automation.engine.start.backfill.BATCH", 2)
     passed(hourly)
 
     assert backfill(hourly, [at(hour) for hour in range(1, 6)]) == 5

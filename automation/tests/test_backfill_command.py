@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from automation.engine import clock
+from automation.engine.start import due
 from automation.models import Execution, Process, Status, Trigger
 from automation.queue import messages
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
@@ -22,7 +22,7 @@ def daily(time_machine) -> Process:
     time_machine.move_to(NOW - timedelta(days=5), tick=False)
     process = ProcessFactory(name="daily", cron="30 7 * * *")
     time_machine.move_to(NOW, tick=False)
-    clock.account_for(process.pk)
+    due.account_for(process.pk)
     Execution.objects.filter(status=Status.PENDING).delete()
     return process
 
@@ -174,7 +174,7 @@ def test_database_that_goes_away_half_way_is_said_and_the_same_goes_on_later(
     daily, call, monkeypatch
 ):
     days = ("--from", "2026-11-19", "--to", "2026-11-21")
-    monkeypatch.setattr("automation.engine.backfill.BATCH", 1)
+    monkeypatch.setattr("automation.engine.start.backfill.BATCH", 1)
     pushed = messages.push_all
 
     def push_one(executions, **options):

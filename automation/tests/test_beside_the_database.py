@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from automation.engine import cancel_requests, terminal_locks
+from automation.database import terminal_locks
+from automation.engine.end import cancel_requests
 
 pytestmark = pytest.mark.sqlite
 

@@ -4,15 +4,9 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from automation.engine.cancelling import (
-    CancelError,
-    RetryError,
-    cancel,
-    cancel_each,
-    retry,
-    why_not_retry,
-)
-from automation.engine.launch import launch
+from automation.engine.end.cancelling import CancelError, cancel, cancel_each
+from automation.engine.end.retrying import RetryError, retry, why_not_retry
+from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Status, Trigger, attempts_of, reasons
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 

@@ -1,8 +1,9 @@
 import pytest
 from django_q.models import OrmQ
 
-from automation.engine.cancelling import CancelError, RetryError, cancel, retry, why_not_retry
-from automation.engine.launch import launch
+from automation.engine.end.cancelling import CancelError, cancel
+from automation.engine.end.retrying import RetryError, retry, why_not_retry
+from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, OverlapPolicy, Status, Trigger, reasons
 from automation.testing import run
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory

@@ -7,9 +7,9 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from automation.engine import claims
-from automation.engine.claims import LEASE_GRACE, claim, claim_next, give_back
-from automation.engine.launch import launch
+from automation.engine.run import claims
+from automation.engine.run.claims import LEASE_GRACE, claim, claim_next, give_back
+from automation.engine.start.launch import launch
 from automation.models import (
     ConcurrencyGroup,
     Execution,

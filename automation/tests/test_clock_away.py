@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from automation.cluster import clock, lease
+from automation.database import listen
 from automation.models import Execution, Process, Status, reasons
-from automation.queue import notify
 from automation.tests.factories import ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def process() -> Process:
 @pytest.fixture(autouse=True)
 def nobody_around(monkeypatch) -> None:
     monkeypatch.setattr(clock, "Wakeup", mock.Mock())
-    monkeypatch.setattr(notify, "can_listen", lambda: False)
+    monkeypatch.setattr(listen, "can_listen", lambda: False)
     monkeypatch.setattr(clock.Clock, "_keep_house", lambda _self: None)
 
 

@@ -13,7 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from automation.engine.launch import launch
+from automation.database.listen import SCHEDULE, notify
+from automation.engine.start.launch import launch
 from automation.models import (
     Execution,
     Node,
@@ -25,8 +26,7 @@ from automation.models import (
     reasons,
 )
 from automation.queue import schedules
-from automation.queue.notify import SCHEDULE, notify
-from automation.queue.states import State, state_of
+from automation.reports.state import State, state_of
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
 from conftest import wait_until

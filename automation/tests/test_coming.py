@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 
-from automation.engine import pausing
-from automation.engine.explain import explain
+from automation.engine.end import pausing
 from automation.models import MaintenanceWindow, Notice, NoticeEvent, Pause, coming, coming_of
 from automation.notifications import words
+from automation.reports.explain import explain
 from automation.tests.factories import NodeFactory, ProcessFactory
 from automation.tests.pages import page
 

@@ -7,9 +7,9 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ, Schedule
 
-from automation.engine import pausing
-from automation.engine.claims import claim
-from automation.engine.launch import launch
+from automation.engine.end import pausing
+from automation.engine.run.claims import claim
+from automation.engine.start.launch import launch
 from automation.models import (
     Calendar,
     Execution,
@@ -177,7 +177,7 @@ def test_run_process_waits_for_a_slot_where_starts_wait(call, monkeypatch):
     def end_the_first(_seconds):
         claiming.finish(held.execution.pk, Status.COMPLETED, token=held.token)
 
-    monkeypatch.setattr("automation.engine.foreground.time.sleep", end_the_first)
+    monkeypatch.setattr("automation.engine.run.foreground.time.sleep", end_the_first)
 
     code, output = call("run_process", "greet")
 

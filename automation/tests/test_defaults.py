@@ -1,7 +1,7 @@
 import pytest
 from django.core.management import call_command
 
-from automation.engine.defaults import create_default_processes
+from automation.engine.upkeep.defaults import create_default_processes
 from automation.models import Process, TriggerType
 
 pytestmark = pytest.mark.django_db

@@ -4,10 +4,10 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from automation.engine import ending, recovery
-from automation.engine.claims import claim
-from automation.engine.launch import launch
-from automation.engine.runner import run
+from automation.engine.end import ending, recovery
+from automation.engine.run.claims import claim
+from automation.engine.run.runner import run
+from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Process, Status, Trigger, reasons
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 

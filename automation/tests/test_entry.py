@@ -3,15 +3,15 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 
 from automation import entry
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Trigger
 from automation.queue import messages, repair, schedules
 from automation.tests.factories import ProcessFactory
 
 #: What rows named that an earlier release wrote.
 EARLIER = {
-    "automation.engine.runner.run_execution": entry.run_execution,
-    "automation.engine.clock.start_occurrence": entry.start_occurrence,
+    "automation.engine.run.runner.run_execution": entry.run_execution,
+    "automation.engine.start.due.start_occurrence": entry.start_occurrence,
 }
 
 
@@ -38,7 +38,7 @@ def test_schedule_row_of_an_earlier_release_is_renewed():
     process = ProcessFactory(cron="0 7 * * *")
     row = Schedule.objects.filter(name=f"process:{process.pk}")
     due = row.get().next_run
-    row.update(func="automation.engine.clock.start_occurrence")
+    row.update(func="automation.engine.start.due.start_occurrence")
 
     repair.sync_all()
 

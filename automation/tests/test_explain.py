@@ -5,11 +5,10 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.engine import clock
-from automation.engine.cancelling import cancel
-from automation.engine.explain import State, explain
-from automation.engine.launch import launch
-from automation.engine.pausing import pause
+from automation.engine.end.cancelling import cancel
+from automation.engine.end.pausing import pause
+from automation.engine.start import due
+from automation.engine.start.launch import launch
 from automation.models import (
     Calendar,
     ConcurrencyGroup,
@@ -19,6 +18,7 @@ from automation.models import (
     Process,
     Trigger,
 )
+from automation.reports.explain import State, explain
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -193,7 +193,7 @@ def test_limit_that_holds_it_blocks(node, time_machine, limits, told):
     time_machine.move_to(NOW - timedelta(days=9), tick=False)
     process = nightly(**limits)
     time_machine.move_to(NOW, tick=False)
-    clock.tick()
+    due.tick()
     Execution.objects.all().delete()
 
     assert verdict(process) == ("limits", told)

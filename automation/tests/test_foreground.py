@@ -6,8 +6,8 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from automation.engine import foreground
-from automation.engine.cancelling import cancel
+from automation.engine.end.cancelling import cancel
+from automation.engine.run import foreground
 from automation.models import Execution, Status, reasons
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written

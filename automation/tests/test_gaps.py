@@ -2,13 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from automation.engine import clock, pausing
-from automation.engine.backfill import backfill, plan
-from automation.engine.claims import claim_next
-from automation.engine.gaps import LONGEST, Gap, begin_of_gap, gap_of
-from automation.engine.launch import launch
-from automation.engine.runner import run
+from automation.engine.end import pausing
+from automation.engine.run.claims import claim_next
+from automation.engine.run.runner import run
+from automation.engine.start import due
+from automation.engine.start.backfill import backfill, plan
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Trigger
+from automation.reports.gaps import LONGEST, Gap, begin_of_gap, gap_of
 from automation.tests.factories import ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def hourly(time_machine) -> Process:
 
 
 def tick_and_run() -> None:
-    clock.tick()
+    due.tick()
     for held in claim_next(9, node="n"):
         run(held)
 
@@ -56,7 +57,7 @@ def test_next_run_on_time_closes_the_gap(hourly, time_machine):
     time_machine.move_to(at(12) + HOUR / 2, tick=False)
     tick_and_run()
     time_machine.move_to(at(13), tick=False)
-    clock.tick()
+    due.tick()
     assert gap_of(hourly) is not None
 
     for held in claim_next(9, node="n"):
@@ -102,7 +103,7 @@ def test_paused_process_has_a_gap_once_it_is_resumed(hourly, time_machine):
     pausing.pause([hourly], why="repairs")
     for hour in (8, 9, 10):
         time_machine.move_to(at(hour), tick=False)
-        clock.tick()
+        due.tick()
     assert gap_of(hourly) is None
 
     pausing.resume([hourly])
@@ -112,9 +113,9 @@ def test_paused_process_has_a_gap_once_it_is_resumed(hourly, time_machine):
 
 def test_start_that_was_skipped_because_one_still_ran_is_no_gap(hourly, time_machine):
     time_machine.move_to(at(8), tick=False)
-    clock.tick()
+    due.tick()
     time_machine.move_to(at(9), tick=False)
-    clock.tick()
+    due.tick()
 
     assert Execution.objects.filter(status="skipped").exists()
     assert gap_of(hourly) is None

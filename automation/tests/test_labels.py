@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 from django_q.models import Schedule
 
-from automation.engine import repairing
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
 from automation.models import Cause, Execution, Notice, Process, Status, Trigger, record_unstarted
 from automation.notifications import words
 from automation.tests.factories import ExecutionFactory, ProcessFactory
@@ -139,7 +139,7 @@ def test_mail_has_both(nightly):
 
 
 def test_failure_is_noted_under_the_label(nightly, settings):
-    from automation.engine import notices  # noqa: PLC0415
+    from automation.engine.end import notices  # noqa: PLC0415
 
     settings.AUTOMATION = {**settings.AUTOMATION, "NOTIFY_EMAILS": ["x@example.com"]}
     notices.after_failure(ExecutionFactory(process=nightly), Status.FAILED)

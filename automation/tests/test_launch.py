@@ -5,7 +5,7 @@ import pytest
 from django_q.models import OrmQ
 
 from automation import registry
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Execution, OverlapPolicy, Process, Status, Trigger, reasons
 from automation.parameters import ParameterError
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory

@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_q.models import OrmQ, Schedule
 
-from automation.engine import clock
-from automation.engine.ledger import What, prove
+from automation.engine.start import due
 from automation.models import Execution, Pause, Process, ScheduleVersion, Status, Trigger
+from automation.reports.ledger import What, prove
 from automation.tests.factories import (
     ExecutionFactory,
     NodeFactory,
@@ -57,9 +57,9 @@ def moved_on(time_machine, hour: int, minute: int = 30) -> None:
 def test_history_that_the_clock_made_is_proven_sound(time_machine, hourly):
     for hour in (7, 8, 9):
         time_machine.move_to(at(hour), tick=False)
-        clock.tick()
+        due.tick()
     time_machine.move_to(at(12, 30), tick=False)
-    clock.tick()
+    due.tick()
 
     proof = prove(hourly)
 
@@ -239,12 +239,12 @@ def test_paused_time_is_accounted_for_by_shared_rows_across_an_edit(time_machine
     pause = Pause.objects.create(process=hourly, why="move", since=START)
     for hour in (7, 8):
         time_machine.move_to(at(hour), tick=False)
-        clock.tick()
+        due.tick()
     hourly.cron = "*/30 * * * *"
     hourly.save()
     for minute in (30, 59):
         time_machine.move_to(at(8, minute), tick=False)
-        clock.tick()
+        due.tick()
 
     shared = Execution.objects.get()
     assert (shared.reason_data["pause"], shared.occurrences) == (pause.pk, 3)
@@ -257,7 +257,7 @@ def test_months_of_a_minute_rule_are_proven_in_a_constant_number_of_statements(
 ):
     process = ProcessFactory(timezone="Asia/Tehran", cron="* * * * *")
     time_machine.move_to(START + timedelta(days=60), tick=False)
-    clock.tick()
+    due.tick()
 
     with django_assert_max_num_queries(12):
         proof = prove(process)

@@ -3,10 +3,13 @@
 import pytest
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from automation.engine import claims, clock, pruning, runner
-from automation.engine.cancelling import cancel, retry
-from automation.engine.launch import launch
-from automation.engine.pausing import pause, resume
+from automation.engine.end.cancelling import cancel
+from automation.engine.end.pausing import pause, resume
+from automation.engine.end.retrying import retry
+from automation.engine.run import claims, runner
+from automation.engine.start import due
+from automation.engine.start.launch import launch
+from automation.engine.upkeep import pruning
 from automation.limits import MAX_CONCURRENCY
 from automation.models import (
     ConcurrencyGroup,
@@ -59,7 +62,7 @@ def test_process_runs_at_the_edge_of_each_limit(field, value, function):
     if function != "greet":
         assert "half way" in ended.error_message
         assert ended.retries.count() == min(1, process.max_retries)
-    clock.tick()
+    due.tick()
     pruning.prune(keep_days=36_500, keep_runs=1, on_progress=lambda *_: None)
 
 

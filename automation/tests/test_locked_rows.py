@@ -12,12 +12,14 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.engine import recovery, repairing
-from automation.engine.cancelling import cancel
-from automation.engine.claims import claim_next
-from automation.engine.clock import start_due
-from automation.engine.launch import launch
-from automation.models import Execution, Process, Status, Trigger, locking, reasons
+from automation.database import locks
+from automation.engine.end import recovery
+from automation.engine.end.cancelling import cancel
+from automation.engine.run.claims import claim_next
+from automation.engine.start.due import start_due
+from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
+from automation.models import Execution, Process, Status, Trigger, reasons
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import filled_form, page
 from automation.tests.races import locked_elsewhere
@@ -176,15 +178,15 @@ def test_bulk_cancel_leaves_out_what_is_locked_and_says_so(admin_client, process
 
 
 def test_statement_outside_a_transaction_waits_no_longer(process):
-    limit = locking.waiting_for_rows_at_most(0.2)
+    limit = locks.waiting_for_rows_at_most(0.2)
     with locked_elsewhere(process), pytest.raises(OperationalError) as told, limit:
         Process.objects.filter(pk=process.pk).update(description="other")
 
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("0",)
-    assert locking.is_locked(told.value)
-    assert locking.locked_model(told.value) is Process
+    assert locks.is_locked(told.value)
+    assert locks.locked_model(told.value) is Process
 
 
 def test_clock_and_claims_pass_over_what_is_locked(process):

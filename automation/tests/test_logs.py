@@ -8,10 +8,10 @@ import pytest
 from django.utils import translation
 
 from automation import logs
-from automation.engine import clock
-from automation.engine.cancelling import cancel
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.end.cancelling import cancel
+from automation.engine.run.runner import run_execution
+from automation.engine.start import due
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Status, Trigger
 from automation.tests.factories import ProcessFactory
 from conftest import wait_until
@@ -115,7 +115,7 @@ def test_missed_occurrences_of_one_cause_are_one_warning(
 
     time_machine.shift(timedelta(minutes=5))
     with django_capture_on_commit_callbacks(execute=True):
-        clock.tick()
+        due.tick()
 
     (missed,) = [record for record in caplog.records if "missed" in record.getMessage()]
     assert missed.levelno == logging.WARNING

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from automation.cluster import mailer
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Notice, Process, Status, Trigger
 from automation.notifications import sending
 from automation.tests.test_cluster import started, wait_for

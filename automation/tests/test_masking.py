@@ -11,7 +11,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Trigger
 from automation.parameters import MASK, Masker
 from automation.testing import run

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from automation.engine import pausing
-from automation.engine.masking import masker_of
+from automation.engine.end import pausing
 from automation.models import Execution, LogLine, Notice, Process
+from automation.reports.masking import masker_of
 from automation.testing import run
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.post import send_next

@@ -6,8 +6,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from automation.engine import ending, recovery
-from automation.engine.runner import run_execution
+from automation.engine.end import ending, recovery
+from automation.engine.run.runner import run_execution
 from automation.models import Execution, Notice, NoticeEvent, Status, reasons
 from automation.notifications import sending
 from automation.testing import preview, run

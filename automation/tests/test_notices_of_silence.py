@@ -7,8 +7,9 @@ import pytest
 from django_q.models import Schedule
 
 from automation.cluster.clock import Clock
-from automation.engine import clock, notices, pausing
-from automation.engine.runner import run_execution
+from automation.engine.end import notices, pausing
+from automation.engine.run.runner import run_execution
+from automation.engine.start import due
 from automation.models import (
     CatchUp,
     Execution,
@@ -61,7 +62,7 @@ def test_process_that_nobody_queued_is_told_late_once(time_machine):
 def test_process_that_no_worker_took_is_told_late_with_its_execution_until_it_ran(time_machine):
     hourly()
     time_machine.move_to(NOW + HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     time_machine.move_to(NOW + HOUR + timedelta(minutes=1), tick=False)
     notices.about_silence()
     execution = Execution.objects.get()
@@ -77,7 +78,7 @@ def test_first_of_several_that_are_late_is_no_recovery(time_machine):
     hourly(overlap_policy=OverlapPolicy.WAIT)
     for hours in (1, 2):
         time_machine.move_to(NOW + hours * HOUR, tick=False)
-        clock.start_due()
+        due.start_due()
     time_machine.move_to(NOW + 3 * HOUR - timedelta(minutes=10), tick=False)
     notices.about_silence()
     first, second = Execution.objects.order_by("pk")
@@ -93,7 +94,7 @@ def test_first_of_several_that_are_late_is_no_recovery(time_machine):
 def test_what_was_missed_is_told_once_for_each_stretch(time_machine):
     process = hourly(catch_up=CatchUp.NONE)
     time_machine.move_to(NOW + 2.9 * HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     missed = Execution.objects.get(status=Status.MISSED)
 
     notices.about_silence()
@@ -104,7 +105,7 @@ def test_what_was_missed_is_told_once_for_each_stretch(time_machine):
 
     assert events() == [NoticeEvent.MISSED, NoticeEvent.RECOVERED]
     time_machine.move_to(NOW + 5.9 * HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     notices.about_silence()
     assert events()[2:] == [NoticeEvent.MISSED]
 
@@ -112,7 +113,7 @@ def test_what_was_missed_is_told_once_for_each_stretch(time_machine):
 def test_what_is_caught_up_is_not_told(time_machine):
     hourly()
     time_machine.move_to(NOW + 3 * HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
 
     notices.about_silence()
 
@@ -124,7 +125,7 @@ def test_nothing_is_told_of_what_is_off_paused_or_maintained(time_machine, how):
     process = hourly(catch_up=CatchUp.NONE)
     late = hourly()
     time_machine.move_to(NOW + 2.9 * HOUR, tick=False)
-    clock.account_for(process.pk)
+    due.account_for(process.pk)
     assert Execution.objects.get().status == Status.MISSED
     if how == "off":
         Process.objects.disable()
@@ -160,7 +161,7 @@ def test_number_of_statements_does_not_grow_where_all_is_well(django_assert_num_
 def test_failure_after_a_lateness_is_told_as_ever(time_machine):
     hourly(function="probes.write_then_raise")
     time_machine.move_to(NOW + HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     time_machine.move_to(NOW + HOUR + timedelta(minutes=1), tick=False)
     notices.about_silence()
 

@@ -28,9 +28,9 @@ from django_q.tasks import (
 )
 
 from automation.cluster.stock import project_schedules
-from automation.engine.launch import launch
+from automation.database import listen
+from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
-from automation.queue import notify
 from automation.tests.factories import ProcessFactory
 from automation.tests.probes import ordinary
 from automation.tests.probes.ordinary import PATH
@@ -310,14 +310,14 @@ def test_scheduler_that_the_project_switched_off_fires_nothing(monkeypatch):
 
 @pytest.mark.postgresql
 def test_who_waits_for_work_is_woken_at_once():
-    listener = notify.Listener()
+    listener = listen.Listener()
     try:
         async_task(PATH + "double", 1)
-        wait_until(lambda: listener.heard() == {notify.TASK})
+        wait_until(lambda: listener.heard() == {listen.TASK})
         row = schedule(PATH + "double", 1)
-        wait_until(lambda: listener.heard() == {notify.SCHEDULE})
+        wait_until(lambda: listener.heard() == {listen.SCHEDULE})
         row.delete()
-        wait_until(lambda: listener.heard() == {notify.SCHEDULE})
+        wait_until(lambda: listener.heard() == {listen.SCHEDULE})
     finally:
         listener.close()
 

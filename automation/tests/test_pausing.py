@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 
-from automation.engine import clock, pausing
-from automation.engine.claims import claim_next
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.end import pausing
+from automation.engine.run.claims import claim_next
+from automation.engine.run.runner import run_execution
+from automation.engine.start import due
+from automation.engine.start.launch import launch
 from automation.models import (
     Execution,
     MaintenanceWindow,
@@ -115,7 +116,7 @@ def test_occurrences_of_a_paused_process_are_skipped_and_share_a_row(
 
     for minute in (1, 2, 3):
         time_machine.move_to(NOW + timedelta(minutes=minute), tick=False)
-        clock.start_due()
+        due.start_due()
 
     row = Execution.objects.get()
     reason = reasons.ALL_PAUSED if everything else reasons.PAUSED
@@ -128,7 +129,7 @@ def test_occurrences_after_the_end_of_a_pause_start_again(process, time_machine)
 
     for minute in (1, 3):
         time_machine.move_to(NOW + timedelta(minutes=minute), tick=False)
-        clock.start_due()
+        due.start_due()
 
     statuses = Execution.objects.order_by("pk").values_list("status", flat=True)
     assert list(statuses) == [Status.SKIPPED, Status.PENDING]

@@ -3,10 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_q.models import Schedule
 
-from automation.engine import pruning
-from automation.engine.ledger import prove
-from automation.engine.pruning import prune
-from automation.engine.reconciling import reconcile
+from automation.engine.upkeep import pruning
+from automation.engine.upkeep.pruning import prune
+from automation.engine.upkeep.reconciling import reconcile
 from automation.models import (
     DefaultProcess,
     Execution,
@@ -18,6 +17,7 @@ from automation.models import (
     Status,
     Trigger,
 )
+from automation.reports.ledger import prove
 from automation.testing import run
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 

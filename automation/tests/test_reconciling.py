@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 import pytest
 from django_q.models import Schedule
 
-from automation.engine import clock, reconciling
-from automation.engine.ledger import What, prove
-from automation.engine.reconciling import reconcile, reconcile_safely
+from automation.engine.start import due
+from automation.engine.upkeep import reconciling
+from automation.engine.upkeep.reconciling import reconcile, reconcile_safely
 from automation.models import Execution, Process, Status, Trigger, reasons
+from automation.reports.ledger import What, prove
 from automation.tests.factories import (
     ExecutionFactory,
     NodeFactory,
@@ -73,7 +74,7 @@ def test_what_is_still_due_is_left_to_the_clock(hourly):
 
     missed = Execution.objects.get()
     assert (missed.scheduled_for, missed.scheduled_until) == (at(7), at(8))
-    clock.tick()
+    due.tick()
     assert prove(hourly).is_sound
 
 
@@ -150,7 +151,7 @@ def test_process_that_cannot_be_proven_harms_no_other(hourly, monkeypatch, caplo
 def test_late_message_of_what_was_recorded_meanwhile_starts_nothing(hourly):
     reconcile(hourly.pk)
 
-    clock.start_occurrence(hourly.pk, scheduled_for=at(7).isoformat())
+    due.start_occurrence(hourly.pk, scheduled_for=at(7).isoformat())
 
     assert Execution.objects.filter(status=Status.MISSED).get().occurrences == 5
     assert prove(hourly).is_sound

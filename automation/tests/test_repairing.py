@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django_q.models import OrmQ, Schedule
 
-from automation.engine import clock, repairing
-from automation.engine.launch import launch
-from automation.engine.ledger import prove
-from automation.engine.recovery import requeue_forgotten
+from automation.engine.end.recovery import requeue_forgotten
+from automation.engine.start import due
+from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
 from automation.models import CatchUp, Execution, Process, ScheduleVersion, Status, Trigger, reasons
 from automation.queue import repair
+from automation.reports.ledger import prove
 from automation.tests.factories import NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def test_what_was_lost_with_a_row_is_accounted_for_and_the_latest_runs(time_mach
     process, other = every_minute(), every_minute(catch_up=CatchUp.NONE)
     NodeFactory(started_at=NOW - timedelta(hours=1), seen_at=NOW + timedelta(hours=1))
     time_machine.move_to(at(1), tick=False)
-    clock.start_due()
+    due.start_due()
     Execution.objects.update(status=Status.COMPLETED, completed_at=at(1))
     OrmQ.objects.all().delete()
     Schedule.objects.all().delete()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from automation.engine.rescheduling import From, question_about_today, take_over
+from automation.engine.start.rescheduling import From, question_about_today, take_over
 from automation.models import Execution, Process
 from automation.queue import schedules
 from automation.schedule import CronRule, OnceRule

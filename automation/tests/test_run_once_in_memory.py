@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.tasks import async_task
 
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Execution, Node, Trigger
 from automation.tests.factories import ProcessFactory
 from automation.tests.probes import ordinary

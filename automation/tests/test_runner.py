@@ -6,12 +6,12 @@ from django.db import connection
 from django_q.models import OrmQ
 
 from automation import registry
-from automation.engine.claims import claim
-from automation.engine.context import Watcher
-from automation.engine.launch import launch
-from automation.engine.run_log import MAX_LINE_LENGTH, MAX_LINES, RunLog
-from automation.engine.runner import run, run_execution
-from automation.engine.text import storable
+from automation.database.text import storable
+from automation.engine.run.claims import claim
+from automation.engine.run.interruptions import Watcher
+from automation.engine.run.log import MAX_LINE_LENGTH, MAX_LINES, RunLog
+from automation.engine.run.runner import run, run_execution
+from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger, reasons
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written

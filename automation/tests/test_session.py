@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-from automation.engine import session
+from automation.database import session
 from automation.limits import MAX_TIME_LIMIT
 
 

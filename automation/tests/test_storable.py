@@ -8,9 +8,9 @@ from django.db import DataError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation.engine.launch import launch
-from automation.engine.result import MAX_DEPTH
-from automation.engine.runner import run_execution
+from automation.engine.run.result import MAX_DEPTH
+from automation.engine.run.runner import run_execution
+from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
 from automation.testing import run
 from automation.tests.factories import ProcessFactory
@@ -127,7 +127,7 @@ def test_run_ends_completed_or_failed_whatever_its_function_hands_over(data):
 
 @pytest.mark.django_db
 def test_what_no_check_foresaw_fails_the_run_with_a_sentence(monkeypatch):
-    monkeypatch.setattr("automation.engine.run_log.save_lines", _refused)
+    monkeypatch.setattr("automation.engine.run.log.save_lines", _refused)
 
     execution = run(ProcessFactory(function="probes.greet"))
 

@@ -8,8 +8,8 @@ import time
 import pytest
 from django.db import connection
 
-from automation.engine.cancelling import cancel
-from automation.engine.launch import launch
+from automation.engine.end.cancelling import cancel
+from automation.engine.start.launch import launch
 from automation.models import AfterCommit, Execution, Process, Status, Trigger, reasons
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django_q.models import OrmQ
 
 from automation import registry
-from automation.engine.launch import launch
+from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
 from automation.parameters import ParameterError
 from automation.testing import make_process, run, run_at_once

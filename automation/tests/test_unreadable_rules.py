@@ -9,10 +9,10 @@ from django.core.management import call_command
 from django_q.models import Schedule
 
 from automation.checks import check_processes
-from automation.engine import clock, notices, runner
-from automation.engine.explain import explain
-from automation.engine.launch import launch
-from automation.engine.ledger import prove
+from automation.engine.end import notices
+from automation.engine.run import runner
+from automation.engine.start import due
+from automation.engine.start.launch import launch
 from automation.models import (
     Calendar,
     Execution,
@@ -27,8 +27,10 @@ from automation.models import (
     reasons,
 )
 from automation.queue import repair
-from automation.queue.states import State, state_of
 from automation.registry import ProcessFunction
+from automation.reports.explain import explain
+from automation.reports.ledger import prove
+from automation.reports.state import State, state_of
 from automation.schedule import CronRule, ScheduleError, Unreadable, schedule_from_json, zones
 from automation.tests.factories import NodeFactory, ProcessFactory
 from automation.tests.pages import page
@@ -98,7 +100,7 @@ def test_zone_that_is_back_is_followed_again_and_the_history_is_sound(
         2026, 11, 22, 10, tzinfo=UTC
     )
     time_machine.move_to(NOW + 4 * HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     assert rows()[-1][0] == Status.PENDING
     proof = prove(hourly)
     assert proof.is_sound
@@ -109,11 +111,11 @@ def test_what_was_due_before_it_was_noticed_has_the_same_reason(hourly, lose_zon
     time_machine.move_to(NOW + HOUR, tick=False)
     lose_zone()
 
-    clock.start_due()
+    due.start_due()
 
-    due = datetime(2026, 11, 22, 7, tzinfo=UTC)
+    seven = datetime(2026, 11, 22, 7, tzinfo=UTC)
     first = Execution.objects.order_by("pk").first()
-    assert (first.reason, first.scheduled_for) == (reasons.RULE_UNREADABLE, due)
+    assert (first.reason, first.scheduled_for) == (reasons.RULE_UNREADABLE, seven)
     assert Schedule.objects.get(name=f"process:{hourly.pk}").next_run is None
 
 
@@ -127,7 +129,7 @@ def test_default_that_raises_is_accounted_for_by_the_rule_before(monkeypatch, ti
     monkeypatch.setattr(ProcessFunction, "default_cron", property(fails))
     for hours in (1, 2, 3):
         time_machine.move_to(NOW + hours * HOUR, tick=False)
-        clock.start_due()
+        due.start_due()
 
     assert rows() == [(Status.SKIPPED, reasons.RULE_UNREADABLE, 3)]
     assert state_of(process) == State.BROKEN
@@ -135,7 +137,7 @@ def test_default_that_raises_is_accounted_for_by_the_rule_before(monkeypatch, ti
 
     monkeypatch.setattr(ProcessFunction, "default_cron", "0 * * * *")
     time_machine.move_to(NOW + 4 * HOUR, tick=False)
-    clock.start_due()
+    due.start_due()
     assert state_of(process) != State.BROKEN
     assert rows()[0] == (Status.SKIPPED, reasons.RULE_UNREADABLE, 4)
 
@@ -146,7 +148,7 @@ def test_calendar_that_cannot_be_read_is_said(time_machine):
     Calendar.objects.filter(pk=rest.pk).update(days="some day")
     time_machine.move_to(NOW + HOUR, tick=False)
 
-    clock.start_due()
+    due.start_due()
 
     assert rows() == [(Status.SKIPPED, reasons.RULE_UNREADABLE, 1)]
     assert "'some day' is no day" in Execution.objects.get().reason_in_words

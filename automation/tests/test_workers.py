@@ -7,11 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from automation.engine import cancelling, pausing
-from automation.engine.explain import explain
-from automation.engine.workers import silence_of, why_it_waits, workers
+from automation.engine.end import pausing, retrying
 from automation.models import Execution, Node, Notice, NoticeEvent, Process, Status, Trigger
 from automation.notifications import words
+from automation.reports.explain import explain
+from automation.reports.workers import silence_of, why_it_waits, workers
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from automation.tests.pages import page
 
@@ -112,7 +112,7 @@ def test_retry_is_held_by_a_pause_whoever_asked_for_it(asks):
     start_one()
     process = ProcessFactory(function="probes.write_then_raise")
     who = {"requested_by_name": "sara"} if asks == "person" else {}
-    retry = cancelling.retry(failed_run(process=process), **who)
+    retry = retrying.retry(failed_run(process=process), **who)
     assert why_it_waits(retry) == ""
 
     pausing.pause([process], why="repairs", by_name="omid")

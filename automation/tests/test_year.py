@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation.engine import reconciling
-from automation.engine.ledger import What, prove
-from automation.engine.reconciling import reconcile
+from automation.engine.upkeep import reconciling
+from automation.engine.upkeep.reconciling import reconcile
 from automation.models import (
     Calendar,
     CatchUp,
@@ -23,6 +22,7 @@ from automation.models import (
     Trigger,
     reasons,
 )
+from automation.reports.ledger import What, prove
 from automation.tests import world as worlds
 from automation.tests.factories import ProcessFactory
 from automation.tests.world import ACCIDENTS, ACTIONS, CRONS, DAY, HOUR, ZONES, World, accounted

@@ -9,7 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.engine import cancelling, claims, clock, ending, pausing, runner
+from automation.engine.end import cancelling, ending, pausing
+from automation.engine.run import claims, runner
+from automation.engine.start import due
 from automation.models import (
     Calendar,
     CatchUp,
@@ -88,7 +90,7 @@ class World:
         if self.is_stock:
             self.fire()
         else:
-            clock.start_due()
+            due.start_due()
         if self.chance(0.5):
             self.deliver()
         self.work()
@@ -104,7 +106,7 @@ class World:
         self.random.shuffle(self.messages)
         while self.messages:
             process_id, at = self.messages.pop()
-            clock.start_occurrence(process_id, scheduled_for=at.isoformat())
+            due.start_occurrence(process_id, scheduled_for=at.isoformat())
 
     def lose_messages(self) -> None:
         names = Process.objects.filter(pk__in=[pk for pk, _ in self.messages])

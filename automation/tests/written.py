@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 
-from automation.engine.groups import GROUPS
+from automation.engine.upkeep.groups import GROUPS
 
 
 def written() -> QuerySet[Group]:

@@ -10,9 +10,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
-from automation.engine import pausing
-from automation.engine.cancelling import cancel
-from automation.engine.pausing import pause
+from automation.engine.end import pausing
+from automation.engine.end.cancelling import cancel
+from automation.engine.end.pausing import pause
 from automation.models import (
     Calendar,
     ConcurrencyGroup,

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Locator, Page, expect
 
-from automation.engine.pausing import pause
+from automation.engine.end.pausing import pause
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import page as address
 from behflow.tests.conftest import PHONE, follow, violations

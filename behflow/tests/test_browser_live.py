@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from automation.engine.cancelling import cancel
+from automation.engine.end.cancelling import cancel
 from automation.models import Execution, LogLine, Status, Trigger, claiming
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 from automation.tests.pages import page as address

@@ -9,10 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 
-from automation.engine import cancel_requests, clock
-from automation.engine.cancelling import CancelError, cancel
-from automation.engine.launch import launch
-from automation.models import Execution, OverlapPolicy, Status, Trigger, locking, reasons
+from automation.database import locks
+from automation.engine.end import cancel_requests
+from automation.engine.end.cancelling import CancelError, cancel
+from automation.engine.start import due
+from automation.engine.start.launch import launch
+from automation.models import Execution, OverlapPolicy, Status, Trigger, reasons
 from automation.queue import schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 from automation.tests.pages import filled_form
@@ -115,8 +117,8 @@ def test_clock_asks_the_running_one_to_end_though_it_cannot_write(time_machine):
     writer.start()
     assert writes.wait(10)
 
-    with pytest.raises(OperationalError), locking.waiting_at_most(0.2):
-        clock.start_due()
+    with pytest.raises(OperationalError), locks.waiting_at_most(0.2):
+        due.start_due()
 
     over.set()
     writer.join()

@@ -8,7 +8,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone, translation
 
-from automation.engine import ending
+from automation.engine.end import ending
 from automation.models import ENTERED_FROM, FINAL, Execution, Kind, Status, Trigger, reasons
 from behflow.tests.documents import DOCS, blocks, tables
 

@@ -25,7 +25,7 @@ print(json.dumps({m._meta.label: m.objects.count() for m in models}), file=open(
 
 GO_ON = """\
 $ python manage.py run_process later --note "after the move"
-$ python manage.py shell -v0 -c "from automation.engine.runner import run_execution; run_execution(2)"
+$ python manage.py shell -v0 -c "from automation.entry import run_execution; run_execution(2)"
 $ python manage.py undo_execution 1
 """
 

@@ -14,11 +14,14 @@ from django.core.management.base import BaseCommand
 import automation
 from automation import conf, registry
 from automation import limits as most
-from automation.engine import backfill, changes, launch, result, run_log, text
+from automation.database import text
+from automation.engine.run import log, result
+from automation.engine.start import backfill, launch
 from automation.limits import MAX_CONCURRENCY, MAX_PROGRESS_MESSAGE, MAX_TIME_LIMIT
 from automation.models import naming
 from automation.parameters import signature
 from automation.parameters.fields import FIELDS
+from automation.reports import changes
 from automation.run import Run
 from behflow import environment
 from behflow.tests.documents import DOCS, tables
@@ -192,7 +195,7 @@ def test_stated_limits_are_those_of_the_code():
     assert limits == {
         "result": f"{result.MAX_RESULT:,} characters of JSON",
         "parameters": f"{signature.MAX_LENGTH:,} characters of JSON",
-        "log": f"{run_log.MAX_LINES:,} lines of {run_log.MAX_LINE_LENGTH:,} characters",
+        "log": f"{log.MAX_LINES:,} lines of {log.MAX_LINE_LENGTH:,} characters",
         "error and traceback": f"{text.MAX_TEXT:,} characters each",
         "depth of a result": f"{result.MAX_DEPTH} lists and objects",
         "progress message": f"{MAX_PROGRESS_MESSAGE} characters",

@@ -5,8 +5,8 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.run.runner import run_execution
+from automation.engine.start.launch import launch
 from automation.models import Process, Trigger
 from automation.testing import run
 from tasks.models import Task, TaskStatus

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from automation.engine import changes
 from automation.parameters import MASK, Masker
+from automation.reports import changes
 from automation.testing import preview, run, undo
 from tasks.admin import TaskMoveAdmin
 from tasks.models import Task, TaskMove

@@ -9,10 +9,10 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from automation.engine import changes
-from automation.engine.changes import UndoError, launch_undo
-from automation.engine.launch import PreviewError, launch
+from automation.engine.start.launch import PreviewError, launch
+from automation.engine.start.undo import UndoError, launch_undo, why_not_undo
 from automation.models import Execution, Kind, Process, Status, Trigger
+from automation.reports import changes
 from automation.testing import preview, run, undo
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
@@ -136,7 +136,7 @@ def test_failed_undoing_leaves_the_way_open(overdue):
         completed_at=timezone.now(),
     )
 
-    assert changes.why_not_undo(moved) == ""
+    assert why_not_undo(moved) == ""
 
 
 def test_what_cannot_be_undone_says_why(overdue):

@@ -11,8 +11,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from automation.engine.launch import launch
-from automation.engine.runner import run_execution
+from automation.engine.run.runner import run_execution
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Status, Trigger
 from automation.tests.factories import UserFactory
 from automation.tests.oracle import clock_changes

@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.base import ListAdmin
-from automation.engine import changes
 from automation.models import Execution
+from automation.reports import changes
 
 #: The lookup by which a list of change rows is asked for those of one execution.
 OF_EXECUTION = "execution__id__exact"

@@ -24,7 +24,7 @@ from automation.admin.base import ListAdmin, grouped, refuse_search
 from automation.admin.execution import story
 from automation.admin.execution.paginator import REACH, EstimatingPaginator
 from automation.admin.process.list import after_commit_badge, status_badge
-from automation.engine.cancelling import cancel_each
+from automation.engine.end.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
 
 #: Characters of an error that a list shows.

@@ -22,13 +22,16 @@ from automation.admin.execution.change_rows import ExecutionChanges, address_of_
 from automation.admin.execution.list import ExecutionList
 from automation.admin.process.explain import why_url
 from automation.admin.process.run import tell
-from automation.engine import cancelling, changes
-from automation.engine.cancelling import CancelError, RetryError
-from automation.engine.changes import UndoError
-from automation.engine.launch import MAX_NOTE, PreviewError, launch
-from automation.engine.workers import silence_of, why_it_waits
+from automation.engine.end import cancelling, retrying
+from automation.engine.end.cancelling import CancelError
+from automation.engine.end.retrying import RetryError
+from automation.engine.start import undo
+from automation.engine.start.launch import MAX_NOTE, PreviewError, launch
+from automation.engine.start.undo import UndoError
 from automation.models import Execution, Pause, Process, Trigger, attempts_of
 from automation.parameters import ParameterError
+from automation.reports import changes
+from automation.reports.workers import silence_of, why_it_waits
 
 #: What a page sends that only wants the story again, to see whether it went on.
 _FRAGMENT = "X-Behflow-Fragment"
@@ -141,9 +144,9 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
             "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
             "may_run": may_run and execution.process_id is not None,
-            "may_apply": may_run and not changes.why_not_apply(execution),
-            "may_undo": may_run and not changes.why_not_undo(execution),
-            "may_retry": may_run and not cancelling.why_not_retry(execution),
+            "may_apply": may_run and not undo.why_not_apply(execution),
+            "may_undo": may_run and not undo.why_not_undo(execution),
+            "may_retry": may_run and not retrying.why_not_retry(execution),
             "may_cancel": self.has_cancel_permission(request) and not execution.is_final,
             "why_url": why_url(execution),
             "may_see_process": request.user.has_perm("automation.view_process"),
@@ -154,12 +157,12 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
     def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say what would be put back, then launch the undoing."""
         execution = self._to_act_on(request, object_id)
-        refusal = changes.why_not_undo(execution)
+        refusal = undo.why_not_undo(execution)
         if request.method == "POST" and not refusal:
             user: Any = request.user
             try:
                 note = request.POST.get("note", "")[:MAX_NOTE]
-                undoing = changes.launch_undo(execution, requested_by=user, note=note)
+                undoing = undo.launch_undo(execution, requested_by=user, note=note)
             except UndoError as error:
                 refusal = str(error)
             else:
@@ -182,7 +185,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         execution = self._to_act_on(request, object_id)
         if request.method != "POST":
             raise PermissionDenied
-        refusal = changes.why_not_apply(execution)
+        refusal = undo.why_not_apply(execution)
         if refusal or execution.process is None:
             self.message_user(request, refusal, "ERROR")
             return self._shown(request, execution)
@@ -236,7 +239,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             raise PermissionDenied
         user: Any = request.user
         try:
-            attempt = cancelling.retry(execution, requested_by=user)
+            attempt = retrying.retry(execution, requested_by=user)
         except RetryError as error:
             self.message_user(request, str(error), "ERROR")
             return self._shown(request, execution)

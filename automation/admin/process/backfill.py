@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from automation.admin.addresses import number_in
 from automation.admin.process.list import status_badge
 from automation.admin.process.run import ProcessRun, may_see_executions
-from automation.engine.backfill import (
+from automation.engine.start.backfill import (
     MOST,
     BackfillError,
     NoTimesError,
@@ -28,9 +28,9 @@ from automation.engine.backfill import (
     backfill,
     plan,
 )
-from automation.engine.gaps import begin_of_gap, gap_of
-from automation.engine.workers import workers
 from automation.models import Execution, Process, Trigger
+from automation.reports.gaps import begin_of_gap, gap_of
+from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from, zone_named
 
 _DAY = timedelta(days=1)

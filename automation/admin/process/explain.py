@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
 from automation.admin.base import ListAdmin
-from automation.engine.explain import explain
-from automation.engine.explain.steps import zone_of
 from automation.models import Execution, Process, Status
+from automation.reports.explain import explain
+from automation.reports.explain.steps import zone_of
 from automation.schedule import ScheduleError, wall_time_from
 
 #: Characters of an instant that are read.

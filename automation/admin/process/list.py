@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy
 
 from automation.admin.base import ListAdmin, StrictChangeList
 from automation.admin.process.pause import holds_shown, local_time
-from automation.engine.workers import workers
 from automation.models import (
     AfterCommit,
     Hold,
@@ -30,7 +29,8 @@ from automation.models import (
     last_runs,
     reasons,
 )
-from automation.queue.states import State, with_state
+from automation.reports.state import State, with_state
+from automation.reports.workers import workers
 
 #: Runs that the bars of a process show.
 BARS = 12

@@ -28,9 +28,9 @@ from automation.admin.process.pause import ProcessPause, holds_shown
 from automation.admin.process.schedule_preview import schedule_preview
 from automation.admin.process.switch import ProcessSwitch
 from automation.admin.process.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
-from automation.engine import advice
 from automation.models import Process, ScheduleKind, changes_between, history_of, title_of
-from automation.queue.states import state_of
+from automation.reports import advice
+from automation.reports.state import state_of
 from automation.schedule import interval_as_typed
 
 #: Versions that a history page shows, newest first.

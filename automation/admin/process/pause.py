@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from automation.admin.addresses import number_in
 from automation.admin.base import ListAdmin
 from automation.admin.messages import names_of
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
 from automation.models.holds import MAX_REASON
 from automation.schedule import ScheduleError, once_from, zone_named

@@ -19,10 +19,10 @@ from automation.admin.addresses import number_in
 from automation.admin.base import ListAdmin
 from automation.admin.process.parameters import ParametersField
 from automation.admin.process.pause import holds_shown
-from automation.engine.launch import MAX_NOTE, PreviewError, launch, make_way
-from automation.engine.workers import why_it_waits
+from automation.engine.start.launch import MAX_NOTE, PreviewError, launch, make_way
 from automation.models import Execution, Kind, Process, ProcessQuerySet, Status, Trigger
 from automation.parameters import ParameterError
+from automation.reports.workers import why_it_waits
 
 
 class RunForm(forms.Form):

@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 
 from automation import schedule
 from automation.conf import default_time_zone
-from automation.engine.rescheduling import Question
+from automation.engine.start.rescheduling import Question
 from automation.models import Holds, Process, ScheduleKind, Status, TriggerType, holds_ahead
 from automation.schedule import ClockChange, Effect, Outlook, Rule
 

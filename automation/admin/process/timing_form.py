@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from automation.admin.process.schedule_preview import TIMING, Draft, schedule_preview
 from automation.conf import default_time_zone
-from automation.engine import rescheduling
-from automation.engine.rescheduling import From, Question
+from automation.engine.start import rescheduling
+from automation.engine.start.rescheduling import From, Question
 from automation.models import Process, ScheduleKind
 from automation.schedule import (
     ScheduleError,

@@ -16,9 +16,9 @@ from django_q.conf import Conf
 from django_q.models import Schedule
 
 from automation.cluster.stock.results import errors_let_out
-from automation.engine.patience import is_away
-from automation.models import compiled
-from automation.models.compiled import Parameter
+from automation.database import statements
+from automation.database.away import is_away
+from automation.database.statements import Parameter
 from automation.queue import schedules
 
 logger = logging.getLogger(__name__)
@@ -54,13 +54,13 @@ def next_due() -> datetime | None:
     return next((at for (at,) in _first_due()), None)
 
 
-@compiled.select(())
+@statements.select(())
 def _due() -> Any:
     due = _active().filter(next_run__lt=Parameter("now", DateTimeField()))
     return due.order_by("next_run").values_list("pk")
 
 
-@compiled.select(())
+@statements.select(())
 def _first_due() -> Any:
     rows = _active().filter(next_run__isnull=False)
     return rows.order_by("next_run").values_list("next_run")[:1]

@@ -22,7 +22,7 @@ from django_q.signals import post_execute
 from django_q.utils import get_func_repr
 
 from automation.cluster.readiness import is_in_memory
-from automation.engine.patience import patiently
+from automation.database.away import patiently
 from automation.queue import messages
 
 logger = logging.getLogger(__name__)

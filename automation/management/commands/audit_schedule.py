@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from automation.engine.ledger import Finding, Proof, prove
 from automation.models import Process
+from automation.reports.ledger import Finding, Proof, prove
 from automation.schedule import ScheduleError, instant_from
 
 

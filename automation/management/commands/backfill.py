@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from automation.engine.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
-from automation.engine.workers import workers
+from automation.engine.start.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.management.waiting import answering_soon
+from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from
 
 #: Lines of the table; JSON has them all.

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from automation.engine import cancelling, foreground
-from automation.engine.cancelling import CancelError
-from automation.engine.workers import silence_of
+from automation.engine.end import cancelling
+from automation.engine.end.cancelling import CancelError
+from automation.engine.run import foreground
 from automation.management.arguments import number, whole_number
 from automation.management.execution_command import (
     NOT_POSSIBLE,
@@ -18,6 +18,7 @@ from automation.management.execution_command import (
 )
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Status
+from automation.reports.workers import silence_of
 
 
 class Command(BaseCommand):

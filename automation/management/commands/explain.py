@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
-from automation.engine.explain import Explanation, State, explain
-from automation.engine.explain.steps import clock, zone_of
 from automation.management.execution_command import NOT_POSSIBLE, process_named
 from automation.models import Execution, Process
+from automation.reports.explain import Explanation, State, explain
+from automation.reports.explain.steps import clock, zone_of
 from automation.schedule import ScheduleError, wall_time_from
 
 _MARKS = {State.OK: "ok", State.BLOCKS: "BLOCKS", State.UNKNOWN: "unknown"}

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.engine.workers import Workers, workers
 from automation.models import Coming, Process, coming_of, with_last_status
-from automation.queue.states import with_state
+from automation.reports.state import with_state
+from automation.reports.workers import Workers, workers
 from automation.schedule import CronRule
 
 _COLUMNS = (

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import get_default_timezone_name
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.management.execution_command import NOT_POSSIBLE, who
 from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from automation.conf import default_time_zone
-from automation.engine.workers import workers
 from automation.management.arguments import whole_number
 from automation.models import (
     Calendar,
@@ -20,6 +19,7 @@ from automation.models import (
     TriggerType,
     holds_ahead,
 )
+from automation.reports.workers import workers
 from automation.schedule import (
     ClockChange,
     Effect,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from automation.engine import pausing
+from automation.engine.end import pausing
 from automation.management.execution_command import who
 from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon

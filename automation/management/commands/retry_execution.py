@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from automation.engine import cancelling, foreground
+from automation.engine.end import retrying
+from automation.engine.run import foreground
 from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 
@@ -26,5 +27,5 @@ class Command(ExecutionCommand):
         self.carry_out(
             options,
             here=partial(foreground.retry_here, execution),
-            queued=partial(cancelling.retry, execution),
+            queued=partial(retrying.retry, execution),
         )

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from automation.engine import foreground
-from automation.engine.launch import launch
+from automation.engine.run import foreground
+from automation.engine.start.launch import launch
 from automation.management.execution_command import NOT_POSSIBLE, ExecutionCommand, process_named
 from automation.models import Kind, Process, Trigger
 

@@ -9,8 +9,8 @@ from django.db import Error
 from django.utils import timezone
 
 from automation.cluster.supervisor import LAST_WORDS
-from automation.engine.deploying import Outlook, as_json, look_ahead
 from automation.management.arguments import number
+from automation.reports.deployment import Outlook, as_json, look_ahead
 
 #: Minutes and seconds that may be asked for.
 MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from automation.engine.repairing import repair_all
+from automation.engine.upkeep.repairing import repair_all
 from automation.management.waiting import answering_soon
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from automation.engine import foreground
-from automation.engine.changes import launch_undo
+from automation.engine.run import foreground
+from automation.engine.start.undo import launch_undo
 from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 

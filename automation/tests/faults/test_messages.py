@@ -11,9 +11,9 @@ from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from automation.engine.launch import launch
+from automation.database.listen import SCHEDULE, notify
+from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
-from automation.queue.notify import SCHEDULE, notify
 from automation.tests.faults.truth import LONG, assert_all_is_well, wait_for
 from conftest import wait_until
 

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
+from automation.database.listen import SCHEDULE, notify
 from automation.models import Status, Trigger, reasons
-from automation.queue.notify import SCHEDULE, notify
 from automation.tests.faults.conftest import LEASE
 from automation.tests.faults.truth import LONG, assert_all_is_well, wait_for
 from conftest import wait_until

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from automation.engine.launch import launch
+from automation.database.listen import SCHEDULE, notify
+from automation.engine.start.launch import launch
 from automation.models import Status, Trigger
-from automation.queue.notify import SCHEDULE, notify
 from automation.tests.faults.truth import LONG, assert_all_is_well, make_due, wait_for
 from conftest import wait_until
 

@@ -10,8 +10,8 @@ from django.db import connection
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from automation.engine.workers import workers
 from automation.models import Node, Status, reasons
+from automation.reports.workers import workers
 from automation.tests.faults.truth import (
     LONG,
     assert_all_is_well,

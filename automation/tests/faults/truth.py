@@ -10,9 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from automation.engine.launch import launch
+from automation.database.listen import SCHEDULE, notify
+from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Status, Trigger
-from automation.queue.notify import SCHEDULE, notify
 from automation.tests.factories import ProcessFactory
 from automation.tests.probes.hostile import effect_of
 from conftest import Child, parents_of_the_living, wait_until

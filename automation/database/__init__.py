@@ -1,0 +1,1 @@
+"""What depends on PostgreSQL, SQLite or a driver; it knows no row."""

@@ -1,0 +1,133 @@
+"""pause and resume: let processes, or everything, not start by themselves for a while."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db.models import Exists, Max, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from automation.database.listen import RUN, SCHEDULE, notify
+from automation.limits import MAX_NAME
+from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
+from automation.models.holds import MAX_REASON
+
+FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
+
+
+def pause(
+    processes: Iterable[Process] | None,
+    *,
+    why: str,
+    until: datetime | None = None,
+    by: AbstractBaseUser | None = None,
+    by_name: str = "",
+) -> int:
+    """Pause those of the processes (None: everything) that are not paused; return how many.
+
+    What runs goes on, what a person starts runs; retries wait. Raises ValidationError without a
+    reason, or for an end that has passed.
+    """
+    if not why.strip():
+        raise ValidationError({"why": _("Say why.")})
+    if until is not None and until <= timezone.now():
+        raise ValidationError({"until": _("This end has passed.")})
+    subjects: list[Process | None] = [None] if processes is None else list(processes)
+    paused = set(Pause.objects.in_force().values_list("process", flat=True))
+    wanted = [one for one in subjects if (one.pk if one else None) not in paused]
+    name = (by_name or (by.get_username() if by else ""))[:MAX_NAME]
+    return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name))
+
+
+def resume(
+    processes: Iterable[Process] | None,
+    *,
+    by: AbstractBaseUser | None = None,
+    by_name: str = "",
+) -> int:
+    """End the pauses of the processes (None: that of everything); return how many there were.
+
+    What came due meanwhile stays skipped; retries that waited start.
+    """
+    pauses = Pause.objects.filter(process=None)
+    if processes is not None:
+        pauses = Pause.objects.filter(process__in=[process.pk for process in processes])
+    ended = pauses.end(by=by, by_name=by_name)
+    _wake()
+    return ended
+
+
+def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
+    """Return the processes that start by themselves no more than before, each with the reason."""
+    chosen = list(processes)
+    comings = coming_of(chosen)
+    found = []
+    for process in chosen:
+        hold = comings[process.pk].hold
+        if hold is not None:
+            found.append((process, hold.in_words))
+        elif not process.is_enabled:
+            found.append((process, _("It is switched off.")))
+    return found
+
+
+def pause_after_failures(execution: Execution) -> None:
+    """Pause its process where this was one failure too many in a row. Call it in a transaction."""
+    process = Process.objects.filter(pk=execution.process_id or 0).first()
+    most = process.pause_after_failures if process else None
+    if process is None or most is None or not _are_failures(process, most):
+        return
+    _create([process], why="", failures=most, execution=execution)
+
+
+def _are_failures(process: Process, count: int) -> bool:
+    """Whether its last `count` runs failed for good, since it was resumed."""
+    retries = Execution.objects.filter(retry_of=OuterRef("pk"))
+    ended = Execution.objects.filter(
+        process=process, kind=Kind.RUN, status__in=[*FAILURES, Status.COMPLETED]
+    ).exclude(Exists(retries))
+    resumed_at = Pause.objects.filter(process=process).aggregate(at=Max("until"))["at"]
+    if resumed_at is not None:
+        ended = ended.filter(completed_at__gt=resumed_at)
+    last = list(ended.order_by("-pk").values_list("status", flat=True)[:count])
+    return len(last) == count and set(last) <= FAILURES
+
+
+def _create(subjects: Iterable[Process | None], *, why: str, **columns: Any) -> list[Pause]:
+    pauses = [Pause(**_named(one), why=why[:MAX_REASON], **columns) for one in subjects]
+    # Of two that pause the same one at once, one does.
+    created = Pause.objects.bulk_create(pauses, ignore_conflicts=True)
+    _wake()
+    return created
+
+
+def _named(process: Process | None) -> dict[str, Any]:
+    """Which process it is, also for after its deletion; nothing for everything."""
+    if process is None:
+        return {}
+    return {
+        "process": process,
+        "process_name": process.name,
+        "process_label": process.label,
+    }
+
+
+def let_go(process: Process, *, by: AbstractBaseUser | None = None) -> None:
+    """End what holds this process alone: it is about to be deleted. Call it in a transaction.
+
+    Its pauses stay as history. A maintenance window that names no other process goes: one that
+    names none would hold everything.
+    """
+    Pause.objects.filter(process=process).end(by=by)
+    for window in MaintenanceWindow.objects.filter(processes=process):
+        window.processes.remove(process)
+        if not window.processes.exists():
+            window.delete()
+
+
+def _wake() -> None:
+    notify(RUN)
+    notify(SCHEDULE)

@@ -1,0 +1,155 @@
+"""What a dead worker or a lost message leaves behind is put right."""
+
+import logging
+from collections import defaultdict
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import CharField, QuerySet
+
+from automation import logs
+from automation.database import locks, node_lock, statements, terminal_locks
+from automation.database.statements import parameters
+from automation.engine.end import ending
+from automation.models import Execution, Node, Process, Status, locking, reasons
+from automation.queue import messages
+
+logger = logging.getLogger(__name__)
+
+#: Executions that are put right in one go: whoever calls has other things to do.
+MOST = 200
+#: Seconds to wait for the row of a process: a run that goes on may have locked it.
+MOMENT = 0.5
+
+
+def mark_lost(process: Process | None) -> int:
+    """End the executions of a process (None: of deleted ones) whose lease ran out; return how many.
+
+    Call it in a transaction, with the process locked.
+    """
+    return ending.lose(Execution.objects.filter(process=process).expired(), reasons.LEASE_EXPIRED)
+
+
+def mark_all_lost() -> int:
+    """The same for every process, each in a transaction of its own."""
+    lost = 0
+    for (process_id,) in _processes_with_expired():
+        with locks.unless_locked(MOMENT), transaction.atomic():
+            lost += mark_lost(locking.lock(process_id))
+    return lost
+
+
+@statements.select(())
+def _processes_with_expired() -> "QuerySet[Any, Any]":
+    return Execution.objects.expired().order_by().values_list("process_id").distinct()
+
+
+def mark_lost_of_node(name: str, reason: str) -> int:
+    """End what runs on a node of which it is known that none of its workers lives."""
+    lost = 0
+    running = Execution.objects.filter(status=Status.RUNNING, node=name)
+    for execution in running.order_by("pk"):
+        # Else its lease ends.
+        with locks.unless_locked(MOMENT), transaction.atomic():
+            locking.lock(execution.process_id)
+            lost += ending.lose([execution], reason)
+    return lost
+
+
+def mark_lost_of_the_dead() -> int:
+    """On SQLite, end what ran on a node or at terminals that are gone, without awaiting a lease.
+
+    Return how many.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return 0
+    return _mark_lost_of_dead_node() + mark_lost_of_dead_terminals()
+
+
+def _mark_lost_of_dead_node() -> int:
+    running = Execution.objects.filter(status=Status.RUNNING).values("node")
+    # Looked up before the lock is: one that started since runs under another name.
+    there = Node.objects.filter(stopped_at__isnull=True, name__in=running)
+    names = list(there.values_list("name", flat=True))
+    if not names or not node_lock.is_free():
+        return 0
+    return sum(mark_lost_of_node(name, reasons.NODE_DIED) for name in names)
+
+
+def mark_lost_of_dead_terminals() -> int:
+    """On SQLite, end what runs at terminals that are gone; return how many."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return 0
+    running = Execution.objects.filter(status=Status.RUNNING).order_by("pk")
+    of_terminals = running.filter(node__endswith=terminal_locks.TERMINAL)
+    lost = 0
+    for execution in of_terminals:
+        if not terminal_locks.is_held(execution.pk):
+            with transaction.atomic():
+                locking.lock(execution.process_id)
+                lost += ending.lose([execution], reasons.NODE_DIED)
+    return lost
+
+
+def requeue_forgotten() -> int:
+    """Queue pending executions that no message would bring to a worker. Return how many.
+
+    Not all in one go, where there are many.
+    """
+    forgotten = [pk for (pk,) in _forgotten()]
+    queued = _requeue(forgotten) if forgotten else 0
+    if queued:
+        logger.warning(
+            "The messages of %s waiting executions were gone; there are new ones.", queued
+        )
+    return queued
+
+
+@statements.select(())
+def _forgotten() -> "QuerySet[Any, Any]":
+    return messages.without_message().order_by("pk").values_list("pk")[:MOST]
+
+
+@transaction.atomic
+def _requeue(ids: list[int]) -> int:
+    # Looked for once more, now that nobody else can queue them.
+    rows = Execution.objects.filter(pk__in=ids, status=Status.PENDING)
+    locked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    by_limit = defaultdict(list)
+    forgotten = messages.without_message().filter(pk__in=locked).select_related("process")
+    for execution in forgotten:
+        process = execution.process
+        by_limit[process.effective_time_limit if process else 1].append(execution)
+    for limit, executions in by_limit.items():
+        messages.push_all(executions, time_limit=limit)
+    return sum(map(len, by_limit.values()))
+
+
+def skip_what_no_node_knows() -> int:
+    """Skip pending executions whose function is in the code of no live node; return how many.
+
+    Not all in one go, where there are many.
+    """
+    queue = messages.default_queue()
+    nodes = [node for node in Node.live_ones() if node.cluster == queue]
+    if not nodes:
+        return 0
+    known = sorted({key for node in nodes for key in node.functions})
+    skipped = 0
+    for pk, function, message in _of_others(len(known), known=known):
+        with transaction.atomic():
+            row = Execution.objects.filter(pk=pk)
+            if row.skip(reasons.FUNCTION_GONE, function=function):
+                messages.delete([message])
+                told = partial(reasons.in_words, reasons.FUNCTION_GONE, {"function": function})
+                logs.skipped(f"Execution #{pk}", told)
+                skipped += 1
+    return skipped
+
+
+@statements.select()
+def _of_others(count: int) -> "QuerySet[Any, Any]":
+    pending = Execution.objects.filter(status=Status.PENDING)
+    others = pending.exclude(function__in=parameters("known", CharField(), count))
+    return others.order_by("pk").values_list("pk", "function", "message")[:MOST]

@@ -1,0 +1,1 @@
+"""Verbs by which an execution is claimed and run."""

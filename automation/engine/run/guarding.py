@@ -1,0 +1,256 @@
+"""Guard a run at a terminal as a dispatcher guards one of its workers.
+
+The run is a process of its own: whatever it does, its time limit holds, others can cancel it, and
+its end is recorded.
+"""
+
+import logging
+import math
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, NoReturn
+
+from django.db import Error, connection, transaction
+
+from automation.database import beside, session
+from automation.database.away import patiently
+from automation.database.forking import (
+    die_with,
+    forget_connections,
+    kill_with_all_it_started,
+    live_apart_in_children,
+)
+from automation.engine.end import cancel_requests, ending
+from automation.engine.run import commit_hooks, lease
+from automation.engine.run.claims import Claim
+from automation.engine.run.interruptions import CANCEL_SIGNAL, Watcher
+from automation.engine.run.runner import run
+from automation.limits import KILL_GRACE
+from automation.models import Execution, Status, locking, reasons
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks at the child, and at the database.
+LOOK, ASK = 0.1, 1
+#: What ends a run at a terminal.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signals:
+    """While it is entered, the signals raise KeyboardInterrupt, or are noted for who guards."""
+
+    def __init__(self) -> None:
+        self.raises, self.came = True, False
+
+    def __enter__(self) -> "Signals":
+        self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+        if self.raises:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        self.raises = False
+        try:
+            yield
+        finally:
+            self.raises = True
+
+
+def run_guarded(held: Claim, signals: Signals) -> None:
+    """Run it in a child process; raise KeyboardInterrupt where a signal ended it.
+
+    Inside a transaction (a test's), which no child would see, and on a database without a file it
+    is run in this process.
+    """
+    in_memory = connection.vendor == "sqlite" and beside.folder() is None
+    if connection.in_atomic_block or in_memory:
+        run(held)
+        return
+    with signals.noted():
+        _Guard(held, signals).watch()
+    if signals.came:
+        raise KeyboardInterrupt
+
+
+@dataclass
+class _Begun(Watcher):
+    """Tells the guard that the function is called, and then that it is about to be committed."""
+
+    pipe: int
+
+    def begun(self) -> None:
+        os.write(self.pipe, b".")
+
+    def committing(self, seconds: int) -> None:
+        os.write(self.pipe, b".")
+
+
+@dataclass
+class _Guard:
+    held: Claim
+    signals: Signals
+    begun_at: float | None = None
+    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
+    committing_at: float | None = None
+    commit_limit: int = 0
+    #: When what it does now has taken too long.
+    over_at: float = math.inf
+    #: Why it is to end, and when it is killed.
+    why: str = ""
+    kill_at: float | None = None
+    asked_at: float = field(default_factory=time.monotonic)
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    def watch(self) -> None:
+        self.pipe, theirs = os.pipe()
+        if connection.vendor == "sqlite":
+            connection.close()  # Its locks and shared memory are not for a child.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _live(lambda: run(self.held, _Begun(theirs)), parent)
+        os.close(theirs)
+        try:
+            while (status := self._status()) is None:
+                self._look()
+        finally:
+            os.close(self.pipe)
+        patiently(lambda: self._record(status), f"record the end of {self.held.execution}")
+
+    def _status(self) -> int | None:
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        self._hear()
+        if self.signals.came and self.why != reasons.INTERRUPTED:
+            self._interrupt(reasons.INTERRUPTED, signal.SIGTERM)
+        elif not self.why and self._must_end(now):
+            self._interrupt(reasons.CANCELLED, CANCEL_SIGNAL)
+        if now >= self.over_at + KILL_GRACE:
+            self.why = self.why or reasons.TIME_LIMIT_IGNORED
+            self.kill_at = now
+        if self.kill_at is not None and now >= self.kill_at:
+            kill_with_all_it_started(self.pid)
+
+    def _hear(self) -> None:
+        """Wait a moment for what it says."""
+        if self.committing_at is not None:  # It has nothing more to say.
+            time.sleep(LOOK)
+            return
+        if not select.select([self.pipe], [], [], LOOK)[0]:
+            return
+        if not os.read(self.pipe, 1):
+            time.sleep(LOOK)  # It is gone, or will be in a moment.
+        elif self.begun_at is None:
+            self.begun_at = time.monotonic()
+            self.over_at = self.begun_at + self.held.time_limit
+        else:
+            self.committing_at = time.monotonic()
+            took = self.committing_at - self.begun_at
+            self.commit_limit = commit_hooks.limit_after(took, self.held.time_limit)
+            self.over_at = self.committing_at + self.commit_limit
+
+    def _interrupt(self, why: str, number: int) -> None:
+        self.why = why
+        self.kill_at = time.monotonic() + KILL_GRACE
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def _must_end(self, now: float) -> bool:
+        """Whether somebody cancelled it, or its claim is gone."""
+        execution = self.held.execution
+        if cancel_requests.is_asked_for(execution):
+            return True
+        length = lease.length()
+        if now - self.asked_at < min(ASK, length.total_seconds() * lease.RENEW if length else ASK):
+            return False
+        self.asked_at = now
+        try:
+            ours = Execution.objects.all().held_with([self.held.token])
+            must_end = ours.filter(cancel_requested_at__isnull=False).exists()
+            if length and now - self.renewed_at >= length.total_seconds() * lease.RENEW:
+                must_end |= bool(
+                    Execution.objects.all().renew({execution.pk: self.held.token}, length)
+                )
+                self.renewed_at = now
+        except Error as error:  # The database is away; it may be back before the lease ends.
+            logger.warning("%s is not watched: %s", execution, str(error).strip())
+            connection.close()
+            return bool(length and now - self.renewed_at >= length.total_seconds() * lease.GIVE_UP)
+        return must_end
+
+    def _record(self, exit_code: int) -> None:
+        """Write how it ended where it could not do so itself."""
+        execution = self.held.execution
+        if Execution.objects.all().held_with([self.held.token]).exists():
+            status, columns = self._how_it_ended(exit_code)
+            with suppress(ending.ClaimLostError), transaction.atomic():
+                locking.lock(execution.process_id)
+                ending.end(execution, status, token=self.held.token, exit_code=exit_code, **columns)
+        elif self.committing_at is not None and exit_code != 0:
+            took = time.monotonic() - self.committing_at
+            commit_hooks.record_death(self.held, exit_code, took=took, limit=self.commit_limit)
+        cancel_requests.forget(execution.pk)
+
+    def _how_it_ended(self, exit_code: int) -> tuple[Status, dict[str, Any]]:
+        if self.why == reasons.TIME_LIMIT_IGNORED:
+            told = f"It ran longer than its time limit of {self.held.time_limit} s, and was killed."
+            result = {"success": False, "error": told}
+            return Status.TIMED_OUT, {"reason": self.why, "error_message": told, "result": result}
+        if self.why == reasons.CANCELLED:
+            who = cancel_requests.who_asked(self.held.execution)
+            return Status.CANCELLED, {"reason": self.why, **who}
+        if self.why:
+            return Status.CANCELLED, {"reason": self.why}
+        data = {"exit_code": exit_code}
+        return Status.LOST, {"reason": reasons.WORKER_DIED, "reason_data": data}
+
+
+def _live(main: Callable[[], object], parent: int) -> NoReturn:
+    """What the child does: nothing of its parent's runs in it."""
+    code = 1
+    try:
+        die_with(parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # The terminal sends it to both.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(CANCEL_SIGNAL, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _interrupt_once)
+        forget_connections()
+        live_apart_in_children()
+        session.settle()
+        main()
+        code = 0
+    except KeyboardInterrupt:
+        code = 0
+    except BaseException:
+        logger.exception("The run could not be recorded.")
+    finally:
+        with suppress(Exception):
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,265 @@
+"""run: the story of one run, from its claim to its record."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from datetime import tzinfo
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from automation import logs
+from automation.database.away import patiently
+from automation.database.session import statement_limit
+from automation.database.text import MAX_TEXT, storable
+from automation.engine.end import cancel_requests
+from automation.engine.end.ending import ClaimLostError, end
+from automation.engine.run.claims import LEASE_GRACE, Claim, claim
+from automation.engine.run.commit_hooks import CommitHooks
+from automation.engine.run.failure import in_words, inside, traceback_of
+from automation.engine.run.interruptions import (
+    Interruptions,
+    RunCancelled,
+    TimeLimitExceeded,
+    Watcher,
+    transactions_as_found,
+)
+from automation.engine.run.log import RUN_LOGGER, RunLog, masked_records
+from automation.engine.run.recording import UNSTORABLE, write_surely
+from automation.engine.run.result import as_json
+from automation.engine.start import undo
+from automation.limits import MAX_PROGRESS_MESSAGE
+from automation.models import Execution, Kind, Status, reasons
+from automation.reports import changes
+from automation.reports.masking import masker_of
+from automation.run import Run
+from automation.schedule import ScheduleError, zone_named
+
+logger = logging.getLogger(__name__)
+
+
+def run_execution(execution_id: int) -> None:
+    """What a worker does with a message: claim the execution and run it, or let it be."""
+    what = f"start execution {execution_id}"
+    held = patiently(lambda: claim(execution_id, node=node_name()), what)
+    if held is not None:
+        run(held)
+
+
+def node_name() -> str:
+    """Return who runs: this machine and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run(held: Claim, watcher: Watcher | None = None) -> Status:
+    """Run a claimed execution and record how it ended; return that status.
+
+    Nothing the function does gets out of here but a KeyboardInterrupt, which is recorded too.
+    `watcher` hears of the run while it goes on.
+    """
+    watcher = watcher or Watcher()
+    log = RunLog(watcher, masker_of(held.execution))
+    logs.started(held.execution, _cause(held))
+    hooks = CommitHooks(held, log, watcher)
+    with masked_records(log.masker):
+        status = _run(held, log, watcher, hooks)
+        if status == Status.COMPLETED:
+            hooks.call()
+    return status
+
+
+def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
+    try:
+        with logs.of_run(held.execution), log.captured():
+            status = _call_and_complete(held, log, watcher, hooks)
+    except ClaimLostError:
+        logger.error("%s was given up for lost; its work was rolled back.", held.execution)
+        return Status.LOST
+    except KeyboardInterrupt as error:
+        if not watcher.is_at_terminal:  # Nobody pressed Ctrl-C: it is the function's own.
+            return _record_failure(held, log, error)
+        status = _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
+        logs.ended(held.execution, status, _seconds(held))
+        raise
+    except RunCancelled:
+        who = cancel_requests.who_asked(held.execution)
+        status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
+    except BaseException as error:  # SystemExit and the time limit are the function's too.
+        return _record_failure(held, log, error)
+    logs.ended(held.execution, status, _seconds(held))
+    return status
+
+
+def _cause(held: Claim) -> str:
+    execution = held.execution
+    what = "" if execution.kind == Kind.RUN else f"{execution.kind}, "
+    due = execution.scheduled_for
+    at = f", due {due.astimezone(_zone_of(held)).isoformat(timespec='seconds')}" if due else ""
+    who = execution.requested_by_name
+    return f"{what}{execution.trigger}{at}{f', by {who}' if who else ''}"
+
+
+def _seconds(held: Claim) -> float:
+    """How long the run has taken so far."""
+    return (timezone.now() - (held.execution.started_at or timezone.now())).total_seconds()
+
+
+def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
+    if held.execution.is_preview:
+        return _record(held, log, Status.COMPLETED, **_rehearse(held, log, watcher))
+    if not held.function.options.atomic:
+        return _record(held, log, Status.COMPLETED, result=_call(held, log, watcher))
+    with _transaction(held):
+        # One transaction: the function's writes are there exactly if its success is.
+        result = _call(held, log, watcher)
+        _end(held, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
+    return Status.COMPLETED
+
+
+def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
+    """Call the function, look at what it changed, and roll everything back."""
+    with _transaction(held):
+        result = _call(held, log, watcher)
+        # What is checked at the end of a transaction would otherwise never be.
+        connection.check_constraints()
+        previewed = changes.as_json(changes.written_by(held.execution, held.function))
+        transaction.set_rollback(True)
+    return {"result": result, "previewed": previewed}
+
+
+@contextmanager
+def _transaction(held: Claim) -> Iterator[None]:
+    with ExitStack() as stack:
+        # On SQLite a transaction begins with the write lock, and that may have to be waited for.
+        patiently(
+            lambda: stack.enter_context(transaction.atomic()),
+            f"run {held.execution}",
+            seconds=LEASE_GRACE,
+        )
+        yield
+
+
+def _call(held: Claim, log: RunLog, watcher: Watcher) -> Any:
+    """Call the function within its time limit; return its result as it is stored."""
+    function, process_id = held.function, os.getpid()
+    held.execution.started_at = timezone.now()
+    with statement_limit(held.time_limit), Interruptions(held.time_limit) as interruptions:
+        run = _context(held, log, watcher, interruptions)
+        watcher.begun()  # Reading the parameters may be the project's code too.
+        if held.execution.kind == Kind.UNDO:
+            call = partial(undo.undo, function, run)
+        else:
+            parameters = function.parameters.load(held.execution.parameters)
+            call = partial(function.call, run, parameters)
+        try:
+            with transactions_as_found():
+                return log.masker.json(as_json(call()))
+        finally:
+            if os.getpid() != process_id:
+                os._exit(0)  # The function forked and let its child return: that is no run.
+
+
+def _context(held: Claim, log: RunLog, watcher: Watcher, interruptions: Interruptions) -> Run:
+    zone = _zone_of(held)
+    if str(zone) != held.zone:
+        told = (
+            "The zone %s of the process cannot be read here: the times of this run are those of %s."
+        )
+        RUN_LOGGER.warning(told, held.zone, zone)
+    return Run(
+        execution=copy(held.execution),  # Whatever it does with it, ours is written at the end.
+        now=timezone.now().astimezone(zone),
+        log=RUN_LOGGER,
+        on_progress=partial(_note_progress, held, log, watcher),
+        is_interrupted=lambda: interruptions.happened,
+    )
+
+
+def _note_progress(held: Claim, log: RunLog, watcher: Watcher, said: Execution) -> None:
+    ours, message = held.execution, storable(log.masker.text(said.progress_message), 1_000)
+    ours.progress_done, ours.progress_total = said.progress_done, said.progress_total
+    ours.progress_message = message[:MAX_PROGRESS_MESSAGE]
+    watcher.progress(ours)
+
+
+def _zone_of(held: Claim) -> tzinfo:
+    """The time zone of the process; where it cannot be read, the default zone of the site."""
+    try:
+        return zone_named(held.zone)
+    except ScheduleError:
+        return timezone.get_default_timezone()
+
+
+def _end(held: Claim, log: RunLog, status: Status, **columns: Any) -> None:
+    """Write the end, unless the claim is gone; the message goes with it."""
+    columns |= {"started_at": held.execution.started_at, **_progress(held.execution)}
+    end(held.execution, status, token=held.token, **columns)
+    log.save(held.execution)
+
+
+def _progress(execution: Execution) -> dict[str, Any]:
+    names = ("progress_done", "progress_total", "progress_message")
+    return {name: getattr(execution, name) for name in names}
+
+
+def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
+    status = Status.TIMED_OUT if isinstance(error, TimeLimitExceeded) else Status.FAILED
+    message = storable(log.masker.text(in_words(error)), MAX_TEXT)
+    recorded = _record(
+        held,
+        log,
+        status,
+        result={"success": False, "error": message},
+        error_message=message,
+        traceback=storable(log.masker.text(traceback_of(error)), MAX_TEXT),
+    )
+    if recorded == status:
+        told = error.with_traceback(inside(error))
+        logs.ended(held.execution, status, _seconds(held), message, told)
+    return recorded
+
+
+def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
+    """Record an end in a transaction of its own; a database that is away is waited for."""
+
+    def write() -> None:
+        with transaction.atomic():
+            _end(held, log, status, **columns)
+
+    try:
+        write_surely(write, f"record the end of {held.execution}")
+    except ClaimLostError:
+        return _what_became_of(held)
+    except UNSTORABLE as error:
+        return _record_plainly(held, error)
+    return status
+
+
+def _record_plainly(held: Claim, error: Exception) -> Status:
+    """The last line of defence: nothing of what the run said is in what is written."""
+    logger.exception("What %s said could not be stored.", held.execution)
+    told = f"What it said could not be stored: {type(error).__name__}. Its log was left out."
+    ended: dict[str, Any] = {"result": {"success": False, "error": told}, "error_message": told}
+    try:
+        with transaction.atomic():
+            end(held.execution, Status.FAILED, token=held.token, **ended)
+    except ClaimLostError:
+        return _what_became_of(held)
+    logs.ended(held.execution, Status.FAILED, _seconds(held), told)
+    return Status.FAILED
+
+
+def _what_became_of(held: Claim) -> Status:
+    """A COMMIT may have been done without being confirmed: the row knows."""
+    ours = Execution.objects.filter(pk=held.execution.pk, token=held.token)
+    found = ours.exclude(status=Status.RUNNING).values_list("status", flat=True).first()
+    if found in {None, Status.LOST}:
+        logger.error("%s was given up for lost before it ended.", held.execution)
+        return Status.LOST
+    logger.warning("%s %s; the database had not confirmed it.", held.execution, found)
+    return Status(found)

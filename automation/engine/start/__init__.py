@@ -1,0 +1,1 @@
+"""Verbs that bring an execution into being."""

@@ -1,0 +1,194 @@
+"""launch: record an execution and queue it, or record why it was not started."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from automation import logs, registry
+from automation.database.text import storable
+from automation.engine.end import cancel_requests, cancelling, recovery
+from automation.models import (
+    Execution,
+    Kind,
+    OverlapPolicy,
+    Process,
+    Status,
+    Trigger,
+    extend_newest,
+    launching,
+    locking,
+    reasons,
+)
+from automation.parameters import ParameterError
+from automation.queue import messages
+
+#: Characters that are kept of a note, and of the name of who asked.
+MAX_NOTE, MAX_NAME = 2_000, 200
+
+
+class PreviewError(ValueError):
+    """The author of the function did not promise that it can be rolled back."""
+
+
+def launch(process: Process, **options: Any) -> Execution:
+    """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
+    make_way(process, **options)
+    with transaction.atomic():
+        locked = locking.lock(process.pk)
+        if locked is None:
+            raise Process.DoesNotExist(f"{process} was deleted.")
+        return launch_locked(locked, **options)
+
+
+def make_way(process: Process, **options: Any) -> None:
+    """On SQLite, ask the runs to end that a launch with these options is about to cancel.
+
+    For an atomic one that has to happen before the launch, which waits for its end. Call it before
+    the transaction: inside one it does nothing.
+    """
+    if options.get("kind") == Kind.PREVIEW or options.get("waits"):
+        return  # It cancels none.
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return
+    function = registry.find(process.function)
+    if function is None or process.overlap_policy != OverlapPolicy.CANCEL_RUNNING:
+        return
+    try:
+        function.parameters.clean({**process.parameters, **(options.get("parameters") or {})})
+    except (ParameterError, TypeError):
+        return  # It is not going to start.
+    ahead = list(launching.ahead_of(process))
+    for older in ahead[: max(len(ahead) - process.max_concurrency + 1, 0)]:
+        if older.status == Status.RUNNING:
+            cancel_requests.ask(older.pk, by=None, by_name=process.title)
+
+
+def launch_locked(
+    process: Process,
+    *,
+    trigger: Trigger,
+    scheduled_for: datetime | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    requested_by: AbstractBaseUser | None = None,
+    requested_by_name: str = "",
+    note: str = "",
+    kind: Kind = Kind.RUN,
+    undo_of: Execution | None = None,
+    applied_preview: int | None = None,
+    queue: bool = True,
+    waits: bool = False,
+) -> Execution:
+    """Start a process that the transaction has locked.
+
+    Return its execution, `pending` and queued, or `skipped` with the reason. An occurrence that has
+    a row already gets that one.
+    `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
+    message out: the caller claims the execution in the same transaction. `waits`: where as many run
+    as may at once it waits, whatever the policy of the process is.
+
+    Raises ParameterError where a person gave parameters that do not fit (those that a schedule
+    brings are recorded instead), PreviewError for a preview of a function that offers none.
+    """
+    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
+        known = launching.row_of_occurrence(process, scheduled_for)
+        if known:
+            return known
+    execution = record_of(
+        process,
+        requested_by=requested_by,
+        requested_by_name=requested_by_name,
+        note=note,
+        trigger=trigger,
+        scheduled_for=scheduled_for,
+        kind=kind,
+        undo_of=undo_of,
+        applied_preview=applied_preview,
+        priority=process.priority,
+    )
+    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
+        execution.available_at = max(execution.available_at, process.start_of(scheduled_for))
+    if not _make_ready(execution, process, parameters or {}, waits=waits):
+        return _record_skip(execution)
+    if queue:
+        messages.record(execution, time_limit=process.effective_time_limit)
+    else:
+        execution.save()
+    return execution
+
+
+def record_of(
+    process: Process,
+    *,
+    requested_by: AbstractBaseUser | None,
+    requested_by_name: str,
+    note: str,
+    **columns: Any,
+) -> Execution:
+    """An execution of the process, not saved, that says who asked for it and why."""
+    return Execution(
+        process=process,
+        process_name=process.name,
+        process_label=process.label,
+        function=process.function,
+        requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
+        requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
+        note=storable(note, MAX_NOTE),
+        **columns,
+    )
+
+
+def _make_ready(
+    execution: Execution, process: Process, overrides: Mapping[str, Any], *, waits: bool
+) -> bool:
+    """Give the execution its parameters; False, with the reason, where it cannot start."""
+    function = registry.find(process.function)
+    if function is None:
+        return _skip(execution, reasons.FUNCTION_GONE, {"function": process.function})
+    if execution.is_preview and not function.options.preview:
+        raise PreviewError(gettext("%(function)s offers no preview.") % {"function": function.key})
+    try:
+        if execution.kind != Kind.UNDO:  # That takes its change rows, no parameters.
+            execution.parameters = function.parameters.clean({**process.parameters, **overrides})
+    except (ParameterError, TypeError) as error:
+        if execution.trigger == Trigger.MANUAL and isinstance(error, ParameterError):
+            raise
+        return _skip(execution, reasons.PARAMETERS_REFUSED, {"error": str(error)})
+    return waits or execution.is_preview or _find_room(execution, process)
+
+
+def _find_room(execution: Execution, process: Process) -> bool:
+    """Let its process's policy decide where as many run, or are about to, as may at once."""
+    if process.overlap_policy == OverlapPolicy.WAIT or launching.has_room(process):
+        return True
+    recovery.mark_lost(process)
+    ahead = launching.ahead_of(process)
+    too_many = ahead.count() - process.max_concurrency + 1
+    if too_many > 0 and process.overlap_policy == OverlapPolicy.SKIP:
+        return _skip(execution, reasons.STILL_RUNNING, {"execution": ahead[0].pk})
+    for older in ahead[: max(too_many, 0)]:
+        cancelling.cancel(older, by_name=process.title)
+    return True
+
+
+def _skip(execution: Execution, reason: str, data: dict[str, Any]) -> bool:
+    execution.status, execution.reason, execution.reason_data = Status.SKIPPED, reason, data
+    execution.completed_at = timezone.now()
+    return False
+
+
+def _record_skip(execution: Execution) -> Execution:
+    """Save the skipped row, or let the process's newest row account for it too."""
+    newest = extend_newest(execution)
+    if newest is None:
+        execution.save()
+    logs.skipped(newest or execution, lambda: execution.reason_in_words)
+    return newest or execution
+
+
+def _name_of(user: AbstractBaseUser | None) -> str:
+    return user.get_username() if user else ""

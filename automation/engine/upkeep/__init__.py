@@ -1,0 +1,1 @@
+"""Verbs that keep rows as they should be."""

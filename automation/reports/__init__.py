@@ -1,0 +1,1 @@
+"""Answers: what is read of rows, and nothing written."""

@@ -1,0 +1,213 @@
+"""look_ahead: what it would do to stop the nodes now, and to go on with the code that is here."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from time import monotonic, sleep
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from automation import registry
+from automation.conf import setting
+from automation.limits import KILL_GRACE
+from automation.models import (
+    CatchUp,
+    Execution,
+    Kind,
+    Node,
+    Process,
+    Status,
+    TriggerType,
+    holds_between,
+)
+from automation.parameters import ParameterError
+
+#: Seconds between looks while it waits for runs to end.
+LOOK = 1
+#: Occurrences of one process that are named.
+NAMED = 10
+
+
+@dataclass(frozen=True)
+class Due:
+    """What falls due soon."""
+
+    process: Process
+    instants: list[datetime]
+
+    @property
+    def may_be_missed(self) -> bool:
+        """Others are caught up as soon as a node works again."""
+        return self.process.catch_up == CatchUp.NONE
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs, and when it has ended at the latest."""
+
+    execution: Execution
+    until: datetime
+    #: A stop of its node does not wait so long.
+    is_interrupted: bool
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a deployment would meet."""
+
+    running: list[Running]
+    #: Seconds for which a node that is stopped may wait for what runs, as limits are now; None: it
+    #: has no limit.
+    longest_stop: float | None
+    due: list[Due]
+    #: Waiting executions whose parameters this code refuses, with its sentence.
+    refused: list[tuple[Execution, str]]
+    #: Processes with a schedule or with waiting executions whose function is not in this code.
+    orphaned: list[Process]
+
+    @property
+    def is_safe(self) -> bool:
+        missed = any(due.may_be_missed for due in self.due)
+        interrupted = any(running.is_interrupted for running in self.running)
+        return not (interrupted or missed or self.refused or self.orphaned)
+
+
+def look_ahead(minutes: float, *, wait: float = 0) -> Outlook:
+    """What falls due within so many minutes counts; `wait` so many seconds for runs to end.
+
+    Where the stop waits for a run that may take longer, what falls due meanwhile counts too.
+    """
+    deadline = monotonic() + wait
+    while (running := _running()) and monotonic() < deadline:
+        sleep(LOOK)
+    now = timezone.now()
+    waits = [one.until - now for one in running if not one.is_interrupted]
+    return Outlook(
+        running=running,
+        longest_stop=_longest_stop(),
+        due=list(_due(now, max([timedelta(minutes=minutes), *waits]))),
+        refused=list(_refused()),
+        orphaned=_orphaned(),
+    )
+
+
+def _running() -> list[Running]:
+    columns = ("process_name", "node", "started_at", "status", "process__time_limit")
+    running = Execution.objects.filter(status=Status.RUNNING).select_related("process")
+    graces = dict(Node.objects.reporting().values_list("name", "stop_grace"))
+    return [_ending(execution, graces) for execution in running.only(*columns).order_by("pk")]
+
+
+def _ending(execution: Execution, graces: dict[str, float | None]) -> Running:
+    """Of a terminal, or another cluster, it is not known that it waits."""
+    process, now = execution.process, timezone.now()
+    limit = process.effective_time_limit if process else int(setting("DEFAULT_TIME_LIMIT"))
+    until = max(now, (execution.started_at or now) + timedelta(seconds=limit + KILL_GRACE))
+    grace = graces.get(execution.node, 0.0)
+    is_interrupted = grace is not None and until > now + timedelta(seconds=grace)
+    return Running(execution, until, is_interrupted)
+
+
+def _longest_stop() -> float | None:
+    """By the time limits of now, and that of ordinary work; a grace of all live nodes caps it."""
+    graces = list(Node.objects.live().values_list("stop_grace", flat=True)) or [
+        setting("STOP_GRACE")
+    ]
+    capped = [grace for grace in graces if grace is not None]
+    if len(capped) == len(graces):
+        return max(capped)
+    ordinary = getattr(settings, "Q_CLUSTER", {}).get("timeout")
+    if ordinary is None:
+        return None
+    longest = Process.objects.aggregate(seconds=Max("time_limit"))["seconds"] or 0
+    return float(max(ordinary, longest, int(setting("DEFAULT_TIME_LIMIT"))) + KILL_GRACE)
+
+
+def _due(now: datetime, span: timedelta) -> Iterator[Due]:
+    on_time = Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
+    processes = list(on_time.select_related("calendar"))
+    held = holds_between(processes, now, now + span)
+    for process in processes:
+        rule, holds = process.usable_rule, held[process.pk]
+        if rule is None:
+            continue
+        starting = (at for at in rule.between(now, now + span) if not holds.at(at))
+        instants = [at.astimezone(rule.zone) for at in islice(starting, NAMED)]
+        if instants:
+            yield Due(process, instants)
+
+
+def _refused() -> Iterator[tuple[Execution, str]]:
+    waiting = Execution.objects.filter(status=Status.PENDING).exclude(kind=Kind.UNDO)
+    for execution in waiting.order_by("pk").iterator():
+        error = _error_of(execution)
+        if error:
+            yield execution, error
+
+
+def _error_of(execution: Execution) -> str:
+    function = registry.find(execution.function)
+    try:
+        if function is not None:
+            function.parameters.load(execution.parameters)
+    except ParameterError as error:
+        return str(error)
+    return ""
+
+
+def _orphaned() -> list[Process]:
+    waiting = set(
+        Execution.objects.filter(status=Status.PENDING, process__isnull=False)
+        .values_list("process", flat=True)
+        .distinct()
+        .order_by()
+    )
+    return [
+        process
+        for process in Process.objects.all()
+        if registry.find(process.function) is None
+        and (process.pk in waiting or (process.is_enabled and _is_on_time(process)))
+    ]
+
+
+def _is_on_time(process: Process) -> bool:
+    return bool(process.trigger_type == TriggerType.TIME_BASED)
+
+
+def as_json(outlook: Outlook) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "is_safe": outlook.is_safe,
+        "running": [
+            {
+                "execution": running.execution.pk,
+                "process": running.execution.process_name,
+                "node": running.execution.node,
+                "started_at": started_at.isoformat() if started_at else None,
+                "until": running.until.isoformat(),
+                "is_interrupted": running.is_interrupted,
+            }
+            for running in outlook.running
+            for started_at in [running.execution.started_at]
+        ],
+        "longest_stop": outlook.longest_stop,
+        "due": [
+            {
+                "process": due.process.name,
+                "at": [at.isoformat() for at in due.instants],
+                "may_be_missed": due.may_be_missed,
+            }
+            for due in outlook.due
+        ],
+        "refused": [
+            {"execution": execution.pk, "process": execution.process_name, "error": error}
+            for execution, error in outlook.refused
+        ],
+        "orphaned": [
+            {"process": process.name, "function": process.function} for process in outlook.orphaned
+        ],
+    }

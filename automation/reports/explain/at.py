@@ -1,0 +1,281 @@
+"""Why a process did not run at an instant that passed, or whether it will at one to come."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from automation.models import (
+    Execution,
+    Node,
+    Process,
+    ScheduleVersion,
+    Status,
+    Trigger,
+    TriggerType,
+)
+from automation.reports.explain import conditions
+from automation.reports.explain.conditions import Plan, plan_at
+from automation.reports.explain.steps import (
+    Explanation,
+    Step,
+    Verdict,
+    blocks,
+    clock,
+    first_block,
+    ok,
+    unknown,
+    zone_of,
+)
+from automation.reports.workers import workers
+from automation.schedule import Effect, ScheduleError, Unreadable, affected, clock_changes
+
+#: Executions that are shown.
+MOST_SHOWN = 50
+
+_INSTANT = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+
+
+def explain_then(process: Process, at: datetime) -> Explanation:
+    now, zone = timezone.now(), zone_of(process)
+    is_past = at <= now
+    scene = _read(process, at, now if at > now else at, zone)
+    instant = scene.instants[0]
+    steps = [
+        _due(scene),
+        conditions.enabled(process, zone, min(instant, now), on=scene.was_on),
+        *conditions.held(process, instant, zone),
+        conditions.excluded(scene.plan, instant, instant + _MINUTE - _INSTANT, zone),
+        conditions.limited(scene.plan, instant, zone),
+    ]
+    if not is_past:
+        verdict = first_block(steps) or _will_run(scene)
+        return Explanation(process, at, verdict, steps)
+    steps = [replace(step, remedy="") for step in steps] + [_nodes(scene)]
+    rows = _rows(scene)
+    steps.append(_record(scene, rows))
+    verdict = _outcome(rows, zone) or _cause(scene, steps)
+    return Explanation(process, at, verdict, steps, rows)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What was, or will be, in force at the instant asked about."""
+
+    process: Process
+    at: datetime
+    zone: ZoneInfo
+    version: ScheduleVersion | None
+    plan: Plan | None
+    error: str
+    #: None: not on record.
+    was_on: bool | None
+    was_by_hand: bool
+    #: What a clock change does to this local time.
+    effect: Effect | None
+    #: When it is due at that time: twice, maybe; the instant itself where it is not due.
+    instants: list[datetime]
+    is_due: bool
+
+
+def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) -> _Scene:
+    version = ScheduleVersion.objects.in_force_at(process, known_at.astimezone(UTC))
+    rule, error = version.rule if version else None, ""
+    if isinstance(rule, Unreadable):
+        error = _("Its rule could not be read: %(error)s") % {"error": rule.error}
+        rule = rule.known
+    past = process.history.filter(history_date__lte=known_at).first()
+    if (
+        rule is None and not error and known_at != at
+    ):  # To come: switched off, it would be due all the same.
+        try:
+            rule = process.planned_rule
+        except ScheduleError as found:
+            error = str(found)
+    plan = plan_at(rule, at) if rule else None
+    effect = _effect_on(plan, at, zone)
+    minute = at.astimezone(UTC).replace(second=0, microsecond=0)
+    due = list(effect.runs) if effect else []
+    if plan and effect is None and _exists(at, zone):
+        due = list(plan.bare.between(minute - _INSTANT, minute + _MINUTE - _INSTANT))
+    of_then: Any = past or process
+    is_known = past is not None or known_at != at
+    return _Scene(
+        process=process,
+        at=at,
+        zone=zone,
+        version=version,
+        plan=plan,
+        error=error,
+        was_on=of_then.is_enabled if is_known else None,
+        was_by_hand=of_then.trigger_type == TriggerType.MANUAL,
+        effect=effect,
+        instants=due or [minute],
+        is_due=bool(due),
+    )
+
+
+def _effect_on(plan: Plan | None, at: datetime, zone: ZoneInfo) -> Effect | None:
+    wall = at.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+    utc = at.astimezone(UTC)
+    changes = [one for one in clock_changes(zone, utc - _DAY, 1) if one.at <= utc + _DAY]
+    if plan is None or not changes:
+        return None
+    return next((one for one in affected(plan.bare, changes[0]) if one.wall == wall), None)
+
+
+def _exists(at: datetime, zone: ZoneInfo) -> bool:
+    """Whether clocks of the zone ever show this time."""
+    return at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == at.astimezone(zone).replace(
+        tzinfo=None
+    )
+
+
+def _due(scene: _Scene) -> Step:
+    if scene.was_by_hand:
+        told = _("It had no schedule: it ran when somebody started it.")
+        if scene.at > timezone.now():
+            told = _("It has no schedule: it runs when somebody starts it.")
+        return blocks("due", told, _("Give it a schedule, or start it by hand."))
+    if scene.plan is None:
+        return _without_rule(scene)
+    origin = conditions.origin(scene.version, scene.zone)
+    words = [scene.plan.rule.words.rstrip(".") + ".", origin]
+    if scene.effect is not None:
+        words.append(_("The clocks change: %(effect)s.") % {"effect": scene.effect.words})
+    elif not _exists(scene.at, scene.zone):
+        told = _("%(time)s does not exist on this day: the clocks jump over it.")
+        words.append(told % {"time": f"{scene.at:%H:%M}"})
+    if scene.is_due:
+        return ok("due", " ".join(filter(None, words)))
+    told = _("Not due at %(at)s.") % {"at": f"{scene.at.astimezone(scene.zone):%Y-%m-%d %H:%M}"}
+    nearest = _nearest(scene, scene.plan)
+    remedy = _("Change its rule, or start it by hand.")
+    return blocks("due", " ".join(filter(None, [told, nearest, *words])), remedy)
+
+
+def _without_rule(scene: _Scene) -> Step:
+    process, zone = scene.process, scene.zone
+    if scene.at < process.created_at:
+        told = _("The process did not exist then: it was created at %(at)s.")
+        return blocks("due", told % {"at": clock(zone, process.created_at)})
+    if scene.version is None and not scene.error:
+        return unknown("due", _("What was in force then is not on record."))
+    if not scene.was_on:
+        return unknown("due", _("Switched off, it had no rule in force."))
+    told = scene.error or _("No rule that could be followed was in force.")
+    text = " ".join([told, conditions.origin(scene.version, zone)])
+    return blocks("due", text.strip(), _("Give it a rule that can be followed."))
+
+
+def _nearest(scene: _Scene, plan: Plan) -> str:
+    instant = scene.instants[0]
+    before, after = conditions.last_before(plan.rule, instant), plan.rule.next_after(instant)
+    if before and after:
+        told = _("The nearest: %(before)s before, %(after)s after.")
+        values = {"before": clock(scene.zone, before), "after": clock(scene.zone, after)}
+        return told % values
+    if before:
+        return _("The last before: %(at)s.") % {"at": clock(scene.zone, before)}
+    if after:
+        return _("The first after: %(at)s.") % {"at": clock(scene.zone, after)}
+    return ""
+
+
+def _nodes(scene: _Scene) -> Step:
+    """Whether one was there, as far as they reported themselves."""
+    at = scene.instants[0]
+    # Without those that serve another queue.
+    nodes: QuerySet[Any] = Node.objects.exclude(functions=[]).with_end()
+    running = nodes.filter(started_at__lte=at, there_until__gte=at).order_by("pk").first()
+    if running is not None:
+        return ok("nodes", _("The node %(name)s was there.") % {"name": running.name})
+    silence = nodes.filter(there_until__lt=at).order_by("-there_until").first()
+    told = _("No node was there.")
+    if silence is not None:
+        told = _("No node was there; the last, %(name)s, was seen at %(at)s.") % {
+            "name": silence.name,
+            "at": clock(scene.zone, silence.there_until),
+        }
+    return blocks("nodes", told)
+
+
+def _rows(scene: _Scene) -> list[Execution]:
+    """What accounts for the occurrence: its own row, its retries and backfills."""
+    wanted = Q(pk__in=[])
+    for at in scene.instants:
+        within = Q(trigger=Trigger.SCHEDULE, scheduled_for__lte=at, scheduled_until__gte=at)
+        wanted |= Q(scheduled_for=at) | within
+    rows = scene.process.executions.real().filter(wanted)
+    return list(rows.defer("result", "previewed", "traceback").order_by("pk")[:MOST_SHOWN])
+
+
+def _record(scene: _Scene, rows: list[Execution]) -> Step:
+    if rows:
+        told = ngettext(
+            "%(count)s execution is on record for it.",
+            "%(count)s executions are on record for it.",
+            len(rows),
+        )
+        return ok("record", told % {"count": len(rows)})
+    if not scene.is_due:
+        return ok("record", _("Nothing was due, so nothing is on record."))
+    begins = scene.process.history_begins_at
+    if begins and scene.instants[0] < begins:
+        told = _("What was due before %(at)s may have been pruned.")
+        return unknown("record", told % {"at": clock(scene.zone, begins)})
+    told = _("No execution is on record for it.")
+    return unknown("record", told, _("Run the command audit_schedule."))
+
+
+def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
+    """What became of it, by its last row: an occurrence's outcome is that."""
+    if not rows:
+        return None
+    last = rows[-1]
+    again = _("Start it by hand where its work is still wanted.")
+    values = {
+        "execution": last.pk,
+        "status": last.get_status_display(),
+        "why": last.reason_in_words,
+    }
+    if last.status == Status.COMPLETED and last.completed_at:
+        told = _("It ran: execution #%(execution)s completed at %(at)s.")
+        told %= {**values, "at": clock(zone, last.completed_at)}
+        return Verdict("ran", f"{told} {last.after_commit_in_words}".rstrip())
+    if last.status in {Status.SKIPPED, Status.MISSED}:
+        told = _("It did not run: execution #%(execution)s, %(status)s. %(why)s")
+        return Verdict(last.reason or last.status, (told % values).strip(), again)
+    if last.status == Status.RUNNING:
+        return Verdict("running", _("It is running: execution #%(execution)s.") % values)
+    if last.status == Status.PENDING:
+        told = _("It has not begun: execution #%(execution)s still waits.")
+        return Verdict("waiting", told % values, _("Ask why it does not run now."))
+    told = _("It ran and did not succeed: execution #%(execution)s, %(status)s. %(why)s")
+    return Verdict(last.status, (told % values).strip(), _("Look into it, then try it again."))
+
+
+def _cause(scene: _Scene, steps: Iterable[Step]) -> Verdict:
+    """Nothing is on record: the first that stood in its way, or that nobody knows."""
+    found = first_block(steps)
+    if found is not None:
+        return found
+    step = next(step for step in steps if step.code == "record")
+    told = _("It is not accounted for. %(why)s") % {"why": step.text}
+    return Verdict("not_accounted_for", told, step.remedy)
+
+
+def _will_run(scene: _Scene) -> Verdict:
+    at = clock(scene.zone, scene.instants[0])
+    told = _("It will be due at %(at)s (%(zone)s), and nothing that is known holds it.")
+    around = workers()
+    text = f"{told % {'at': at, 'zone': scene.zone.key}} {around.absence}".rstrip()
+    return Verdict("will_run", text, around.remedy)

@@ -1,0 +1,49 @@
+"""Who keeps others from writing: on SQLite at all, on PostgreSQL the rows that it has locked."""
+
+from django.db import OperationalError, connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from automation.database import locks
+from automation.models import Execution, Status
+from automation.registry import is_taken_for_atomic
+
+#: Running executions that are named.
+NAMED = 5
+
+
+def who_writes() -> Execution | None:
+    """The atomic run that goes on, which is the only one to write; None elsewhere."""
+    if connection.vendor != "sqlite":
+        return None
+    running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at")
+    return next((one for one in running if is_taken_for_atomic(one.function)), None)
+
+
+def likely_holders() -> list[Execution]:
+    """What runs now, the longest first: a row that stays locked was most likely locked by one of it."""
+    running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at", "pk")
+    return list(running[:NAMED])
+
+
+def what_is_locked(error: OperationalError) -> str:
+    """The sentence that says that something which goes on has locked what was asked for."""
+    model = locks.locked_model(error)
+    what = model._meta.verbose_name if model else _("row")
+    told = _("This needs a %(what)s that is locked by something that goes on. It was not done.")
+    return told % {"what": what}
+
+
+def why_locked(error: OperationalError) -> str:
+    """What is locked, in a sentence, with what runs now and what to do."""
+    holders = [
+        f"{one.title} ({timezone.localtime(one.started_at):%H:%M:%S})" for one in likely_holders()
+    ]
+    if holders:
+        told = _("Running now, and likely to hold it: %(holders)s.") % {
+            "holders": ", ".join(holders)
+        }
+    else:
+        told = _("No execution is running: another program may hold it.")
+    remedy = _("Try again when that has ended, or cancel it.")
+    return f"{what_is_locked(error)} {told} {remedy}"
