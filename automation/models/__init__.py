@@ -5,6 +5,7 @@ from automation.models.attempts import attempts_of
 from automation.models.calendar import Calendar
 from automation.models.claiming import Slot
 from automation.models.coming import Coming, coming, coming_of
+from automation.models.concurrency import OverlapPolicy
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.execution import (
     ENTERED_FROM,
@@ -31,13 +32,14 @@ from automation.models.holds import (
     holds_now,
     is_held,
 )
+from automation.models.lateness import CatchUp
 from automation.models.log import LogLine
 from automation.models.naming import title_of
 from automation.models.node import Known, Node, Silence
 from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
-from automation.models.process import DefaultProcess, OverlapPolicy, Process, ProcessQuerySet
+from automation.models.process import DefaultProcess, Process, ProcessQuerySet
 from automation.models.schedule_version import ScheduleVersion, Span
-from automation.models.timing import CatchUp, ScheduleKind, TriggerType, column_of
+from automation.models.timing import ScheduleKind, TriggerType, column_of
 from automation.models.unstarted import (
     Cause,
     extend_newest,

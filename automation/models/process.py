@@ -13,29 +13,20 @@ from simple_history.models import HistoricalRecords
 from automation import registry
 from automation.conf import setting
 from automation.limits import (
-    MAX_CONCURRENCY,
     MAX_FAILURES,
     MAX_KEPT_DAYS,
     MAX_KEPT_RUNS,
-    MAX_PRIORITY,
     MAX_TIME_LIMIT,
 )
-from automation.models.concurrency_group import ConcurrencyGroup
+from automation.models.concurrency import Concurrency, OverlapPolicy
+from automation.models.lateness import CatchUp, Lateness
 from automation.models.naming import Named
 from automation.models.node import Known
 from automation.models.retries import Retries
-from automation.models.timing import CatchUp, ScheduleKind, Timing, TriggerType
+from automation.models.timing import ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
 from automation.registry import ProcessFunction, ProcessNotRegisteredError
 from automation.schedule import Rule, ScheduleError
-
-
-class OverlapPolicy(models.TextChoices):
-    """What becomes of a start while `max_concurrency` executions run or wait."""
-
-    SKIP = "skip", _("skip the new one")
-    WAIT = "wait", _("let the new one wait")
-    CANCEL_RUNNING = "cancel_running", _("cancel the running one")
 
 
 class ProcessQuerySet(models.QuerySet["Process"]):
@@ -63,46 +54,27 @@ class ProcessQuerySet(models.QuerySet["Process"]):
         list(self.order_by("pk").lock())
         return super().delete()
 
+    def on_time(self) -> Self:
+        """Processes that are enabled, and due by a rule."""
+        return self.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
+
     def lock(self, *, skip_locked: bool = False) -> Self:
         """Let the rows be read by one transaction at a time; foreign keys to them may be written."""
         skip = skip_locked and connection.features.has_select_for_update_skip_locked
         return self.select_for_update(no_key=True, skip_locked=skip)
 
 
-class Process(Named, Timing, Retries):
+class Process(Named, Timing, Lateness, Concurrency, Retries):
     function = models.CharField(_("function"), max_length=200)
     description = models.TextField(_("description"), blank=True, max_length=2_000)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
-    max_concurrency = models.PositiveSmallIntegerField(
-        _("runs at once"),
-        default=1,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_CONCURRENCY)],
-    )
-    overlap_policy = models.CharField(
-        _("when that many run"), max_length=20, choices=OverlapPolicy, default=OverlapPolicy.SKIP
-    )
     time_limit = models.PositiveIntegerField(
         _("time limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_TIME_LIMIT)],
         help_text=_("Seconds a run may take. Empty: the default of the site."),
-    )
-    concurrency_group = models.ForeignKey(
-        ConcurrencyGroup,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="processes",
-        verbose_name=_("concurrency group"),
-        help_text=_("Its limit holds for all its processes together, besides their own."),
-    )
-    priority = models.SmallIntegerField(
-        _("priority"),
-        default=0,
-        validators=[MinValueValidator(-MAX_PRIORITY), MaxValueValidator(MAX_PRIORITY)],
-        help_text=_("What waits for a worker starts by priority, the highest first."),
     )
     pause_after_failures = models.PositiveSmallIntegerField(
         _("pause after failures"),
@@ -218,7 +190,7 @@ class Process(Named, Timing, Retries):
         if self.is_broken and stored == self.function:
             return  # Its code is gone: it can still be switched off or changed.
         function = registry.get(self.function)
-        if self.trigger_type == TriggerType.TIME_BASED:
+        if self.is_time_based:
             function.parameters.clean(self.parameters)
         else:
             function.parameters.check_given(self.parameters)
@@ -259,7 +231,7 @@ class Process(Named, Timing, Retries):
     @property
     def is_on_time(self) -> bool:
         """It is enabled, and due by a rule."""
-        return self.is_enabled and self.trigger_type == TriggerType.TIME_BASED
+        return self.is_enabled and self.is_time_based
 
     @property
     def rule_is_gone(self) -> bool:
@@ -291,7 +263,7 @@ class Process(Named, Timing, Retries):
             if self.known is not None:
                 told = gettext("Broken: no running worker has %(function)s in its code.")
             return told % {"function": self.function}
-        if self.trigger_type == TriggerType.MANUAL:
+        if self.is_by_hand:
             return gettext("By hand")
         try:
             rule = self.planned_rule

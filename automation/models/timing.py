@@ -1,7 +1,7 @@
 """The columns of a process that say when it is due, and the rule that they make."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -11,11 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.conf import default_time_zone
 from automation.limits import (
-    MAX_CATCH_UP,
     MAX_EVERY,
-    MAX_JITTER,
     MAX_OCCURRENCES,
-    MAX_START_DEADLINE,
 )
 from automation.models.calendar import Calendar
 from automation.schedule import (
@@ -26,7 +23,6 @@ from automation.schedule import (
     Schedule,
     ScheduleError,
     Succession,
-    jitter_of,
     schedule_from_json,
 )
 
@@ -40,14 +36,6 @@ class ScheduleKind(models.TextChoices):
     CRON = "cron", _("at times of the clock (cron)")
     INTERVAL = "interval", _("every so often")
     ONCE = "once", _("once")
-
-
-class CatchUp(models.TextChoices):
-    """Which occurrences that passed while nothing ran are started afterwards."""
-
-    NONE = "none", _("none")
-    LATEST = "latest", _("the latest")
-    ALL = "all", _("all")
 
 
 #: What a ScheduleError calls its field, and the column that a person typed it into.
@@ -125,35 +113,6 @@ class Timing(models.Model):
         verbose_name=_("calendar"),
         help_text=_("On its days nothing is due."),
     )
-    jitter = models.PositiveIntegerField(
-        _("jitter"),
-        default=0,
-        validators=[MaxValueValidator(MAX_JITTER)],
-        help_text=_(
-            "Seconds by which a start is later at most, so that not all start at once. "
-            "The same for each occurrence whenever one asks."
-        ),
-    )
-    start_deadline = models.PositiveIntegerField(
-        _("latest start"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_START_DEADLINE)],
-        help_text=_("Seconds after it was due. What is later is skipped. Empty: never too late."),
-    )
-    catch_up = models.CharField(
-        _("catch up"),
-        max_length=20,
-        choices=CatchUp,
-        default=CatchUp.LATEST,
-        help_text=_("Which times that passed while nothing ran are started afterwards."),
-    )
-    catch_up_limit = models.PositiveSmallIntegerField(
-        _("catch up at most"),
-        default=100,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_CATCH_UP)],
-        help_text=_("How many of all that passed are started, the latest; the rest is missed."),
-    )
     former_rule = models.JSONField(
         null=True, blank=True, editable=False, help_text="What holds until `rule_from`."
     )
@@ -176,6 +135,16 @@ class Timing(models.Model):
     def effective_timezone(self) -> str:
         """The IANA name of the zone in force: its own, else the default of the site."""
         return self.timezone or default_time_zone()
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Nothing but a person, or code, starts it."""
+        return self.trigger_type == TriggerType.MANUAL
+
+    @property
+    def is_time_based(self) -> bool:
+        """A rule says when it is due, once it is enabled."""
+        return self.trigger_type == TriggerType.TIME_BASED
 
     @property
     def follows_default_zone(self) -> bool:
@@ -201,7 +170,7 @@ class Timing(models.Model):
     @property
     def newest_rule(self) -> Rule | None:
         """What makes it due from `rule_from` on, if that is set. Raises ScheduleError."""
-        if self.trigger_type != TriggerType.TIME_BASED:
+        if not self.is_time_based:
             return None
         return self._limited(self._bare_rule())
 
@@ -242,28 +211,11 @@ class Timing(models.Model):
         limits = self.starts_at, self.ends_at, days, self.max_occurrences
         return Schedule(rule, *limits) if rule and any(limits) else rule
 
-    def start_of(self, occurrence: datetime) -> datetime:
-        """When an occurrence is started: its jitter later."""
-        seed = str(getattr(self, "name", ""))
-        return occurrence + jitter_of(seed, occurrence, timedelta(seconds=self.jitter or 0))
-
-    def is_too_late(self, occurrence: datetime) -> bool:
-        """Whether an occurrence must not be started any more."""
-        if self.start_deadline is None:
-            return False
-        latest = self.start_of(occurrence) + timedelta(seconds=self.start_deadline)
-        return timezone.now() > latest
-
-    def lateness(self, occurrence: datetime) -> dict[str, int]:
-        """By how many seconds a start would be late, and may be at most."""
-        late = timezone.now() - self.start_of(occurrence)
-        return {"late": int(late.total_seconds()), "limit": self.start_deadline or 0}
-
     def errors_of_rule(self, stored: "Timing | None") -> Mapping[str, str]:
         """What is wrong with when it is due, by column; a rule that only is over may stay."""
         try:
             rule = self.newest_rule
-            if rule is None and self.trigger_type == TriggerType.TIME_BASED:
+            if rule is None and self.is_time_based:
                 told = gettext(
                     "This function has no default rule: give a cron rule, or let it run by hand."
                 )

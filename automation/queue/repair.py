@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from automation.database.listen import SCHEDULE, notify
-from automation.models import Execution, Process, ScheduleVersion, TriggerType
+from automation.models import Execution, Process, ScheduleVersion
 from automation.queue import rules, schedules
 from automation.queue.schedules import PREFIX, Change
 from automation.schedule import Rule, Unreadable
@@ -65,9 +65,8 @@ def out_of_step(ids: Sequence[int]) -> list[int]:
 def without_row() -> list[int]:
     """The processes that are on time by a schedule and have no row. In one statement."""
     rows = Schedule.objects.filter(name__startswith=PREFIX)
-    on_time = Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
     name = Concat(models.Value(PREFIX), Cast("pk", models.CharField()))
-    lacking = on_time.annotate(row=name).exclude(row__in=rows.values("name"))
+    lacking = Process.objects.on_time().annotate(row=name).exclude(row__in=rows.values("name"))
     return list(lacking.order_by("pk").values_list("pk", flat=True))
 
 

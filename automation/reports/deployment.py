@@ -21,7 +21,6 @@ from automation.models import (
     Node,
     Process,
     Status,
-    TriggerType,
     holds_between,
 )
 from automation.parameters import ParameterError
@@ -128,8 +127,7 @@ def _longest_stop() -> float | None:
 
 
 def _due(now: datetime, span: timedelta) -> Iterator[Due]:
-    on_time = Process.objects.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
-    processes = list(on_time.select_related("calendar"))
+    processes = list(Process.objects.on_time().select_related("calendar"))
     held = holds_between(processes, now, now + span)
     for process in processes:
         rule, holds = process.usable_rule, held[process.pk]
@@ -169,13 +167,8 @@ def _orphaned() -> list[Process]:
     return [
         process
         for process in Process.objects.all()
-        if registry.find(process.function) is None
-        and (process.pk in waiting or (process.is_enabled and _is_on_time(process)))
+        if registry.find(process.function) is None and (process.pk in waiting or process.is_on_time)
     ]
-
-
-def _is_on_time(process: Process) -> bool:
-    return bool(process.trigger_type == TriggerType.TIME_BASED)
 
 
 def as_json(outlook: Outlook) -> dict[str, Any]:

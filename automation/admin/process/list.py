@@ -24,7 +24,6 @@ from automation.models import (
     Pause,
     Process,
     Status,
-    TriggerType,
     coming_of,
     last_runs,
     reasons,
@@ -125,7 +124,7 @@ class ProcessList(ListAdmin):
 
     @admin.display(description=gettext_lazy("schedule"))
     def schedule(self, process: Process) -> str | SafeString:
-        if process.trigger_type == TriggerType.MANUAL:
+        if process.is_by_hand:
             return process.schedule_in_words
         zone = format_html(
             '<span class="behflow-quiet" dir="ltr">{}</span>', process.effective_timezone

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from automation import schedule
 from automation.conf import default_time_zone
 from automation.engine.start.rescheduling import Question
-from automation.models import Holds, Process, ScheduleKind, Status, TriggerType, holds_ahead
+from automation.models import Holds, Process, ScheduleKind, Status, holds_ahead
 from automation.schedule import ClockChange, Effect, Outlook, Rule
 
 #: Coming runs that are shown; effects of a clock change; occurrences that an edit changes.
@@ -47,7 +47,7 @@ def schedule_preview(draft: Draft) -> SafeString:
     """Render what comes of the schedule that is typed, and of the edit, or what is wrong."""
     process = draft.process
     context: dict[str, Any]
-    if process.trigger_type == TriggerType.MANUAL:
+    if process.is_by_hand:
         context = {"by_hand": True}
     elif process.follows_default and not (process.default_cron or draft.cron):
         context = {"none_yet": True}

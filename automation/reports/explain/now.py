@@ -14,7 +14,6 @@ from automation.models import (
     Process,
     ScheduleVersion,
     Trigger,
-    TriggerType,
 )
 from automation.queue.rules import rule_in_force
 from automation.reports.explain import conditions
@@ -88,7 +87,7 @@ def _rule_of(process: Process) -> tuple[Rule | None, str]:
 
 def _due(scene: Scene, plan: Plan | None, error: str) -> Step:
     process, zone = scene.process, scene.zone
-    if process.trigger_type == TriggerType.MANUAL:
+    if process.is_by_hand:
         return ok("due", _("It has no schedule: it runs when somebody starts it."))
     if plan is None:
         told = _("Its rule cannot be read: %(error)s") % {"error": error}

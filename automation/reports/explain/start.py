@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from automation.models import Execution, Node, Status, TriggerType
+from automation.models import Execution, Node, Status
 from automation.parameters import ParameterError
 from automation.queue.messages import default_queue
 from automation.registry import is_taken_for_atomic
@@ -126,9 +126,9 @@ def _parameters(scene: Scene) -> Step:
     process, function = scene.process, scene.process.registered_function
     if function is None:
         return unknown("parameters", _("Its function is not in the code here."))
-    by_hand = process.trigger_type == TriggerType.MANUAL
     try:
-        check = function.parameters.check_given if by_hand else function.parameters.clean
+        given = function.parameters
+        check = given.clean if process.is_time_based else given.check_given
         check(process.parameters)
     except (ParameterError, TypeError) as error:
         told = _("The stored parameters do not fit the function: %(error)s")
