@@ -58,7 +58,7 @@
       const isOnTime = field("trigger_type").value === "time_based";
       const show = (name, isShown) => {
         const row = field(name).closest(".form-row");
-        row.hidden = !isShown && !row.classList.contains("errors");
+        row.hidden = !isShown && !row.querySelector(".errorlist");
       };
       show("schedule_kind", isOnTime);
       for (const [kind, names] of Object.entries(kinds)) {
