@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+import django
 import environ
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -21,6 +22,8 @@ _DATABASES = {"sqlite", "postgres", "postgresql"}
 #: Schemes of mail servers with their usual ports, and what stands in for one.
 _MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 _MAIL_STAND_INS = {"consolemail", "filemail", "dummymail"}
+#: Seconds that a mail server gets for each answer.
+_MAIL_TIMEOUT = 10
 
 
 def load(path: Path) -> None:
@@ -146,7 +149,7 @@ def _is_email_address(value: str) -> bool:
 
 
 def mail_server(name: str, default: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the mail server (EMAIL_…) from its URL.
+    """Django's settings of the mail server from its URL: MAILERS, or EMAIL_… before Django 6.1.
 
     A folder is absolute behind three slashes; behind two it counts from `base`.
     """
@@ -155,28 +158,46 @@ def mail_server(name: str, default: str, base: Path) -> dict[str, Any]:
         "smtp+tls://USER:PASSWORD@HOST:PORT (STARTTLS), smtp+ssl://… (TLS), smtp://… (neither), "
         "filemail:///FOLDER or consolemail://"
     )
-    scheme, separator, _ = value.partition("://")
+    scheme, separator, rest = value.partition("://")
     if not separator or scheme not in {*_MAIL_PORTS, *_MAIL_STAND_INS}:
         refuse(name, _without_password(value), wanted)
     try:
         config: dict[str, Any] = env.email_url_config(value)
     except Exception:  # The library raises whatever its parsing met.
         refuse(name, _without_password(value), wanted)
-    folder = unquote(value.partition("://")[2]) if scheme == "filemail" else ""
+    folder = unquote(rest) if scheme == "filemail" else ""
     is_lacking = scheme in _MAIL_PORTS and not config["EMAIL_HOST"]
     if is_lacking or (scheme == "filemail" and not folder.strip("/")):
         refuse(name, _without_password(value), wanted)
     # The library takes the first folder for a host, and a path from the root for one from here.
     root = "/" if folder.startswith("/") else ""
     config["EMAIL_FILE_PATH"] = str(base / (root + folder.strip("/"))) if folder else ""
-    config["EMAIL_PORT"] = config["EMAIL_PORT"] or _MAIL_PORTS.get(scheme, 25)
-    # Django asks for texts here, where the library gives None for what is not there.
-    kept = ("EMAIL_BACKEND", "EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
-    texts = ("EMAIL_HOST", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_FILE_PATH")
+    return _mail_settings(config["EMAIL_BACKEND"], _mail_options(scheme, config))
+
+
+def _mail_options(scheme: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The options that the backend of a scheme knows; it refuses any other."""
+    if scheme == "filemail":
+        return {"file_path": config["EMAIL_FILE_PATH"]}
+    if scheme not in _MAIL_PORTS:
+        return {}
     return {
-        **{key: config[key] for key in kept if key in config},
-        **{key: config[key] or "" for key in texts},
+        "host": config["EMAIL_HOST"],
+        "port": config["EMAIL_PORT"] or _MAIL_PORTS[scheme],
+        "username": config["EMAIL_HOST_USER"] or "",
+        "password": config["EMAIL_HOST_PASSWORD"] or "",
+        "use_tls": config.get("EMAIL_USE_TLS", False),
+        "use_ssl": config.get("EMAIL_USE_SSL", False),
+        "timeout": _MAIL_TIMEOUT,
     }
+
+
+def _mail_settings(backend: str, options: dict[str, Any]) -> dict[str, Any]:
+    if django.VERSION >= (6, 1):
+        return {"MAILERS": {"default": {"BACKEND": backend, "OPTIONS": options}}}
+    names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+    older = {names.get(name, f"EMAIL_{name.upper()}"): value for name, value in options.items()}
+    return {"EMAIL_BACKEND": backend, **older}
 
 
 def database(name: str, default: str, base: Path) -> dict[str, Any]:

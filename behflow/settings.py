@@ -155,7 +155,6 @@ LOGGING = {
 # Mail: notices of processes that failed, and of their recovery
 
 globals().update(environment.mail_server("EMAIL_URL", "consolemail://", BASE_DIR))
-EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = environment.sender("DEFAULT_FROM_EMAIL", "behflow@localhost")
 
 # The main job

@@ -10,14 +10,14 @@ from uuid import UUID
 from automation.cluster import lease
 from automation.cluster.children import Child
 from automation.database import session
-from automation.notifications import sending
+from automation.notifications import mail_server, sending
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between looks for notices where nobody says that there is one.
 LOOK = 5
 #: Seconds after which a mail is given up with its process: within the lease of its notices.
-KILL_AFTER = sending.TIME_LIMIT + sending.RECORD_WITHIN
+KILL_AFTER = mail_server.TIME_LIMIT + sending.RECORD_WITHIN
 
 
 class Mailer:

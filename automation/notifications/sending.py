@@ -5,21 +5,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 
 from automation.conf import setting
 from automation.database.away import patiently
 from automation.database.text import storable
 from automation.models import Notice
 from automation.notifications import words
+from automation.notifications.mail_server import TIME_LIMIT, mail_server
 from automation.notifications.time_limit import at_most
 from automation.notifications.words import Words
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that a mail server gets in all.
-TIME_LIMIT = 30
 #: Seconds for which the record of a mail waits for the database.
 RECORD_WITHIN = 60
 #: How long nobody else sends what somebody took: both of these, and a margin.
@@ -61,14 +59,10 @@ def recipients() -> list[str]:
 
 def deliver(told: Words, to: Sequence[str]) -> None:
     """Hand a mail to the mail server. Raises whatever that raises, and TimeoutError."""
-    # Where the project sets none, a server that is silent would be waited for without end.
-    connection = get_connection(timeout=settings.EMAIL_TIMEOUT or TIME_LIMIT)
     headers = {"Auto-Submitted": "auto-generated"}  # No answer of an absent person, please.
-    mail = EmailMessage(
-        told.subject, told.body, None, list(to), headers=headers, connection=connection
-    )
+    mail = EmailMessage(told.subject, told.body, None, list(to), headers=headers)
     with at_most(TIME_LIMIT, "The mail server"):
-        mail.send()
+        mail_server().send_messages([mail])
 
 
 def delay_after(attempts: int) -> timedelta:

@@ -3,9 +3,12 @@
 import smtplib
 
 import pytest
+from django.core.mail.backends import smtp
 from django.core.management import CommandError, call_command
 
 from automation.notifications import sending
+from automation.notifications.mail_server import mail_server
+from automation.tests.post import use_mail_server
 from automation.tests.test_mailer import SilentServer, silent_server  # noqa: F401  # a fixture
 
 
@@ -28,7 +31,7 @@ def test_test_mail_goes_to_those_who_get_notices(recipients, mailoutbox, capsys)
 
 
 def test_stand_in_for_a_mail_server_is_called_one(settings, capsys):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    use_mail_server(settings, "console")
 
     call_command("send_test_notice", "--to", "sara@example.org")
 
@@ -79,12 +82,29 @@ def test_mail_server_that_never_answers_is_given_up(
     monkeypatch,
     silent_server: SilentServer,  # noqa: F811
 ):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", silent_server.port
-    settings.EMAIL_TIMEOUT = None
+    use_mail_server(settings, "smtp", host="127.0.0.1", port=silent_server.port)
     monkeypatch.setattr(sending, "TIME_LIMIT", 1)
 
     with pytest.raises(CommandError, match="The mail server did not answer within 1 s") as error:
         call_command("send_test_notice", "--to", "sara@example.org")
 
     assert f"by the mail server 127.0.0.1:{silent_server.port}: " in str(error.value)
+
+
+def test_mail_server_that_cannot_be_made_is_said(settings):
+    use_mail_server(settings, "pigeon")
+
+    with pytest.raises(CommandError, match=r"settings of mail are wrong: .*pigeon") as error:
+        call_command("send_test_notice", "--to", "sara@example.org")
+
+    assert error.value.returncode == 1
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 30), (7, 7)])
+def test_no_answer_of_the_mail_server_is_waited_for_without_end(settings, given, used):
+    use_mail_server(settings, "smtp", host="127.0.0.1", timeout=given)
+
+    server = mail_server()
+
+    assert isinstance(server, smtp.EmailBackend)
+    assert server.timeout == used

@@ -10,6 +10,9 @@ from behflow import environment, settings
 from behflow.environment import revision
 from conftest import ROOT
 
+#: Where the settings' mail server is made: MAILERS and EMAIL_… are two ways to name it.
+FROM = "automation.notifications.mail_server import mail_server"
+
 
 def run(environment, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -116,21 +119,25 @@ def test_secret_key_may_begin_with_any_character(environment):
 @pytest.mark.parametrize(
     ("url", "sets"),
     [
-        ("consolemail://", ("console", "", 25, "", "", False, False)),
-        ("smtp://mail.example.org", ("smtp", "mail.example.org", 25, "", "", False, False)),
-        ("smtp+tls://u:p%40ss@h", ("smtp", "h", 587, "u", "p@ss", True, False)),
-        ("smtp+ssl://u@h:4650", ("smtp", "h", 4650, "u", "", False, True)),
+        ("smtp://mail.example.org", ("mail.example.org", 25, "", "", False, False, 10)),
+        ("smtp+tls://u:p%40ss@h", ("h", 587, "u", "p@ss", True, False, 10)),
+        ("smtp+ssl://u@h:4650", ("h", 4650, "u", "", False, True, 10)),
     ],
 )
 def test_mail_server_is_one_variable(environment, url, sets):
-    code = (
-        "from django.conf import settings as s; print((s.EMAIL_BACKEND.split('.')[-2], "
-        "s.EMAIL_HOST, s.EMAIL_PORT, s.EMAIL_HOST_USER, s.EMAIL_HOST_PASSWORD, "
-        "s.EMAIL_USE_TLS, s.EMAIL_USE_SSL))"
-    )
+    told = "host", "port", "username", "password", "use_tls", "use_ssl", "timeout"
+    code = f"from {FROM} as m; s = m(); print(tuple(getattr(s, name) for name in {told}))"
     done = run({**environment, "EMAIL_URL": url}, "-c", code)
 
     assert done.stdout.strip() == str(sets), done.stderr
+
+
+@pytest.mark.parametrize("name", ["console", "dummy"])
+def test_mails_can_be_printed_or_dropped(environment, name):
+    code = f"from {FROM} as m; print(type(m()).__module__)"
+    done = run({**environment, "EMAIL_URL": f"{name}mail://"}, "-c", code)
+
+    assert done.stdout.strip() == f"django.core.mail.backends.{name}", done.stderr
 
 
 @pytest.mark.parametrize(
@@ -144,7 +151,12 @@ def test_mail_server_is_one_variable(environment, url, sets):
     ],
 )
 def test_folder_of_mails_is_absolute_behind_three_slashes(environment, tmp_path, url, folder):
-    code = "from django.conf import settings as s; print(s.EMAIL_FILE_PATH)"
+    # Not asked of the mail server, which makes its folder.
+    code = (
+        "from behflow import settings as s; "
+        "m = getattr(s, 'MAILERS', None); "
+        "print(m['default']['OPTIONS']['file_path'] if m else s.EMAIL_FILE_PATH)"
+    )
     done = run({**environment, "EMAIL_URL": url}, "-c", code)
 
     assert done.stdout.strip() == folder, done.stderr

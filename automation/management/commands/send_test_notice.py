@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
 from automation.notifications import sending, words
-
-#: What Django has in place of a mail server, for development.
-STAND_INS = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
+from automation.notifications.mail_server import is_stand_in, mail_server, name_of
 
 
 class Command(BaseCommand):
@@ -31,13 +29,14 @@ class Command(BaseCommand):
                 "NOTIFY_EMAILS is empty: nobody gets notices. Set it, or give --to ADDRESS.",
                 returncode=2,
             )
+        server = _server()
         try:
             sending.deliver(words.of_a_test(), to)
         except Exception as error:  # Whatever a mail server or a backend may do.
             told = f"{type(error).__name__}: {error}"
-            raise CommandError(f"It was not sent, by {_server()}: {told}") from error
-        self.stdout.write(f"Sent to {', '.join(to)} by {_server()}.")
-        if settings.EMAIL_BACKEND in STAND_INS:
+            raise CommandError(f"It was not sent, by {name_of(server)}: {told}") from error
+        self.stdout.write(f"Sent to {', '.join(to)} by {name_of(server)}.")
+        if is_stand_in(server):
             self.stdout.write("That is no mail server: nobody gets mail. EMAIL_URL sets one.")
 
 
@@ -49,8 +48,9 @@ def _checked(address: str) -> str:
     return address
 
 
-def _server() -> str:
-    """What the settings say: where mails go."""
-    if settings.EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
-        return f"the mail server {settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
-    return settings.EMAIL_BACKEND
+def _server() -> BaseEmailBackend:
+    try:
+        return mail_server()
+    except Exception as error:  # Whatever a backend may refuse in its settings.
+        told = f"{type(error).__name__}: {error}"
+        raise CommandError(f"It was not sent. The settings of mail are wrong: {told}") from error
