@@ -47,6 +47,7 @@ from automation.models.unstarted import (
     outage_at,
     record_unstarted,
 )
+from automation.models.zones import site_zone, zone_or_sites
 
 __all__ = [
     "ENTERED_FROM",
@@ -100,6 +101,8 @@ __all__ = [
     "nothing_running",
     "outage_at",
     "record_unstarted",
+    "site_zone",
     "title_of",
     "with_last_status",
+    "zone_or_sites",
 ]

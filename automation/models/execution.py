@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
@@ -18,6 +19,7 @@ from automation.models.after_commit import AfterCommit
 from automation.models.concurrency_group import ConcurrencyGroup
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process, ProcessQuerySet
+from automation.models.zones import site_zone
 
 
 class Status(models.TextChoices):
@@ -379,6 +381,11 @@ class Execution(models.Model):
         return f"{self.process_title} #{self.pk}"
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which its times are written: that of its process, else that of the site."""
+        return self.process.zone if self.process else site_zone()
+
+    @property
     def process_title(self) -> str:
         """What its process was called for people when it was recorded."""
         return title_of(self.process_label, self.process_name)
@@ -403,7 +410,8 @@ class Execution(models.Model):
 
     @property
     def reason_in_words(self) -> str:
-        return reasons.in_words(self.reason, self.reason_data)
+        zone = self.zone if "until" in self.reason_data else None
+        return reasons.in_words(self.reason, self.reason_data, zone)
 
     @property
     def has_result(self) -> bool:

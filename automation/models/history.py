@@ -3,14 +3,15 @@
 import json
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from automation import registry
 from automation.conf import default_time_zone
+from automation.instants import to_minute
 from automation.models.process import Process
-from automation.schedule import in_words, interval_as_typed, zone_named, zone_names
+from automation.models.zones import zone_or_sites
+from automation.schedule import interval_as_typed
 
 _NOT_SHOWN = {
     *("id", "created_at", "updated_at"),
@@ -56,10 +57,6 @@ def _shown(version: Any, name: str) -> str:
     if name == "every":
         return interval_as_typed(timedelta(minutes=value))
     if isinstance(value, datetime):
-        return in_words(_zone(version.timezone or default_time_zone()), value)
+        return to_minute(value, zone_or_sites(version.timezone or default_time_zone()), bare=True)
     display = getattr(version, f"get_{name}_display", None)
     return str(display() if display else value)
-
-
-def _zone(name: str) -> ZoneInfo:
-    return zone_named(name if name in zone_names() else "UTC")

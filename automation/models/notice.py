@@ -1,16 +1,15 @@
 """Notice: that people are to be told of a failure, a silence or a recovery, and whether they were."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Self
 from uuid import UUID, uuid4
 
 from django.db import models, transaction
 from django.db.models.functions import Now
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation import instants
 from automation.models.execution import Execution
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
@@ -162,18 +161,13 @@ class Notice(models.Model):
         """One sentence: whether people were told, or why not yet. Names nobody."""
         if self.sent_at:
             told = gettext("A notice was sent by e-mail at %(when)s.")
-            return told % {"when": _when(self.sent_at)}
+            return told % {"when": instants.to_second(self.sent_at)}
         if self.given_up_at:
             told = gettext("No notice could be sent by e-mail; it was given up at %(when)s.")
-            return told % {"when": _when(self.given_up_at)}
+            return told % {"when": instants.to_second(self.given_up_at)}
         if self.error:
             told = gettext(
                 "A notice could not be sent by e-mail yet; it is tried again at %(when)s."
             )
-            return told % {"when": _when(self.available_at)}
+            return told % {"when": instants.to_second(self.available_at)}
         return gettext("A notice by e-mail is about to be sent.")
-
-
-def _when(at: datetime) -> str:
-    local = localtime(at)
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i')}"

@@ -1,14 +1,14 @@
 """Why an execution did not run, or ended as it did: a code with data is stored, words are shown."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from signal import Signals
 from typing import Any, Final
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from automation import instants
 
 STILL_RUNNING: Final = "still_running"
 DISABLED: Final = "disabled"
@@ -37,8 +37,8 @@ LASTING: Final = {
 }
 
 
-def in_words(code: str, data: Mapping[str, Any]) -> str:
-    """Return one sentence for a person; "" for no reason."""
+def in_words(code: str, data: Mapping[str, Any], zone: tzinfo | None = None) -> str:
+    """Return one sentence for a person; "" for no reason. `zone`: of the instants in it."""
     sentences = {
         STILL_RUNNING: _(
             "Execution %(execution)s had not ended yet, and this process skips a start then."
@@ -71,13 +71,13 @@ def in_words(code: str, data: Mapping[str, Any]) -> str:
         ALL_PAUSED: _("Everything was paused by %(by)s: %(why)s"),
         MAINTENANCE: _("Maintenance: %(label)s"),
         TOO_LATE: _(
-            "It could only have started %(late)s s after it was due; the latest start is after "
-            "%(limit)s s."
+            "It could only have started %(late)s after it was due; the latest start is after "
+            "%(limit)s."
         ),
     }
     if code not in sentences:
         return code
-    values = {name: _shown(name, value) for name, value in data.items()}
+    values = {name: _shown(name, value, zone) for name, value in data.items()}
     if code in {PAUSED, ALL_PAUSED}:
         values |= {"why": why_paused(data), "by": who_paused(data)}
     if code == WORKER_DIED:
@@ -124,9 +124,10 @@ def _how_it_died(data: Mapping[str, Any]) -> str:
         return _("signal %(signal)s") % {"signal": -code}
 
 
-def _shown(name: str, value: Any) -> Any:
-    """Instants are stored as ISO texts."""
-    if name not in {"since", "until"}:
-        return value
-    at = localtime(datetime.fromisoformat(value))
-    return f"{date_format(at, 'SHORT_DATE_FORMAT')} {date_format(at, 'H:i')}"
+def _shown(name: str, value: Any, zone: tzinfo | None) -> Any:
+    """Instants are stored as ISO texts, lengths of time as seconds."""
+    if name in {"since", "until"}:
+        return instants.to_minute(datetime.fromisoformat(value), zone)
+    if name in {"late", "limit"}:
+        return instants.length(timedelta(seconds=value))
+    return value

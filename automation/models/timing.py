@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -15,6 +16,7 @@ from automation.limits import (
     MAX_OCCURRENCES,
 )
 from automation.models.calendar import Calendar
+from automation.models.zones import zone_or_sites
 from automation.schedule import (
     CronRule,
     IntervalRule,
@@ -145,6 +147,11 @@ class Timing(models.Model):
     def is_time_based(self) -> bool:
         """A rule says when it is due, once it is enabled."""
         return self.trigger_type == TriggerType.TIME_BASED
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which its times are read and written; where that is gone, the site's."""
+        return zone_or_sites(self.effective_timezone)
 
     @property
     def follows_default_zone(self) -> bool:

@@ -19,9 +19,9 @@ from typing import Any, Union, get_args, get_origin
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.duration import duration_iso_string
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from automation.instants import as_typed
 from automation.parameters.fields import FIELDS, SUPPORTED, choices_of, is_supported
 from automation.parameters.masking import MASK
 from automation.reading import length_as_typed
@@ -118,11 +118,7 @@ class Parameter:
             return stored
         try:
             value = self.clean(stored)
-            shown = (
-                length_as_typed(value)
-                if isinstance(value, timedelta)
-                else f"{localtime(value):%Y-%m-%d %H:%M}"
-            )
+            shown = length_as_typed(value) if isinstance(value, timedelta) else as_typed(value)
             return shown if self.clean(shown) == value else stored
         except (ParameterError, ValueError):
             return stored

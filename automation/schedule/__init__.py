@@ -28,7 +28,7 @@ from automation.schedule.succession import Succession
 from automation.schedule.typed import instant_from, plain, wall_time_from
 from automation.schedule.unreadable import Unreadable
 from automation.schedule.zone_changes import ClockChange, clock_changes
-from automation.schedule.zones import in_words, wall_clock, zone_named, zone_names
+from automation.schedule.zones import wall_clock, zone_named, zone_names
 
 __all__ = [
     "ClockChange",
@@ -51,7 +51,6 @@ __all__ = [
     "clock_changes",
     "cron_from",
     "difference",
-    "in_words",
     "instant_from",
     "interval_as_typed",
     "interval_from",

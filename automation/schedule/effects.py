@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
+from automation.instants import clock
 from automation.schedule.cron import CronRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import Rule
@@ -40,7 +41,7 @@ class Effect:
     @property
     def words(self) -> str:
         """What happens, in the active language."""
-        told = {"time": f"{self.wall:%H:%M}", "next": f"{self.change.wall_after:%H:%M}"}
+        told = {"time": clock(self.wall), "next": clock(self.change.wall_after)}
         return _words()[self.outcome] % told
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation.instants import to_minute
 from automation.reading import ReadingError, length_as_typed, length_from, plain
 from automation.schedule.errors import ScheduleError
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.zones import LAST_YEAR, in_words, usable_minute, zone_named
+from automation.schedule.zones import LAST_YEAR, usable_minute, zone_named
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -77,7 +78,10 @@ class IntervalRule(Rule):
     @property
     def words(self) -> str:
         """The rule in the active language."""
-        told = {"interval": self._interval_in_words, "start": in_words(self.zone, self.anchor)}
+        told = {
+            "interval": self._interval_in_words,
+            "start": to_minute(self.anchor, self.zone, bare=True),
+        }
         return _("%(interval)s, from %(start)s") % told
 
     def after(self, instant: datetime) -> Iterator[datetime]:

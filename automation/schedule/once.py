@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from automation.instants import to_minute
 from automation.schedule.rule import VERSION, Rule
 from automation.schedule.typed import instant_from
-from automation.schedule.zones import in_words, usable_minute, zone_named
+from automation.schedule.zones import usable_minute, zone_named
 
 
 class OnceRule(Rule):
@@ -28,7 +29,7 @@ class OnceRule(Rule):
     @property
     def words(self) -> str:
         """The rule in the active language."""
-        return _("Once, at %(time)s") % {"time": in_words(self.zone, self.at)}
+        return _("Once, at %(time)s") % {"time": to_minute(self.at, self.zone, bare=True)}
 
     def after(self, instant: datetime) -> Iterator[datetime]:
         """Yield the occurrence if it is strictly after `instant`."""

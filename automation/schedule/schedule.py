@@ -9,12 +9,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation.instants import to_minute
 from automation.schedule.errors import NeverDueError, ScheduleError
 from automation.schedule.excluded import Calendar, ExcludedDays, beginning_of_day
 from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.zones import FIRST_YEAR, LAST_YEAR, in_words, usable, wall_clock
+from automation.schedule.zones import FIRST_YEAR, LAST_YEAR, usable, wall_clock
 
 MOST_OCCURRENCES = 1_000  # that `limit` counts
 
@@ -77,9 +78,11 @@ class Schedule(Rule):
         """The schedule in the active language."""
         parts = [self.rule.words]
         if self.starts:
-            parts.append(_("from %(start)s") % {"start": in_words(self.zone, self.starts)})
+            parts.append(
+                _("from %(start)s") % {"start": to_minute(self.starts, self.zone, bare=True)}
+            )
         if self.ends:
-            parts.append(_("before %(end)s") % {"end": in_words(self.zone, self.ends)})
+            parts.append(_("before %(end)s") % {"end": to_minute(self.ends, self.zone, bare=True)})
         if self.limit:
             text = ngettext("%(count)s time", "%(count)s times", self.limit)
             parts.append(text % {"count": self.limit})
@@ -212,7 +215,7 @@ class Schedule(Rule):
         return NeverDueError("excluded", told % {"years": YEARS_OF_SILENCE})
 
     def _never(self, field: str, text: str, *, time: datetime) -> NeverDueError:
-        return NeverDueError(field, text % {"time": in_words(self.zone, time)})
+        return NeverDueError(field, text % {"time": to_minute(time, self.zone, bare=True)})
 
     def _error(self, field: str, text: str, *, time: datetime) -> ScheduleError:
-        return ScheduleError(field, text % {"time": in_words(self.zone, time)})
+        return ScheduleError(field, text % {"time": to_minute(time, self.zone, bare=True)})

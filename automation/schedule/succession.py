@@ -7,8 +7,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from automation.instants import to_minute
 from automation.schedule.rule import VERSION, Rule
-from automation.schedule.zones import in_words, usable
+from automation.schedule.zones import usable
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -30,7 +31,7 @@ class Succession(Rule):
     def words(self) -> str:
         """Both rules in the active language."""
         told = _("%(later)s, from %(begin)s; until then: %(former)s")
-        begin = in_words(self.zone, self.begin)
+        begin = to_minute(self.begin, self.zone, bare=True)
         return told % {"later": self.later.words, "former": self.former.words, "begin": begin}
 
     def after(self, instant: datetime) -> Iterator[datetime]:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from automation.instants import as_typed
 from automation.reading import ReadingError, datetime_from, plain
 from automation.schedule.errors import ScheduleError
 from automation.schedule.zone_changes import next_change
@@ -32,7 +33,7 @@ def instant_from(text: str, timezone: str, *, needs_time: bool = True) -> dateti
             "%(time)s does not exist in %(zone)s: clocks jump over it. "
             "The next time that exists is %(next)s."
         )
-        times = {"time": f"{wall:%Y-%m-%d %H:%M}", "next": f"{first:%Y-%m-%d %H:%M}"}
+        times = {"time": as_typed(wall), "next": as_typed(first)}
         raise ScheduleError("at", told % {**times, "zone": zone.key})
     return at
 

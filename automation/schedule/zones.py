@@ -64,11 +64,6 @@ def wall_clock(zone: ZoneInfo, instant: datetime) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None)
 
 
-def in_words(zone: ZoneInfo, instant: datetime) -> str:
-    """Return what clocks on the wall show, for people: `2026-12-01 08:00`."""
-    return f"{wall_clock(zone, instant):%Y-%m-%d %H:%M}"
-
-
 def usable(field: str, instant: datetime) -> datetime:
     """Return the instant in UTC. Raises ScheduleError without a zone, or in a far year."""
     if instant.utcoffset() is None:

@@ -145,12 +145,12 @@ def test_any_text_is_an_interval_or_refused(text):
 @pytest.mark.parametrize(
     ("every", "words"),
     [
-        ("1 minute", "Every minute, from 2026-03-01 11:30"),
-        ("1 hour", "Every hour, from 2026-03-01 11:30"),
-        ("1 day", "Every day, from 2026-03-01 11:30"),
-        ("45 minutes", "Every 45 minutes, from 2026-03-01 11:30"),
-        ("1:30", "Every 1 hour and 30 minutes, from 2026-03-01 11:30"),
-        ("3 days 1 minute", "Every 3 days and 1 minute, from 2026-03-01 11:30"),
+        ("1 minute", "Every minute, from Sun 2026-03-01 11:30"),
+        ("1 hour", "Every hour, from Sun 2026-03-01 11:30"),
+        ("1 day", "Every day, from Sun 2026-03-01 11:30"),
+        ("45 minutes", "Every 45 minutes, from Sun 2026-03-01 11:30"),
+        ("1:30", "Every 1 hour and 30 minutes, from Sun 2026-03-01 11:30"),
+        ("3 days 1 minute", "Every 3 days and 1 minute, from Sun 2026-03-01 11:30"),
     ],
 )
 def test_words_say_how_often_and_from_when_in_the_zone(every, words):
@@ -162,7 +162,7 @@ def test_words_are_in_the_active_language():
 
     with translation.override("fa"):
         words = rule.words.replace(LEFT_TO_RIGHT, "")
-    assert words == "هر 1 ساعت و 30 دقیقه، از 2026-03-01 11:30"
+    assert words == "هر 1 ساعت و 30 دقیقه، از یکشنبه 2026/3/1 11:30"
 
 
 def test_text_of_a_rule_says_all_of_it():

@@ -66,14 +66,14 @@ def test_end_that_is_not_after_the_start_is_refused(ends):
 def test_time_without_occurrence_is_refused():
     refused = refusal(starts=at(1, 5), ends=at(2, 3))
 
-    assert str(refused) == "Nothing is due before the end, 2026-01-02 06:30."
+    assert str(refused) == "Nothing is due before the end, Fri 2026-01-02 06:30."
     assert refused.field == "ends"
 
 
 def test_start_after_the_only_occurrence_is_refused():
     refused = refusal(OnceRule(at(1), ZONE), starts=at(2))
 
-    assert str(refused) == "Nothing is due any more: Once, at 2026-01-01 07:30."
+    assert str(refused) == "Nothing is due any more: Once, at Thu 2026-01-01 07:30."
     assert refused.field == "starts"
 
 
@@ -231,7 +231,9 @@ def test_exclusions_of_everything_until_the_end_are_refused():
         starts=at(2), ends=at(4), excluded=[ExcludedDays(date(2025, 1, 1), date(2030, 1, 1))]
     )
 
-    assert str(refused) == "Excluded days take every occurrence until the end, 2026-01-04 07:30."
+    assert (
+        str(refused) == "Excluded days take every occurrence until the end, Sun 2026-01-04 07:30."
+    )
     assert refused.field == "excluded"
 
 
@@ -271,18 +273,18 @@ def test_behind_exclusions_a_rule_is_asked_again_and_not_through_them(monkeypatc
 @pytest.mark.parametrize(
     ("limits", "says", "field"),
     [
-        ({"ends": at(9)}, "The schedule ended at 2026-01-09 07:30.", "ends"),
+        ({"ends": at(9)}, "The schedule ended at Fri 2026-01-09 07:30.", "ends"),
         (
             {"starts": at(1), "limit": 2},
-            "All occurrences are over: the last was at 2026-01-02 07:30.",
+            "All occurrences are over: the last was at Fri 2026-01-02 07:30.",
             "limit",
         ),
         (
             {"ends": at(22), "excluded": [ExcludedDays(date(2026, 1, 15), date(2026, 1, 31))]},
-            "Excluded days take every occurrence until the end, 2026-01-22 07:30.",
+            "Excluded days take every occurrence until the end, Thu 2026-01-22 07:30.",
             "excluded",
         ),
-        ({"ends": at(20, 1)}, "Nothing is due before the end, 2026-01-20 04:30.", "ends"),
+        ({"ends": at(20, 1)}, "Nothing is due before the end, Tue 2026-01-20 04:30.", "ends"),
     ],
 )
 def test_schedule_says_why_nothing_comes_any_more(limits, says, field):
@@ -299,7 +301,7 @@ def test_schedule_that_goes_on_is_not_silent():
 def test_single_occurrence_that_is_over_is_said():
     silence = Schedule(OnceRule(at(1), ZONE)).silence_after(at(1))
 
-    assert str(silence) == "Nothing is due any more: Once, at 2026-01-01 07:30."
+    assert str(silence) == "Nothing is due any more: Once, at Thu 2026-01-01 07:30."
     assert silence.field == "schedule"
 
 
@@ -310,7 +312,7 @@ def test_words_say_every_limit():
     schedule = Schedule(DAILY, starts=at(1), ends=at(30), excluded=[NEW_YEAR], limit=5)
 
     assert schedule.words == (
-        "At 07:30; from 2026-01-01 07:30; before 2026-01-30 07:30; 5 times; not on: Nowruz"
+        "At 07:30; from Thu 2026-01-01 07:30; before Fri 2026-01-30 07:30; 5 times; not on: Nowruz"
     )
 
 
@@ -319,7 +321,7 @@ def test_words_are_in_the_active_language():
 
     with translation.override("fa"):
         words = schedule.words.replace("\u200e", "")  # marks that keep a date in one piece
-    assert words.endswith("؛ از 2026-01-01 07:30؛ پیش از 2026-01-30 07:30؛ 5 بار")
+    assert words.endswith("؛ از پنجشنبه 2026/1/1 07:30؛ پیش از جمعه 2026/1/30 07:30؛ 5 بار")
 
 
 def test_text_of_a_schedule_says_all_that_matters_to_when_it_is_due():

@@ -107,5 +107,5 @@ def test_zone_that_does_not_exist_is_refused():
 def test_words_and_text_say_when():
     rule = OnceRule(AT + timedelta(seconds=20), "Asia/Tehran")
 
-    assert rule.words == "Once, at 2026-12-01 08:00"
+    assert rule.words == "Once, at Tue 2026-12-01 08:00"
     assert str(rule) == "once 2026-12-01T04:30:00+00:00"

@@ -440,7 +440,7 @@ def test_form_shows_the_inputs_of_the_chosen_kind_and_what_comes_of_them(visit):
     expect(schedule).to_contain_text("Say how often.")
     page.fill("#id_every", "۴۵ دقیقه")
     page.fill("#id_anchor", "2026-06-10 8:00")
-    expect(schedule).to_contain_text("Every 45 minutes, from 2026-06-10 08:00")
+    expect(schedule).to_contain_text("Every 45 minutes, from Wed 2026-06-10 08:00")
     page.click("summary:has-text('Limits of the schedule')")
     page.fill("#id_jitter", "600")
     expect(schedule).to_contain_text("with jitter")

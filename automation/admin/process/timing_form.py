@@ -12,11 +12,11 @@ from automation.admin.process.schedule_preview import TIMING, Draft, schedule_pr
 from automation.conf import default_time_zone
 from automation.engine.start import rescheduling
 from automation.engine.start.rescheduling import From, Question
-from automation.models import Process, ScheduleKind
+from automation.instants import as_typed
+from automation.models import Process, ScheduleKind, zone_or_sites
 from automation.schedule import (
     ScheduleError,
     cron_from,
-    in_words,
     instant_from,
     interval_as_typed,
     minutes_from,
@@ -92,7 +92,7 @@ class LocalTimeField(TypedField):
 
     def prepare_value(self, value: Any) -> Any:
         is_instant = isinstance(value, datetime)
-        return in_words(zone_named(self.stored_timezone), value) if is_instant else value
+        return as_typed(value, zone_named(self.stored_timezone)) if is_instant else value
 
     def read(self, typed: str) -> datetime:
         # What was shown and not touched stays: its seconds, and which of two equal times it is.
@@ -261,4 +261,4 @@ class DraftForm(TimingForm):
 
 
 def _known(timezone: str) -> str:
-    return timezone if timezone in zone_names() else "UTC"
+    return zone_or_sites(timezone).key
