@@ -1,7 +1,7 @@
 """A cron rule in words, in the active language.
 
-The words are made of the minutes, hours and days that the rule is due at, as the library that finds
-them has them, never of the rule's text: so they cannot say what the times do not do. What has no
+The words are made of the minutes, hours and days at which the rule is due, as the library finds
+them, and not of the rule's text. So they cannot say anything that the times do not do. What has no
 short form is listed.
 """
 
@@ -15,11 +15,11 @@ from django.utils.dates import MONTHS, WEEKDAYS
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-#: Times of day that are listed at most; more are told by their minutes and hours.
+#: Times of day that are listed at most; more are described by their minutes and hours.
 MOST_TIMES = 8
-#: Numbers in equal steps of which the first three and the last are told, where there are as many.
+#: From so many numbers in equal steps on, only the first three and the last are written.
 LONG = 5
-#: Numbers, days or months in a row that are told as a range, where there are as many.
+#: From so many consecutive numbers, days or months on, they are written as a range.
 RANGE = 3
 
 _ALL_HOURS, _ALL_DAYS = range(24), range(1, 32)
@@ -78,7 +78,7 @@ def _within_hours(every: int, first: int, last: int, minute: int) -> str:
 
 
 def _step(numbers: list[int], whole: int) -> int | None:
-    """The step with which they go round without an end, such as 15 of 5, 20, 35, 50 in 60."""
+    """Return the step of numbers that go round without end, such as 15 of 5, 20, 35, 50 in 60."""
     if len(numbers) < 2 or whole % len(numbers):
         return None
     step = whole // len(numbers)
@@ -153,7 +153,7 @@ def _months(found: Collection[int]) -> str:
 
 
 def _numbers(numbers: list[int]) -> str:
-    """Numbers in order: in a row, in equal steps, or one by one."""
+    """Write numbers in order: a row as a range, equal steps as a step, others one by one."""
     if len(numbers) >= RANGE and _is_row(numbers):
         return _("%(first)s to %(last)s") % {"first": numbers[0], "last": numbers[-1]}
     steps = {later - former for former, later in pairwise(numbers)}
@@ -170,7 +170,7 @@ def _row(row: list[int]) -> str:
 
 
 def _rows(numbers: list[int]) -> list[list[int]]:
-    """Numbers in order, parted where one is left out."""
+    """Split numbers in order wherever one is missing."""
     rows: list[list[int]] = []
     for number in numbers:
         if rows and number == rows[-1][-1] + 1:
@@ -185,7 +185,7 @@ def _is_row(numbers: list[int]) -> bool:
 
 
 def _ranges(found: set[int], whole: int, name_of: Naming) -> str:
-    """Names of what comes round, such as days of the week: a range may go over its end."""
+    """Write names that come round, such as days of the week; a range may go over the end."""
     told = []
     for first in sorted(one for one in found if (one - 1) % whole not in found):
         row = [first]

@@ -67,7 +67,7 @@ class _Texts(forms.Field):
 
 
 def _refuse_unstorable(text: str) -> None:
-    """PostgreSQL takes neither in a JSON value."""
+    """Refuse NUL and lone surrogates, which PostgreSQL takes in no JSON value."""
     if "\0" in text:
         raise ValidationError(_("NUL characters are not allowed."))
     if any("\ud800" <= character <= "\udfff" for character in text):

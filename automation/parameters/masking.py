@@ -1,4 +1,4 @@
-"""Masker: what stands in texts for the values of sensitive parameters."""
+"""Masker: replaces the values of sensitive parameters in texts."""
 
 import base64
 import json
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-#: What stands in every face for the value of a sensitive parameter.
+#: What every page, command and log shows in place of the value of a sensitive parameter.
 MASK = "••••••"
 
-#: Characters from which on a value is hidden inside of words too.
+#: From so many characters on a value is hidden inside of words too.
 _LONG = 4
-#: Characters from which on a line of a value of several lines is hidden alone.
+#: From so many characters on a line of a value of several lines is hidden by itself.
 _LONG_LINE = 8
 
 
 class Masker:
     """Hides secrets in what is written; without secrets it changes nothing.
 
-    Each is found as it is, as Python, JSON and addresses write it, and in base64 and hexadecimal,
-    where it stands there in full. A part of one, or one that was computed with, is not found.
+    A secret is found where it stands in full: as it is, as Python, JSON and addresses write it, in
+    base64 and in hexadecimal. A part of it, or what was computed from it, is not found.
     """
 
     def __init__(self, secrets: Iterable[Any] = ()) -> None:
@@ -36,7 +36,10 @@ class Masker:
         return self._found.sub(MASK, text) if self._found else text
 
     def json(self, value: Any) -> Any:
-        """Hide secrets in what JSON may hold, keys and numbers too; all of it where it is too deep."""
+        """Hide secrets in a JSON value, keys and numbers too.
+
+        A value that is nested too deep is hidden as a whole.
+        """
         try:
             return self._json(value) if self else value
         except RecursionError:
@@ -63,7 +66,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """How it may stand in a text."""
+    """Return every form in which a secret may stand in a text."""
     plain = {secret, *(line for line in secret.splitlines() if len(line) >= _LONG_LINE)}
     forms = {form for text in plain for form in _escaped(text)}
     if len(secret) >= _LONG:
@@ -74,7 +77,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _escaped(text: str) -> set[str]:
-    """As it is, as Python and JSON show it, in an address."""
+    """Return a text as it is, as Python and JSON write it, and as it stands in an address."""
     raw = text.encode("utf-8", "surrogatepass")
     shown = {text, repr(text)[1:-1], repr(raw)[2:-1], ascii(text)[1:-1]}
     shown |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}

@@ -1,4 +1,4 @@
-"""Parameters that an author describes by a form class, for rules between them or other fields."""
+"""Parameters that an author describes by a form class: rules between them, or other fields."""
 
 import inspect
 from collections.abc import Collection, Iterable, Mapping
@@ -19,7 +19,7 @@ from automation.parameters.signature import (
 
 
 class _Given(forms.Widget):
-    """Hands over a value as it was given, not as a browser would send it."""
+    """A widget that returns a value as it was given, not as a browser would send it."""
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         return data.get(name)
@@ -33,7 +33,7 @@ class FormParameter(Parameter):
 
     @property
     def current_default(self) -> Any:
-        """The form may compute it: for each run anew."""
+        """The default of the field; the form may compute it anew for each run."""
         return self.default() if callable(self.default) else self.default
 
     def field(self) -> forms.Field:
@@ -48,7 +48,7 @@ class FormParameter(Parameter):
 
 
 class FormParameters(Parameters):
-    """The fields of a form; its own `clean` looks at all of them together.
+    """The parameters of a function that has a form of its own; the form's `clean` sees all of them.
 
     The form's fields are the function's keyword parameters, whatever their annotations.
     """
@@ -59,7 +59,7 @@ class FormParameters(Parameters):
         signature: Iterable[inspect.Parameter],
         sensitive: Collection[str] = (),
     ) -> None:
-        """Raises UnsupportedParameterError."""
+        """Take the fields of `form`. Raises UnsupportedParameterError."""
         self._form = form
         taken = {parameter.name for parameter in signature}
         fields = form.base_fields
@@ -94,7 +94,7 @@ class FormParameters(Parameters):
         return {parameter.name: form.cleaned_data[parameter.name] for parameter in self}
 
 
-#: Django's own fields, and those that read what people type.
+#: The fields that read what people type, by the field of Django's that each replaces.
 _READING = {
     forms.DateField: DateField,
     forms.DateTimeField: DateTimeField,
@@ -103,7 +103,7 @@ _READING = {
 
 
 def _reading_as_all(form: forms.Form) -> forms.Form:
-    """Let dates and lengths be read as in every other form, unless the author says how."""
+    """Let the form read dates and lengths as all forms do, unless its author chose formats."""
     for field in form.fields.values():
         if type(field) in _READING and "input_formats" not in vars(field):
             field.__class__ = _READING[type(field)]

@@ -31,14 +31,14 @@ MAX_LENGTH = 100_000
 
 
 class UnsupportedParameterError(TypeError):
-    """A process function has a parameter that could be no form field."""
+    """A process function has a parameter for which there is no form field."""
 
 
 class ParameterError(ValueError):
     """The given parameters do not fit the function; the text says which and why.
 
-    `at`: what is said of each parameter that does not, by name; by "" what is said of several
-    together. Nothing where it is about none of the function's own.
+    `at`: what is wrong with each parameter, by its name; under "" what is wrong with several
+    together. Empty where the error is about none of the function's own parameters.
     """
 
     def __init__(self, told: str, at: Mapping[str, str] | None = None) -> None:
@@ -62,12 +62,12 @@ class Parameter:
 
     @property
     def current_default(self) -> Any:
-        """The default as Python."""
+        """The default as a Python value."""
         return self.default
 
     @property
     def default_as_json(self) -> Any:
-        """None where there is no default."""
+        """The default as JSON; None where there is none."""
         return None if self.required else self.to_json(self.current_default)
 
     def field(self) -> forms.Field:
@@ -93,7 +93,7 @@ class Parameter:
         return str(value) if isinstance(value, Decimal) else value
 
     def clean(self, value: Any) -> Any:
-        """The Python value of `value` (JSON, text or Python). Raises ParameterError."""
+        """Return `value` (JSON, text or Python) as a Python value. Raises ParameterError."""
         if value is None:
             if self.optional:
                 return None
@@ -112,7 +112,7 @@ class Parameter:
         return ParameterError(f"{self.name}: {why}", {self.name: why})
 
     def as_typed(self, stored: Any) -> Any:
-        """A stored length or instant as a person types it; any other value as it is."""
+        """Return a stored length or instant as a person types it; any other value as it is."""
         is_iso = isinstance(stored, str) and re.match(r"-?P|\d{4}-\d\d-\d\dT", stored)
         if not is_iso or self.kind not in (datetime, timedelta):
             return stored
@@ -124,7 +124,7 @@ class Parameter:
             return stored
 
     def _is_default_date(self, value: Any) -> bool:
-        """A default may be a date that nobody would type, such as the last that there is."""
+        """Whether the value is a default date, which may be one that no person could type."""
         is_date = self.kind in (date, datetime) and not self.required
         return is_date and self.to_json(value) == self.default_as_json
 
@@ -140,7 +140,7 @@ class Parameters:
     def __init__(
         self, signature: Iterable[inspect.Parameter], sensitive: Collection[str] = ()
     ) -> None:
-        """Raises UnsupportedParameterError."""
+        """Take the keyword parameters of a signature. Raises UnsupportedParameterError."""
         self._parameters = {p.name: _parameter(p, sensitive) for p in signature}
 
     def __iter__(self) -> Any:
@@ -150,14 +150,20 @@ class Parameters:
         return name in self._parameters
 
     def clean(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Every parameter as JSON: `given` validated, the rest by default. Raises ParameterError."""
+        """Return all parameters as JSON: `given` validated, the rest by default.
+
+        Raises ParameterError.
+        """
         values = self.load(given)
         stored = {p.name: p.to_json(values[p.name]) for p in self}
         _refuse_too_long(stored)
         return stored
 
     def load(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The same as Python values, as the function takes them. Raises ParameterError."""
+        """Return all parameters as Python values, as the function takes them.
+
+        Raises ParameterError.
+        """
         self._refuse_unknown(given)
         missing = [p.name for p in self if p.required and p.name not in given]
         if missing:
@@ -169,14 +175,17 @@ class Parameters:
         }
 
     def check_given(self, given: Mapping[str, Any]) -> None:
-        """Validate a part of the parameters; those without a default may be missing yet."""
+        """Validate some of the parameters; required ones may still be missing.
+
+        Raises ParameterError.
+        """
         self._refuse_unknown(given)
         _refuse_too_long(given)
         for name, value in given.items():
             self._parameters[name].clean(value)
 
     def from_text(self, name: str, text: str) -> Any:
-        """Read a value that was typed: text, but for null of an optional one and a JSON list."""
+        """Return a typed value for a parameter: text, but for `null` and a JSON list."""
         parameter = self._parameters.get(name)
         if parameter is None or parameter.kind is str:
             return text
@@ -188,9 +197,9 @@ class Parameters:
         return text
 
     def masked(self, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters as a person may see them: sensitive ones are hidden.
+        """Return stored parameters as a person may see them: sensitive values are hidden.
 
-        So are those that the function has no more: they may have been sensitive.
+        Parameters that the function no longer has are hidden too: they may have been sensitive.
         """
         shown = {p.name for p in self if not p.is_sensitive}
         return {

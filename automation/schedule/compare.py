@@ -12,9 +12,10 @@ MOST_COMPARED = 500
 
 @dataclass(frozen=True)
 class Difference:
-    """Coming occurrences of two rules, in order, each instant in one of the three.
+    """The coming occurrences of two rules, in order; each instant is in one of three lists.
 
-    `compared_until`: later ones were not looked at, because there are too many.
+    `vanish`: of the old rule alone. `appear`: of the new one alone. `stay`: of both.
+    `compared_until`: later occurrences were not compared, because there are too many.
     """
 
     vanish: tuple[datetime, ...]
@@ -34,9 +35,10 @@ def difference(
     until: datetime,
     at_most: int = MOST_COMPARED,
 ) -> Difference:
-    """Compare what is due later than `after` and not later than `until`; None is never due.
+    """Compare what two rules have due later than `after` and not later than `until`.
 
-    After `at_most` instants it stops, and says until when it came.
+    A rule that is None has nothing due. The comparison ends after `at_most` instants, and says up
+    to when it came.
     """
     # One more of each than are compared, to know whether there are more.
     old_instants, new_instants = (

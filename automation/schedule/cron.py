@@ -34,7 +34,7 @@ def _line_from(typed: str) -> str:
 
 
 class CronRule(Rule):
-    """Cron rules in a time zone: due when one of them is, once at each instant.
+    """Cron rules in a time zone; due whenever at least one of them is due.
 
     `expression`: one rule a line, at most 20, each of five fields or `@daily` and the like; blank
     lines do not count. Raises ScheduleError for a rule that is not cron or never comes due.
@@ -50,7 +50,7 @@ class CronRule(Rule):
 
     @property
     def words(self) -> str:
-        """The rules in the active language, or in English."""
+        """The rules in words, in the active language or in English."""
         return _("; ").join(line.words for line in self.lines)
 
     def after(self, instant: datetime) -> Iterator[datetime]:
@@ -80,7 +80,7 @@ def _lines(text: str) -> tuple[CronLine, ...]:
 
 @lru_cache(maxsize=1_000)
 def _line(text: str) -> CronLine:
-    """Read once: the clock asks for the same rules again and again."""
+    """Return the line as a rule, read once: the clock asks for the same rules again and again."""
     return CronLine(text)
 
 

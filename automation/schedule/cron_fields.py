@@ -1,4 +1,4 @@
-"""The five fields of a cron rule as text: what cronsim reads otherwise than cron, and what is wrong."""
+"""The five fields of a cron rule as text: where cronsim and cron disagree, and common mistakes."""
 
 import re
 from collections.abc import Iterator
@@ -41,13 +41,13 @@ def _without_steps(number: int, field: str) -> str:
 
 
 def is_beyond_cron(expression: str) -> bool:
-    """Whether Debian's cron refuses what is read here: a step behind a number, L, LW, # ."""
+    """Whether a rule uses what Debian's cron refuses: a step behind a number, L, LW or #."""
     terms = [term for field in expression.split() for term in field.split(",")]
     return any(_BEYOND_CRON.fullmatch(term) for term in terms)
 
 
 def what_is_no_field(text: str) -> str:
-    """What stands in a rule and belongs elsewhere, in a sentence; "" for nothing."""
+    """Return a sentence about what stands in a rule and belongs elsewhere; "" for nothing."""
     if zone := _ZONE.match(text):
         told = _("A rule names no zone: give %(zone)s as the time zone, and the five fields alone.")
         return told % {"zone": zone[1].strip("\"'")}
@@ -57,7 +57,7 @@ def what_is_no_field(text: str) -> str:
 
 
 def what_is_wrong(expression: str) -> str:
-    """What is wrong with a rule that cron refuses, where it is a usual slip; "" for another."""
+    """Return a sentence about a usual mistake in a rule that cron refuses; "" for another."""
     return next(_slips(expression), "")
 
 
@@ -85,7 +85,7 @@ def _slip(number: int, term: str) -> Iterator[str]:
 
 
 def _upwards(number: int, first: int, last: int, span: re.Match[str]) -> str:
-    """What a range over the end of its field would be, in ranges that cron knows."""
+    """Return a range that goes over the end of its field as ranges that cron knows."""
     low, high, names = _FIELDS[number]
     named = bool(names) and not (span[1] + span[2]).isdigit()
 
@@ -100,7 +100,10 @@ def _upwards(number: int, first: int, last: int, span: re.Match[str]) -> str:
 
 
 def _number(field: int, text: str) -> int | None:
-    """None for what is no number of the field. Sunday is 0, and 7 too: `5-7` goes upwards."""
+    """Return the number that a text names in a field; None where it names none.
+
+    Sunday is 0, and 7 too, so that `5-7` goes upwards.
+    """
     low, high, names = _FIELDS[field]
     if text.lower() in names:
         return names.index(text.lower()) + low

@@ -35,7 +35,7 @@ NAMES = {
     "@annually": "0 0 1 1 *",
 }
 
-#: What cronsim says of a field, and what a person wants to know.
+#: What a field takes, by what cronsim says of one that is wrong.
 _RANGES = {
     "Bad minute": gettext_lazy("the minute is 0-59"),
     "Bad hour": gettext_lazy("the hour is 0-23"),
@@ -55,7 +55,10 @@ _LARGE_BACK = timedelta(hours=-3)
 
 
 class CronLine:
-    """Five fields, or one of the names. Raises ScheduleError for what is not cron or never comes."""
+    """One cron rule: five fields, or a name such as `@daily`.
+
+    Raises ScheduleError for what is not cron or never comes due.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split())
@@ -100,16 +103,16 @@ class CronLine:
             position, wall_position = change.at, goes_on - _SECOND
 
     def catches_up(self, change: ClockChange) -> bool:
-        """Whether what the change skips runs at once after it."""
+        """Whether a time that the change skips runs at once after the change."""
         limit = _UNNOTICED if self.follows_wall_clock else _LARGE_FORWARD
         return _NONE < change.move < limit
 
     def follows(self, change: ClockChange) -> bool:
-        """Whether the line goes on by the new clock at once: it runs again in what is repeated."""
+        """Whether the rule follows the wall clock at the change: a repeated time runs again."""
         return self.follows_wall_clock or not _LARGE_BACK <= change.move < _NONE
 
     def wall_times_touched(self, change: ClockChange) -> Iterator[datetime]:
-        """Yield the local times of the rule that the change skips, or repeats."""
+        """Yield the local times of the rule that a clock change skips or repeats."""
         first, end = sorted([change.wall_before, change.wall_after])
         return takewhile(lambda wall: wall < end, self._wall_times(first - _SECOND))
 
@@ -118,7 +121,7 @@ class CronLine:
         return next(self._wall_times(wall - _SECOND)) == wall
 
     def _wall_times(self, after: datetime) -> Iterator[datetime]:
-        """Naive local times that match the rule, strictly after a naive one, clock changes apart."""
+        """Yield the naive local times of the rule after a naive one, clock changes left out."""
         return iter(CronSim(self._expression, after))
 
     def _refuse_other_shapes(self, typed: str) -> None:

@@ -57,9 +57,10 @@ def _words() -> dict[Outcome, str]:
 
 
 def affected(rule: Rule, change: ClockChange) -> Iterator[Effect]:
-    """Yield an effect for each occurrence that a change of the rule's zone touches, in local order.
+    """Yield an effect for each occurrence that a clock change of the rule's zone touches.
 
-    A rule of every minute has as many as the change has minutes; a change is of less than a day.
+    In local order. A rule that is due every minute has as many as the change has minutes; a change
+    is of less than a day.
     """
     if isinstance(rule, Schedule):
         within = (_within(rule, effect) for effect in affected(rule.rule, change))
@@ -113,7 +114,7 @@ def _passes(wall: datetime, change: ClockChange) -> tuple[datetime, datetime]:
 
 
 def _within(schedule: Schedule, effect: Effect) -> Effect | None:
-    """The effect as far as a schedule's limits leave what it is about; None where they do not."""
+    """Return the effect without what the schedule's limits exclude; None where nothing is left."""
     if effect.outcome == Outcome.DROPPED:
         is_excluded = schedule.calendar.stretch_of(effect.wall.date())
         return effect if schedule.is_open_at(effect.change.at) and not is_excluded else None

@@ -58,7 +58,7 @@ class Calendar:
         return next(days.label for days in self.days if day in days)
 
     def just_before_end(self, stretch: ExcludedDays, occurrence: datetime) -> datetime:
-        """Return an instant from which to look on: between `occurrence` and it all is excluded."""
+        """Return an instant from which to search on: all from `occurrence` to it is excluded."""
         end = beginning_of_day(self._zone, stretch.last + _DAY)
         changes = changes_between(self._zone, occurrence, end)
         # Clocks that go back may show again a day that is not excluded: look closely there.
@@ -74,7 +74,7 @@ def beginning_of_day(zone: ZoneInfo, day: date) -> datetime:
 
 
 def _stretches(days: Iterable[ExcludedDays]) -> list[ExcludedDays]:
-    """The same days in order, apart from one another."""
+    """Return the days in order, ranges that overlap or adjoin joined into one."""
     found: list[ExcludedDays] = []
     for one in sorted(days, key=lambda days: days.first):
         if found and one.first <= found[-1].last + _DAY:

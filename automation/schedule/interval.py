@@ -1,4 +1,4 @@
-"""Every so often, from an instant on."""
+"""A rule that is due at regular intervals, counted from an instant."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _EVERY = re.compile(r"(?:every|هر)\s+")
 def interval_from(text: str) -> timedelta:
     """Return the interval that was typed, as `every 45 minutes`, `2 hours`, `1:30` or `PT90M`.
 
-    Raises ScheduleError for another text; IntervalRule says whether it may be that long.
+    Raises ScheduleError for another text. Whether an interval may be that long, IntervalRule says.
     """
     try:
         return length_from(_EVERY.sub("", plain(text).lower(), count=1))

@@ -1,4 +1,4 @@
-"""How much later than planned something starts, so that not everything starts at once."""
+"""By how much a start is delayed, so that not everything starts at the same moment."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Once, at an instant."""
+"""A rule that is due once, at an instant."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -17,8 +17,11 @@ CHANGES = 2
 
 @dataclass(frozen=True)
 class Outlook:
-    """`occurrences`, in UTC; `changes`: each with what it does to the rule; `excluded`: days that
-    are left out until the last of the occurrences."""
+    """What comes of a rule.
+
+    `occurrences`: in UTC. `changes`: clock changes, each with what it does to the rule.
+    `excluded`: days that are left out until the last of the occurrences.
+    """
 
     occurrences: tuple[datetime, ...]
     changes: tuple[tuple[ClockChange, tuple[Effect, ...]], ...]

@@ -1,4 +1,4 @@
-"""From when to when, as people type it."""
+"""A range of time, as people type it."""
 
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo

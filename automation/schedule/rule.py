@@ -6,12 +6,12 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-#: Of the JSON that `as_json` returns.
+#: The version of the JSON that `as_json` returns.
 VERSION = 1
 
 
 class Rule(Protocol):
-    """Says when something is due. `str()` of it is the same wherever the rule is."""
+    """A rule that says when something is due; `str()` of equal rules is equal in every process."""
 
     zone: ZoneInfo
 

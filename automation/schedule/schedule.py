@@ -17,9 +17,9 @@ from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
 from automation.schedule.zones import FIRST_YEAR, LAST_YEAR, usable, wall_clock
 
-MOST_OCCURRENCES = 1_000  # that `limit` counts
+MOST_OCCURRENCES = 1_000  # highest value of `limit`
 
-#: Of excluded days; a calendar has hundreds.
+#: Excluded days, or ranges of them, at most; a calendar has hundreds.
 LABELS_IN_WORDS = 5
 
 #: A schedule that does nothing for so long is taken for a mistake.
@@ -101,9 +101,10 @@ class Schedule(Rule):
             yield occurrence
 
     def excluded_between(self, after: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield what exclusions took away, later than `after` and not later than `until`.
+        """Yield the occurrences that excluded days took away, each with the label of its day.
 
-        Each comes with the label of its days: of the first given, where they overlap.
+        Later than `after` and not later than `until`. Where days overlap, the label of the first
+        given counts.
         """
         after, until = max(after, self._begin - _INSTANT), min(until, self._end_of_rule or until)
         for stretch in self.calendar.stretches:
@@ -118,7 +119,7 @@ class Schedule(Rule):
                     yield occurrence, self.calendar.label_of(day)
 
     def is_open_at(self, instant: datetime) -> bool:
-        """Whether what comes due at an instant counts, apart from excluded days."""
+        """Whether an instant is within start, end and limit; excluded days are not asked."""
         end = self._end_of_rule
         return self._begin <= instant and (end is None or instant <= end)
 
@@ -170,7 +171,7 @@ class Schedule(Rule):
 
     @cached_property
     def _last_counted(self) -> datetime | None:
-        """The occurrence with which the limit is reached, if it ever is."""
+        """The occurrence with which the limit is reached; None where it never is."""
         if self.limit is None:
             return None
         every = self._after(self._begin - _INSTANT)
@@ -179,7 +180,7 @@ class Schedule(Rule):
         return counted[-1] if len(counted) == self.limit else None
 
     def _after(self, instant: datetime) -> Iterator[datetime]:
-        """What `after` yields, as if there were no limit."""
+        """Yield the occurrences strictly after an instant, the limit left out."""
         position: datetime | None = max(instant.astimezone(UTC), self._begin - _INSTANT)
         while position:
             start, position = position, None

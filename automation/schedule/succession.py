@@ -15,7 +15,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class Succession(Rule):
-    """What `former` says before `begin`, and what `later` says from then on.
+    """Two rules: what `former` says before `begin`, and what `later` says from then on.
 
     Raises ScheduleError for a `begin` without a zone, or in a far year.
     """

@@ -1,4 +1,4 @@
-"""A rule that is there and cannot be followed: another thing than no rule."""
+"""A rule that exists and cannot be followed; a process without a rule is another case."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,9 +11,10 @@ from automation.schedule.rule import VERSION, Rule
 
 
 class Unreadable(Rule):
-    """Says why (`error`), and what was due by the rule before (`known`), where that can be told.
+    """A rule that cannot be followed.
 
-    Nothing is to be started by it: its occurrences are what the history has to account for.
+    `error` says why; `known` is the rule before, where that can be told. Nothing is started by it:
+    its occurrences are what the history has to account for.
     """
 
     def __init__(self, error: str, known: Rule | None = None) -> None:
@@ -29,7 +30,7 @@ class Unreadable(Rule):
         return _("Broken: %(error)s") % {"error": self.error}
 
     def after(self, instant: datetime) -> Iterator[datetime]:
-        """Yield what would be due strictly after `instant`; nothing where that is not known."""
+        """Yield what the known rule has due strictly after `instant`; nothing without one."""
         return self.known.after(instant) if self.known else iter(())
 
     def as_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """When the clocks of a zone change, and by how much.
 
-Python tells a zone's offset at an instant and not when it changes, so that is searched for, a year at
-a time, and remembered.
+Python tells a zone's offset at an instant, but not when the offset changes. So the changes are
+searched for, a year at a time, and remembered.
 """
 
 from bisect import bisect_left
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from automation.schedule.zones import offset_at
 
-#: How far ahead changes are looked for. Governments announce them for fewer.
+#: How many years ahead changes are looked for. Governments announce them for fewer.
 YEARS_AHEAD = 10
 
 _DAY = timedelta(days=1)
@@ -46,18 +46,18 @@ class ClockChange:
 
 
 def clock_changes(zone: ZoneInfo, after: datetime, count: int) -> list[ClockChange]:
-    """Return the next changes later than `after`, of the next ten years, at most `count`."""
+    """Return the next clock changes after `after`, at most `count`, within the next ten years."""
     until = after.astimezone(UTC) + YEARS_AHEAD * 366 * _DAY
     return list(islice(changes_between(zone, after, until), count))
 
 
 def next_change(zone: ZoneInfo, after: datetime, until: datetime) -> ClockChange | None:
-    """Return the first change later than `after` and not later than `until`, if there is one."""
+    """Return the first clock change later than `after` and not later than `until`, or None."""
     return next(changes_between(zone, after, until), None)
 
 
 def changes_between(zone: ZoneInfo, after: datetime, until: datetime) -> Iterator[ClockChange]:
-    """Yield the changes later than `after` and not later than `until`, in order."""
+    """Yield the clock changes later than `after` and not later than `until`, in order."""
     for year in range(after.astimezone(UTC).year, until.astimezone(UTC).year + 1):
         for change in changes_of_year(zone, year):
             if after < change.at <= until:
@@ -66,7 +66,10 @@ def changes_between(zone: ZoneInfo, after: datetime, until: datetime) -> Iterato
 
 @lru_cache(maxsize=10_000)
 def changes_of_year(zone: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
-    """The changes of a year in UTC. Two within a day that undo each other would not be seen."""
+    """Return the clock changes of a year in UTC.
+
+    Two changes within a day that undo each other would not be seen.
+    """
     # A second early, so that a change with which the year begins is the year's.
     last = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
     day = datetime(year, 1, 1, tzinfo=UTC) - _SECOND
@@ -80,7 +83,7 @@ def changes_of_year(zone: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
 
 
 def _first_with_other(zone: ZoneInfo, start: datetime, offset: timedelta) -> datetime:
-    """The first second, within a day, at which the zone has left `offset`."""
+    """The first second, within a day, at which the zone no longer has `offset`."""
     seconds = range(_DAY // _SECOND + 1)
     has_left = lambda second: offset_at(zone, start + second * _SECOND) != offset  # noqa: E731
     return start + bisect_left(seconds, True, key=has_left) * _SECOND

@@ -1,4 +1,4 @@
-"""Names that time zones had before, and their names of now: the links of the tz database (2025b)."""
+"""Former names of time zones and their present ones: the links of the tz database (2025b)."""
 
 _OLD = """
 Africa/Abidjan Africa/Timbuktu Iceland
@@ -98,5 +98,5 @@ Pacific/Pago_Pago Pacific/Samoa US/Samoa
 Pacific/Port_Moresby Pacific/Truk Pacific/Yap
 """
 
-#: The name of now by each older one.
+#: The present name of a zone by each former one.
 NEW_NAMES = {old: new for new, *olds in map(str.split, _OLD.strip().splitlines()) for old in olds}

@@ -14,14 +14,14 @@ from automation.schedule.zone_links import NEW_NAMES
 #: Years in which something may begin, end or be left out: far from where Python's calendar ends.
 YEARS = FIRST_YEAR, LAST_YEAR = 1970, 2199
 
-#: A change of the clocks is nearer to what it skips or repeats.
+#: More than the distance from a clock change to any local time that it skips or repeats.
 TWO_DAYS = timedelta(days=2)
 
 zone_names = cache(available_timezones)  # It reads the file system.
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """Return the IANA time zone. Raises ScheduleError."""
+    """Return the IANA time zone of this name. Raises ScheduleError where there is none."""
     # The list first: ZoneInfo itself opens whatever file a name leads to.
     if name not in zone_names():
         text = _("There is no time zone %(name)r.") % {"name": name}
@@ -65,7 +65,7 @@ def wall_clock(zone: ZoneInfo, instant: datetime) -> datetime:
 
 
 def usable(field: str, instant: datetime) -> datetime:
-    """Return the instant in UTC. Raises ScheduleError without a zone, or in a far year."""
+    """Return an instant in UTC. Raises ScheduleError for one without a zone, or in a far year."""
     if instant.utcoffset() is None:
         text = _("%(time)s has no time zone.")
         raise ScheduleError(field, text % {"time": instant.isoformat(" ")})
