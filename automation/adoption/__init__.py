@@ -1,8 +1,8 @@
-"""What another scheduler holds, read as processes: a crontab, celery beat's rows, django-q2's own.
+"""Processes made of what another scheduler holds: a crontab, celery beat's or django-q2's rows.
 
-Each reader gives a `Reading`; `compare` sets the old scheduler's times beside ours; `create` makes a
-process of what can be one. Nothing here runs or stores what the old scheduler runs: only registered
-functions.
+Each reader returns a `Reading`. `compare` sets the old scheduler's times beside ours. `create`
+makes processes. Nothing here runs or stores what the old scheduler runs: a process runs a
+registered function.
 """
 
 from automation.adoption.comparing import AtChange, Comparison, compare

@@ -1,9 +1,10 @@
 """django-celery-beat's rows, read from its tables: Celery need not be installed.
 
-When beat runs them is a model of Celery 5.7 (`crontab.remaining_delta` in celery/schedules.py), which
-agrees with it over clock changes: from one run it goes to the next fitting time on the wall, and reads
-a time that the clocks skip or repeat as they stood before the change. What beat makes up for after it
-was down, or leaves out because its database filter looks two hours around, is not in it.
+When beat runs them is computed by a model of Celery 5.7 (`crontab.remaining_delta` in
+celery/schedules.py), which agrees with Celery over clock changes: from one run it goes to the next
+fitting time on the wall, and reads a time that the clocks skip or repeat as they stood before the
+change. The model leaves out what beat makes up for after it was down, and what beat misses because
+its database filter looks only two hours around.
 """
 
 import json
@@ -43,7 +44,7 @@ _ROWS = """
     ORDER BY task.id
 """
 
-#: Columns that versions before 2.9 had not all.
+#: Columns that some versions before 2.9 do not have, with what stands in for them.
 _LATER = {
     **dict.fromkeys(
         ("start_time", "expires", "expire_seconds", "priority", "clocked_id", "solar_id")
@@ -53,7 +54,7 @@ _LATER = {
     "total_run_count": 0,
 }
 
-#: Characters of the description of a process.
+#: Characters of a process's description, at most.
 _MOST_OF_A_DESCRIPTION = 2_000
 
 _PERIODS = {"days", "hours", "minutes", "seconds", "microseconds"}
@@ -68,7 +69,7 @@ _NOT_AWARE = "When it ran is not known: DJANGO_CELERY_BEAT_TZ_AWARE is off."
 
 
 def read(now: datetime) -> Reading:
-    """Raises NotAdoptableError where the tables are not there."""
+    """Read the rows. Raises NotAdoptableError where the tables do not exist."""
     if TABLE not in connection.introspection.table_names():
         raise NotAdoptableError(f"This database has no table {TABLE}.")
     entries = [_entry(row, now) for row in _rows()]
@@ -88,7 +89,7 @@ def _rows() -> list[Any]:
 
 
 def _with_zone(value: Any) -> Any:
-    """SQLite gives times without the zone in which Django stores them."""
+    """Give a time from SQLite, which has none, the zone in which Django stores times there."""
     is_naive = isinstance(value, datetime) and value.tzinfo is None
     return value.replace(tzinfo=connection.timezone) if is_naive else value
 
@@ -114,7 +115,10 @@ def _columns(row: Any) -> dict[str, Any]:
 
 
 def _deadline(row: Any) -> int:
-    """After how many seconds beat's message expires, so that no worker starts it any more."""
+    """Return after how many seconds beat's message expires; 0 where it does not.
+
+    Also 0 where a process could not wait so long.
+    """
     seconds = 0 if row.expires else row.expire_seconds or 0
     return seconds if seconds <= MAX_START_DEADLINE else 0
 
@@ -149,7 +153,7 @@ def _notes(row: Any) -> list[str]:
 
 
 def _headers(row: Any) -> list[str]:
-    """Their names: the values may be secrets."""
+    """Return the names of a row's message headers, not their values, which may be secrets."""
     try:
         headers = json.loads(row.headers or "{}")
     except ValueError:
@@ -158,7 +162,7 @@ def _headers(row: Any) -> list[str]:
 
 
 def _limited_times(row: Any, now: datetime) -> Times:
-    """Between its start and its end, as beat looks at them."""
+    """Return the times of a row between its start and its end, as beat takes these."""
     if row.expires and row.expires <= now:
         raise NotAdoptableError(f"It ended there at {told(row.expires)}: that is over.")
     starts = row.start_time if row.start_time and row.start_time > now else None
@@ -170,7 +174,7 @@ def _limited_times(row: Any, now: datetime) -> Times:
     else:
         count = None
     has_begun = isinstance(times.ours, IntervalRule) and times.ours.anchor > now
-    if row.clocked_id or has_begun:  # Those say themselves when they begin.
+    if row.clocked_id or has_begun:  # The time, or the anchor of the interval, is the start.
         starts = None
     return limited(times, now, starts=starts, ends=row.expires, count=count)
 

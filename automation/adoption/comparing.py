@@ -1,4 +1,4 @@
-"""The old scheduler's times beside ours."""
+"""A comparison of the old scheduler's times with those of the process."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +11,16 @@ from automation.schedule import ClockChange, clock_changes
 #: Clock changes that are looked at.
 CHANGES = 2
 
-#: What is compared around each: an old scheduler may be off for longer than the day itself.
+#: The span that is compared around a clock change: an old scheduler may differ beyond the day itself.
 _BEFORE, _BEHIND = timedelta(days=1), timedelta(days=2)
 
 
 @dataclass(frozen=True)
 class AtChange:
-    """What runs around a clock change by one of the two alone. `goes_on`: they differ afterwards.
+    """The times around a clock change at which only one of the two schedulers runs.
 
-    `at_once`: how often the old one starts it at the one instant behind the change.
+    `goes_on`: they also differ afterwards. `at_once`: how often the old scheduler starts the work
+    at the one instant behind the change.
     """
 
     change: ClockChange
@@ -29,7 +30,7 @@ class AtChange:
     at_once: int = 1
 
     def remark(self, scheduler: str) -> str:
-        """What the old scheduler does, and what cron does instead; "" where they agree."""
+        """A sentence about what the old scheduler does, and what cron does; "" where they agree."""
         if not (self.only_ours or self.only_old):
             return self._said_of_skipped(scheduler)
         goes_on = ", and goes on so" if self.goes_on else ""
@@ -66,9 +67,10 @@ class AtChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The next times, the old ones until the last of ours, and what differs at clock changes.
+    """The next times of both schedulers, and how they differ at clock changes.
 
-    None: when the old scheduler ran is not known.
+    `ours`: the next times of the process. `old`: those of the old scheduler until the last of
+    `ours`; None where they are not known.
     """
 
     ours: list[datetime]

@@ -12,7 +12,7 @@ from automation.schedule import CronRule, IntervalRule, OnceRule, Rule, Schedule
 
 
 def create(found: Found) -> Process:
-    """Make a process of it, switched off. Raises NotAdoptableError."""
+    """Make a process of what was found, switched off. Raises NotAdoptableError."""
     process = _process_of(found)
     if Process.objects.filter(name=process.name).exists():
         raise NotAdoptableError(
@@ -28,7 +28,10 @@ def create(found: Found) -> Process:
 
 
 def _process_of(adopted: Found) -> Process:
-    """The row for it, not stored. Raises NotAdoptableError for a rule that no row can hold."""
+    """Return the row for what was found, not stored.
+
+    Raises NotAdoptableError for a rule that no row can hold.
+    """
     times, work = adopted.times, adopted.work
     if times is None or work is None:
         raise NotAdoptableError(" ".join(adopted.problems))

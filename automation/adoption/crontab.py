@@ -1,4 +1,4 @@
-"""A crontab, as crontab(5) has it: Debian cron's rule at clock changes is ours."""
+"""A crontab, as crontab(5) describes it. At clock changes a process follows Debian's cron."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ from automation.adoption.shell_words import BLANKS
 from automation.schedule import ClockChange, CronRule, is_beyond_cron
 
 _ASSIGNMENT = re.compile(r"""(["']?)(?P<name>[A-Za-z_]\w*)\1[ \t]*=[ \t]*(?P<value>.*)""", re.ASCII)
-#: No command begins like this: it is a field more, of seconds or years.
+#: The form of a sixth field, of seconds or years: no command begins like this.
 _FIELD = re.compile(r"[\d*?][\d*/,?-]*", re.ASCII)
 
 _ENVIRONMENT = "It sets the environment of commands; a process has the one of its worker."
@@ -45,7 +45,7 @@ _CRON_TZ = (
 
 @dataclass
 class _Context:
-    """What holds for a line: its zone, and what lines before it set."""
+    """What a line of a crontab depends on: its time zone, and what earlier lines have set."""
 
     timezone: str
     has_user: bool
@@ -54,10 +54,10 @@ class _Context:
 
 
 def read(text: str, timezone: str, *, has_user: bool = False) -> Reading:
-    """Read a crontab whose times are of this zone; CRON_TZ lines set another for what follows.
+    """Read a crontab whose times are of this zone; a CRON_TZ line sets another for what follows.
 
-    `has_user`: its lines name a user before the command, as those of /etc/crontab. Bytes that were
-    no text are surrogates in it, as `surrogateescape` makes them.
+    `has_user`: its lines name a user before the command, as in /etc/crontab. In `text`, bytes that
+    are no UTF-8 stand as surrogates, as `surrogateescape` makes them.
     """
     entries: list[Found] = []
     skipped: list[Skipped] = []
@@ -79,7 +79,7 @@ def read(text: str, timezone: str, *, has_user: bool = False) -> Reading:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Cron's lines end at a line feed alone, and cron knows two blanks."""
+    """Split a crontab into lines as cron does: at line feeds alone, with blanks and tabs around."""
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         stripped = line.removesuffix("\r").strip(BLANKS)
         if stripped and not stripped.startswith("#"):
@@ -106,7 +106,10 @@ def _entry(number: int, line: str, context: _Context) -> Found:
 
 
 def _split(line: str, has_user: bool) -> tuple[str, str]:
-    """The rule, and the command; the rule is of more than five fields where the line is."""
+    """Return the rule and the command of a line.
+
+    The rule has more than five fields where the line has more.
+    """
     fields = 1 if line.startswith("@") else 5
     words = re.split(f"[{BLANKS}]+", line, maxsplit=fields)
     rest = words[fields] if len(words) > fields else ""
@@ -119,7 +122,7 @@ def _split(line: str, has_user: bool) -> tuple[str, str]:
 
 
 def _first(text: str) -> tuple[str, str]:
-    """The first word, and the rest."""
+    """Return the first word of a text, and the rest."""
     word, *rest = re.split(f"[{BLANKS}]+", text, maxsplit=1)
     return word, rest[0] if rest else ""
 
@@ -168,14 +171,14 @@ def _invocation(command: str, variables: Mapping[str, str]) -> Invocation:
             r"meant is written \% in a crontab."
         )
     invocation = invocation_in(line, variables)
-    # Cronie's, and Debian's, which takes `\\` for one backslash.
+    # Cronie and Debian's cron must read it alike; the latter takes `\\` for one backslash.
     if invocation != invocation_in(_without_percent(command, "%")[0], variables):
         raise NotAdoptableError(r"Crons differ about its \\: write it with single backslashes.")
     return invocation
 
 
 def _without_percent(command: str, escaped: str) -> tuple[str, str]:
-    """The line that the shell gets, and the input: `%` begins it, where no backslash stands before.
+    """Return the line that the shell gets, and its input, which begins at a bare `%`.
 
     `escaped`: the characters before which cron takes a backslash away.
     """

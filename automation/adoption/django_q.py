@@ -1,4 +1,4 @@
-"""The project's own django-q2 Schedules: those that belong to no process."""
+"""The project's own django-q2 Schedules: the rows that belong to no process."""
 
 import ast
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from automation.schedule import CronRule, IntervalRule, Rule, clock_changes
 
 CALL_COMMAND = "django.core.management.call_command"
 
-#: The last day that every month has.
+#: The last day of a month that every month has.
 LAST_SAFE_DAY = 28
 
 _NO_CRONITER = (
@@ -91,7 +91,7 @@ def _notes(row: Any) -> list[str]:
 
 
 def _options(row: Any) -> list[str]:
-    """The names of django-q2's own options among the keyword arguments."""
+    """Return the names of django-q2's own options among the keyword arguments of a Schedule."""
     with suppress(NotAdoptableError):
         options = _keywords(row.kwargs).get("q_options")
         return sorted(map(str, options)) if isinstance(options, dict) else []
@@ -101,7 +101,7 @@ def _options(row: Any) -> list[str]:
 def _times(row: Any, now: datetime) -> Times:
     rule = _rule(row, now)
     if not isinstance(rule, CronRule):
-        return Times(rule, rule.after)  # Both count elapsed time.
+        return Times(rule, rule.after)  # django-q2 and an interval of ours both count elapsed time.
     if row.schedule_type == row.CRON and not stock_times.can_read(row.cron):
         return Times(rule, None, (_NO_CRONITER,))
     return Times(rule, partial(stock_times.stock_times, row))
@@ -172,7 +172,7 @@ def _arguments(text: str | None) -> tuple[Any, ...]:
 
 
 def _keywords(text: str | None) -> dict[str, Any]:
-    """A dictionary, or `x=1, y=2`, as django-q2 takes them; nothing of it is run."""
+    """Read a dictionary, or `x=1, y=2`, as django-q2 does, without running any of it."""
     if not text:
         return {}
     for read_as in (_dictionary, _keywords_of_a_call):

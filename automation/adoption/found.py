@@ -1,4 +1,4 @@
-"""What was found in another scheduler, and what of it a process can be."""
+"""What was found in another scheduler, and which part of it can become a process."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,21 +10,23 @@ from automation.adoption.names import label_of, name_of
 from automation.models.naming import MAX_NAME
 from automation.schedule import ClockChange, Rule, ScheduleError
 
-#: Yields the instants after one, as `Rule.after` does.
+#: A function that yields the instants after a given one, as `Rule.after` does.
 After = Callable[[datetime], Iterator[datetime]]
 
 T = TypeVar("T")
 
 
 class NotAdoptableError(ValueError):
-    """Why something makes no process, and what to do about it."""
+    """A line or row cannot become a process; the text says why, and what to do about it."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """`ours`: the rule of the process. `old`: when the old scheduler runs; None: not known.
+    """When a line or row runs.
 
-    `at_once`: how often the old one starts it at one instant, behind a clock change.
+    `ours`: the rule of the process. `old`: when the old scheduler runs; None where that is not
+    known. `at_once`: how often the old scheduler starts the work at the one instant behind a clock
+    change.
     """
 
     ours: Rule
@@ -43,9 +45,10 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A line or row that starts something. `problems`: why it makes no process; empty: it can.
+    """A line or row of the old scheduler that starts something.
 
-    `columns`: what else of a process is filled in, by column.
+    `columns`: further columns of the process, by name. `problems`: why it cannot become a process;
+    empty where it can.
     """
 
     number: int
@@ -61,7 +64,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A line that starts nothing."""
+    """A line of the old scheduler that starts nothing."""
 
     number: int
     text: str
@@ -70,7 +73,10 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Reading:
-    """All that a scheduler holds. `unit`: what the numbers count. `remark`: on all of it."""
+    """Everything that a scheduler holds.
+
+    `unit`: what the numbers count, such as lines. `remark`: a sentence about all of it.
+    """
 
     scheduler: str
     unit: str
@@ -90,7 +96,10 @@ def found(
     columns: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Found:
-    """Read both parts, and keep what is wrong with either. `key`: what is run, in a word."""
+    """Read when a line or row runs and what it runs; keep what is wrong with either as problems.
+
+    `key`: what is run, in one word; a name is made of it where the row has none.
+    """
     label = label_of(name)
     slug = name_of(label, key)
     read_times, wrong_times = _try(times)
@@ -116,7 +125,10 @@ def _try(read: Callable[[], T]) -> tuple[T | None, list[str]]:
 
 
 def named_apart(entries: Sequence[Found], otherwise: str) -> list[Found]:
-    """Give each a name of its own, the same at every reading; the nameless are called `otherwise`."""
+    """Give each a name that no other has, the same at every reading.
+
+    `otherwise`: the name of what has none.
+    """
     taken: set[str] = set()
     return [replace(entry, name=_free_name(entry.name or otherwise, taken)) for entry in entries]
 

@@ -1,4 +1,4 @@
-"""What a shell line gives to `manage.py`, whatever stands around that."""
+"""The arguments that a shell line gives to `manage.py`, whatever other programs stand around it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from automation.adoption.found import NotAdoptableError
 from automation.adoption.shell import Command, commands_of
-from automation.adoption.shell_words import UnreadableError, Word
+from automation.adoption.shell_words import UnreadableLineError, Word
 from automation.adoption.wrappers import WRAPPERS, behind, without_assignments
 
-#: Shells within shells that are looked into.
+#: How deep shells within shells are read.
 _DEEPEST = 5
 
 _MANAGERS = {"manage.py", "django-admin", "django-admin.py"}
@@ -19,15 +19,15 @@ _PYTHON = re.compile(r"(?:python|pypy)[\d.]*t?")
 #: Options of every command of Django's, which say nothing of what it does.
 _WITH_VALUE, _WITHOUT_VALUE = {"--settings", "--pythonpath"}, {"--no-color", "--force-color"}
 
-#: What prepares the shell for the command that counts.
+#: Programs that only prepare the shell for the command that counts.
 _PREPARATIONS = {"cd", ".", "source", "export", "set", "umask", "unset", "ulimit", "shopt"}
 _NOTHING = {"true", ":", "exit"}
-#: What changes variables of the shell, so that those of the crontab may be others.
+#: Finds what may change variables of the shell, so that values set in the crontab are not certain.
 _SETS_VARIABLES = re.compile(
     r"(?:^|[\s;&|(])(?:\.|source|eval|export|read|set|unset|\w+=\S*)\s", re.A
 )
 
-#: Stands for text that is not known, a character that no crontab has.
+#: A character that no crontab has; it stands for text that is not known.
 _HOLE = "\ufdd0"
 
 _PROGRAM = (
@@ -42,7 +42,10 @@ _SEVERAL = (
 
 @dataclass(frozen=True)
 class Invocation:
-    """`words`: the command's name and arguments. `under`: programs that it is run under."""
+    """A management command as it is called.
+
+    `words`: its name and arguments. `under`: the programs that run it.
+    """
 
     words: tuple[str, ...]
     under: tuple[str, ...] = ()
@@ -58,7 +61,10 @@ class Invocation:
 
 
 def invocation_in(line: str, variables: Mapping[str, str]) -> Invocation:
-    """Raises NotAdoptableError where the line runs anything else, or cannot be read."""
+    """Return the management command that a shell line runs.
+
+    Raises NotAdoptableError where the line runs anything else, or cannot be read.
+    """
     return _in_script(line, {} if _SETS_VARIABLES.search(line) else variables, (), _DEEPEST)
 
 
@@ -67,7 +73,7 @@ def _in_script(
 ) -> Invocation:
     try:
         commands = commands_of(line, variables)
-    except UnreadableError as error:
+    except UnreadableLineError as error:
         raise NotAdoptableError(f"A shell line like this is not read here: {error}.") from error
     if depth == 0:
         raise NotAdoptableError(_PROGRAM)
@@ -80,7 +86,7 @@ def _in_script(
 
 
 def _the_one(commands: Sequence[Command]) -> Command:
-    """The command that counts; the others only prepare it, or come after it and do nothing."""
+    """Return the one command that does something; others prepare it, or do nothing after it."""
     counting = [place for place, one in enumerate(commands) if _head(one) not in _PREPARATIONS]
     counting = [place for place in counting if not _is_fallback(commands, place)]
     if len(counting) > 1 or any(one.after == "|" for one in commands):
@@ -96,13 +102,13 @@ def _the_one(commands: Sequence[Command]) -> Command:
 
 
 def _head(command: Command) -> str:
-    """The name of its program; that of a preparation where it only sets variables."""
+    """Return the name of a command's program; "set" where it only sets variables."""
     words = without_assignments(command.words)
     return _program(words) if words else "set"
 
 
 def _is_fallback(commands: Sequence[Command], place: int) -> bool:
-    """`|| true`, `|| exit 1`, or such a word at the end: it does nothing itself."""
+    """Whether a command does nothing: `|| true`, `|| exit 1`, or `true` or `exit` at the end."""
     is_last = place > 0 and place == len(commands) - 1
     return _head(commands[place]) in _NOTHING and (commands[place].after == "||" or is_last)
 
@@ -115,7 +121,7 @@ def _of_words(
         name, inner = _program(words), behind(wrapper, words[1:])
         if wrapper.limits:
             under = (*under, name)
-        else:  # It may give another environment.
+        else:  # The wrapper may give another environment.
             variables = {}
         is_line = name == "flock" and inner and inner[0].text in {"-c", "--command"}
         words = [Word("sh"), *inner] if is_line else inner
@@ -131,7 +137,7 @@ def _program(words: Sequence[Word]) -> str:
 
 
 def _behind_manager(words: Sequence[Word]) -> Sequence[Word]:
-    """What Django is given; empty where something else runs."""
+    """Return the arguments that Django gets; empty where the words run something else."""
     program, rest = _program(words), words[1:]
     if program in _MANAGERS:
         return rest
@@ -165,7 +171,7 @@ def _behind_python(words: Sequence[Word]) -> Sequence[Word]:
 
 
 def _script_of(program: str, words: Sequence[Word]) -> Word | None:
-    """The line that `sh -c`, `su -c` or the like is given."""
+    """Return the line that `sh -c`, `su -c` or the like is given; None for another program."""
     if program == "su":
         place = next((at for at, word in enumerate(words) if word.text in {"-c", "--command"}), -1)
         return words[place + 1] if 0 <= place < len(words) - 1 else None
@@ -184,7 +190,7 @@ def _script_of(program: str, words: Sequence[Word]) -> Word | None:
 
 
 def _with_holes(script: Word) -> str:
-    """What the shell before replaces is unknown to the shell that reads it."""
+    """Return a script with a mark in place of what the outer shell fills in: that is not known."""
     text = script.text
     for begin, end in reversed(script.holes):
         text = text[:begin] + _HOLE + text[end:]
@@ -192,7 +198,10 @@ def _with_holes(script: Word) -> str:
 
 
 def _given(words: Sequence[Word]) -> tuple[str, ...]:
-    """The name and arguments of a command. Raises NotAdoptableError where a shell fills them in."""
+    """Return the name and arguments of a management command.
+
+    Raises NotAdoptableError where a shell fills them in.
+    """
     if not words:
         raise NotAdoptableError(_PROGRAM)
     for word in words:
@@ -204,7 +213,7 @@ def _given(words: Sequence[Word]) -> tuple[str, ...]:
 
 
 def _filled_in(word: Word) -> str:
-    """Does not tell the values of variables, which may be secrets."""
+    """Return a sentence about what a shell fills in, without values, which may be secrets."""
     part, _by, what = word.filled_in.partition(" by ")
     shown = f"In {word.text.replace(_HOLE, '…')!r} a" if not word.known else "A"
     return (

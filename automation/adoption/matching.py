@@ -1,4 +1,4 @@
-"""Which registered function does what the old scheduler runs."""
+"""The registered function that does what the old scheduler runs."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ from automation.registry import ProcessFunction
 def by_command(words: Sequence[str], options: Mapping[str, Any] | None = None) -> Work:
     """Find the function that runs `manage.py` with these words, and options by keyword.
 
-    Raises NotAdoptableError.
+    Raises NotAdoptableError where there is none.
     """
     wanted = CommandLine(tuple(words), options or {})
     registered = {function.key: command_line_of(function) for function in registry.all_functions()}
@@ -35,14 +35,17 @@ def by_command(words: Sequence[str], options: Mapping[str, Any] | None = None) -
 
 
 def _written(line: CommandLine) -> str:
-    """As it is registered, in Python."""
+    """Write a call of `command_process` in Python."""
     words = [json.dumps(word, ensure_ascii=False) for word in line.words]
     options = [f"{name}={value!r}" for name, value in line.options.items()]
     return f"command_process({', '.join([*words, *options])})"
 
 
 def by_path(path: str, parameters: Mapping[str, Any]) -> Work:
-    """Find the function of this dotted path, or of which it is a key. Raises NotAdoptableError."""
+    """Find the function of this dotted path, or which has it as a key.
+
+    Raises NotAdoptableError where there is none.
+    """
     function = registry.find(path) or _function_at(path)
     if function is None:
         raise NotAdoptableError(
@@ -53,7 +56,7 @@ def by_path(path: str, parameters: Mapping[str, Any]) -> Work:
         stored = function.parameters.clean(parameters)
     except ParameterError as error:
         raise NotAdoptableError(f"{function.key} does not take its arguments: {error}") from error
-    # What is not given stays away: the process follows the default.
+    # A parameter that is not given is not stored: the process follows the default.
     return Work(function.key, {name: stored[name] for name in parameters})
 
 

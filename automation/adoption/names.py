@@ -1,4 +1,4 @@
-"""What an adopted process is called: its label as it was there, and a name made of that."""
+"""The label and the name of an adopted process, made of what it is called in the old scheduler."""
 
 import unicodedata
 from hashlib import sha256
@@ -7,12 +7,12 @@ from django.utils.text import slugify
 
 from automation.models.naming import MAX_LABEL, MAX_NAME
 
-#: Hexadecimal digits that tell names apart of which letters were lost.
+#: Hexadecimal digits at the end of a name that lost letters, so that such names differ.
 _DIGITS = 6
 
 
 def label_of(name: str) -> str:
-    """In one line, and no longer than a label may be."""
+    """Return a name on one line, without control characters, no longer than a label may be."""
     shown = "".join(
         char for char in name if unicodedata.category(char) not in {"Cc", "Cs"} or char.isspace()
     )
@@ -20,10 +20,10 @@ def label_of(name: str) -> str:
 
 
 def name_of(label: str, key: str) -> str:
-    """Return a name, always one for one label and key; "" where there is nothing to make one of.
+    """Return a name for a process, always the same for one label and key; "" where nothing is left.
 
-    A name has ASCII letters alone. Where most of the label's letters are others, it begins with what
-    is run (`key`), and where any are, it ends in a number computed from the label.
+    A name has ASCII letters alone. Where most of the label's letters are others, the name begins
+    with what is run (`key`); where any are, it ends in a number computed from the label.
     """
     letters = [char for char in unicodedata.normalize("NFKD", label) if char.isalnum()]
     kept = [char for char in letters if char.isascii()]

@@ -11,15 +11,18 @@ from automation.adoption.found import After, NotAdoptableError, Times
 from automation.limits import MAX_OCCURRENCES
 from automation.schedule import CronRule, OnceRule, Schedule
 
-#: Jenkins's and croniter's `H` and `R`, cronie's and OpenBSD's `~`.
+#: Times that are drawn: `H` and `R` of Jenkins and croniter, `~` of cronie and OpenBSD.
 _RANDOM = re.compile(r"(?:^|[\s,])[HR](?:[\s,(/]|$)|~", re.IGNORECASE)
 
-#: Occurrences that are counted to find the end of more than a process counts.
+#: Occurrences that are counted at most, to turn a number above a process's own limit into an end.
 _MOST_LOOKED_AT = 100_000
 
 
 def cron_rule(expression: str, timezone: str) -> CronRule:
-    """Raises NotAdoptableError for times that are drawn, ScheduleError for what is not cron."""
+    """Return the rule of a cron expression.
+
+    Raises NotAdoptableError for times that are drawn, ScheduleError for what is not cron.
+    """
     if _RANDOM.search(expression):
         raise NotAdoptableError(
             f"{expression!r} leaves its times to chance (H, R or ~). Write the minute and the hour "
@@ -29,7 +32,7 @@ def cron_rule(expression: str, timezone: str) -> CronRule:
 
 
 def once_rule(at: datetime, timezone: str, now: datetime) -> OnceRule:
-    """Raises NotAdoptableError for a time that is over."""
+    """Return the rule for one instant. Raises NotAdoptableError where that is over."""
     if at <= now:
         raise NotAdoptableError(f"It was to run once, at {told(at)}: that is over.")
     return OnceRule(at, timezone)
@@ -47,15 +50,15 @@ def limited(
     ends: datetime | None = None,
     count: int | None = None,
 ) -> Times:
-    """Let both sides keep limits: the first instant that counts, the first that does not, how often.
+    """Limit the times of both schedulers: first instant, end, and how often.
 
-    `count` is from `starts` on. Raises ScheduleError where they leave nothing after `now`.
+    `count` is from `starts` on. Raises ScheduleError where the limits leave nothing after `now`.
     """
     if not (starts or ends or count):
         return times
-    if isinstance(times.ours, CronRule):  # It is due at whole minutes.
+    if isinstance(times.ours, CronRule):  # A cron rule is due at whole minutes.
         starts, ends = _minute_from(starts), _minute_from(ends)
-    if count is not None and count > MAX_OCCURRENCES:  # More than a process counts.
+    if count is not None and count > MAX_OCCURRENCES:  # More than a process can count.
         ends, count = _end_of(times, starts or now, count), None
     ours = Schedule(times.ours, starts, ends, (), count)
     if silence := ours.silence_after(now):
@@ -65,7 +68,7 @@ def limited(
 
 
 def _minute_from(at: datetime | None) -> datetime | None:
-    """The first whole minute that is not before an instant."""
+    """Return the first whole minute that is not before an instant."""
     if at is None:
         return None
     minute = at.replace(second=0, microsecond=0)
@@ -73,7 +76,7 @@ def _minute_from(at: datetime | None) -> datetime | None:
 
 
 def _end_of(times: Times, starts: datetime, count: int) -> datetime | None:
-    """The first instant after so many occurrences; None where they are more than can be said."""
+    """Return the first instant after so many occurrences; None where they are too many to count."""
     begin = starts - timedelta(microseconds=1)
     last = next(islice(times.ours.after(begin), min(count, _MOST_LOOKED_AT) - 1, None), None)
     is_known = last is not None and count <= _MOST_LOOKED_AT
@@ -83,7 +86,7 @@ def _end_of(times: Times, starts: datetime, count: int) -> datetime | None:
 def _limited_after(
     old: After, starts: datetime | None, ends: datetime | None, count: int | None, after: datetime
 ) -> Iterator[datetime]:
-    # What is counted is counted from the start, whenever one asks.
+    # A number of occurrences is counted from the start, whichever instant is asked about.
     begin = starts - timedelta(microseconds=1) if starts and (count or starts > after) else after
     within = takewhile(lambda at: ends is None or at < ends, old(begin))
     return (at for at in islice(within, count) if at > after)

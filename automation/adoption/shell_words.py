@@ -1,14 +1,14 @@
 """The words and operators of a line of the Bourne shell, read without running anything.
 
-Words that a shell would fill in (variables, output of commands, file names) keep their text and say
-so. No library is used: `shlex` cannot tell a quoted `;` from a bare one, nor `2>` from `2 >`.
+A word that a shell would fill in (variables, output of commands, file names) keeps its text and
+says so. No library is used: `shlex` cannot tell a quoted `;` from a bare one, nor `2>` from `2 >`.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-#: Between words; a shell splits at no other white space.
+#: What separates words; a shell splits at no other white space.
 BLANKS = " \t"
 
 _OPERATOR = re.compile(r"&&|\|\||;;|<<-?|>>|<&|>&|<>|>\||[;&|()<>\n]")
@@ -17,7 +17,7 @@ _VARIABLE = re.compile(
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.A)
 
-#: A shell makes something else of these in a bare word, or some shells do.
+#: What a shell, or some shells, make of a character in a word without quotes.
 _SPECIAL = {
     **dict.fromkeys("*?[", "file names"),
     "{": "several words, as some shells do",
@@ -25,17 +25,18 @@ _SPECIAL = {
 _ESCAPABLE_IN_QUOTES = '$`"\\\n'
 
 
-class UnreadableError(ValueError):
-    """Why a line cannot be read without running it."""
+class UnreadableLineError(ValueError):
+    """A line cannot be read without running it; the text says why."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """`filled_in`: what a shell replaces in it first, and by what; "" for a word that is literal.
+    """A word of a shell line.
 
-    `holes`: where in the text all that it replaces stands. `known`: a variable whose value was put
-    in, the first of them. `bare`: how many of the first
-    characters stand there without quotes; -1 where there is none at all.
+    `filled_in`: what a shell replaces in it first, and by what; "" for a literal word.
+    `holes`: where in the text all that a shell replaces stands, as pairs of begin and end.
+    `known`: the first variable whose value was put in.
+    `bare`: how many of the first characters stand without quotes; -1 where the text is empty.
     """
 
     text: str
@@ -73,12 +74,12 @@ class Tokens:
                 continue
             words = _WordReader(self).read()
             if is_target and len(words) != 1:
-                raise UnreadableError("shells differ about several words behind a redirection")
+                raise UnreadableLineError("shells differ about several words behind a redirection")
             number = words[0].text if len(words) == 1 and words[0].is_bare else ""
             operator = _OPERATOR.match(self.line, self.position)
             if operator and operator[0][0] in "<>" and number.isascii() and number.isdigit():
                 if len(number) > 1:
-                    raise UnreadableError(f"shells differ about {number}{operator[0]}")
+                    raise UnreadableLineError(f"shells differ about {number}{operator[0]}")
                 self.position = operator.end()
                 yield number + operator[0]
                 is_target = True
@@ -87,7 +88,7 @@ class Tokens:
                 is_target = False
 
     def _skip_blanks(self) -> bool:
-        """To the next word or operator; False where there is none."""
+        """Move to the next word or operator; False where there is none."""
         while self.position < len(self.line):
             if self.line[self.position] in BLANKS:
                 self.position += 1
@@ -155,7 +156,7 @@ class _WordReader:
             self._mark(char, _SPECIAL[char])
 
     def _mark(self, part: str, by: str) -> None:
-        """A shell replaces the part that is added next."""
+        """Note that a shell replaces the part of the word that is added next."""
         self.filled_in = self.filled_in or f"{part} by {by}"
         self.holes.append((len(self.text), len(self.text) + len(part)))
 
@@ -177,23 +178,23 @@ class _WordReader:
         begin = self.tokens.position + 1
         end = self._line.find("'", begin)
         if end < 0:
-            raise UnreadableError("No closing quotation")
+            raise UnreadableLineError("No closing quotation")
         self.tokens.position = end + 1
         return self._line[begin:end]
 
     def _escaped(self) -> str:
         char = self._line[self.tokens.position + 1 : self.tokens.position + 2]
         if char in {"", "\n"}:
-            raise UnreadableError("it goes on behind a backslash")
+            raise UnreadableLineError("it goes on behind a backslash")
         self.tokens.position += 2
         return char
 
     def _read_quoted(self) -> None:
-        """What stands between double quotes, the first of which is behind us."""
+        """Read what stands between double quotes; the opening one has been read."""
         self._add("", quoted=True)
         while (char := self._line[self.tokens.position : self.tokens.position + 1]) != '"':
             if not char:
-                raise UnreadableError("No closing quotation")
+                raise UnreadableLineError("No closing quotation")
             behind = self._line[self.tokens.position + 1 : self.tokens.position + 2]
             if char == "\\" and behind and behind in _ESCAPABLE_IN_QUOTES:
                 self._add(self._escaped(), quoted=True)
@@ -205,7 +206,7 @@ class _WordReader:
         self.tokens.position += 1
 
     def _expand(self, *, quoted: bool) -> None:
-        """What begins with `$` or a backquote."""
+        """Read a part that begins with `$` or a backquote."""
         begin = self.tokens.position
         variable = _VARIABLE.match(self._line, begin)
         if variable is not None:
@@ -217,8 +218,8 @@ class _WordReader:
         part = self._line[begin:end]
         if part != "$":
             self._mark(part, "what it gives")
-        elif self.known and not quoted:  # Bash does not split the word then.
-            raise UnreadableError("shells differ about a $ beside a variable")
+        elif self.known and not quoted:  # Bash does not split the word at blanks of the value then.
+            raise UnreadableLineError("shells differ about a $ beside a variable")
         self._add(part, quoted=True)
 
     def _put(self, variable: re.Match[str], *, quoted: bool) -> None:
@@ -238,7 +239,7 @@ class _WordReader:
 
     def _split(self, variable: str, value: str) -> None:
         if "$" in self.text:
-            raise UnreadableError("shells differ about a $ beside a variable")
+            raise UnreadableLineError("shells differ about a $ beside a variable")
         first, *others = re.split(r"[ \t\n]+", value)
         for number, part in enumerate([first, *others]):
             if number:
@@ -250,14 +251,17 @@ class _WordReader:
 
 
 def _end_of_expansion(line: str, begin: int, *, quoted: bool) -> int:
-    """Where what begins at `begin` with `$` or a backquote ends; a `$` may stand for itself."""
+    """Return where the part that begins at `begin` with `$` or a backquote ends.
+
+    A `$` may stand for itself.
+    """
     behind = line[begin + 1 : begin + 2]
     if line[begin] == "`":
         return _end_of_backquotes(line, begin)
     if behind in {"(", "{"}:
         return _end_of_brackets(line, begin + 1, quoted=quoted)
     if behind in {"'", '"'} and not quoted:
-        raise UnreadableError(f"shells differ about ${behind}")
+        raise UnreadableLineError(f"shells differ about ${behind}")
     return begin + 1
 
 
@@ -266,7 +270,7 @@ def _end_of_backquotes(line: str, begin: int) -> int:
     while end < len(line) and line[end] != "`":
         end += 2 if line[end] == "\\" else 1
     if end >= len(line):
-        raise UnreadableError("a backquote is not closed")
+        raise UnreadableLineError("a backquote is not closed")
     return end + 1
 
 
@@ -274,7 +278,7 @@ _QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|[(){}]|[^\\'"(){}]+""", r
 
 
 def _end_of_brackets(line: str, begin: int, *, quoted: bool) -> int:
-    """Where the bracket that stands at `begin` is closed."""
+    """Return where the bracket that opens at `begin` is closed."""
     expected: list[str] = []
     for part in _QUOTED.finditer(line, begin):
         is_bare = part[0][0] not in "'\""
@@ -289,4 +293,4 @@ def _end_of_brackets(line: str, begin: int, *, quoted: bool) -> int:
                 break
             if not expected:
                 return part.end()
-    raise UnreadableError(f"where {line[begin - 1 : begin + 1]} ends cannot be told")
+    raise UnreadableLineError(f"where {line[begin - 1 : begin + 1]} ends cannot be told")

@@ -1,4 +1,4 @@
-"""Programs that run another one, which their arguments name: how to find it behind theirs."""
+"""Programs that run another program, named by their arguments, and how to find it there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from automation.adoption.shell_words import Word
 
 @dataclass(frozen=True)
 class Wrapper:
-    """`values`: its options that take a value, single letters and whole names.
+    """How the command line of a program that runs another program is built.
 
-    `operands`: how many words stand between the options and the command. `subcommand`: the word
-    that must stand before the options meant here, and `values_before`: those of options before it.
-    `sets`: assignments may stand before the command. `limits`: it does what a process does itself.
+    `values`: its options that take a value, single letters and whole names. `operands`: how many
+    words stand between the options and the command. `subcommand`: the word that must come before
+    those options, and `values_before`: options with a value before that word. `sets`: assignments
+    may stand before the command. `limits`: it limits the command, as a process does itself.
     """
 
     values: frozenset[str] = frozenset()
@@ -68,7 +69,10 @@ WRAPPERS = {
 
 
 def behind(wrapper: Wrapper, words: Sequence[Word]) -> Sequence[Word]:
-    """The words of the command that the wrapper runs; `words` are those behind its own name."""
+    """Return the words of the command that the wrapper runs.
+
+    `words` are those behind the wrapper's own name.
+    """
     if wrapper.subcommand:
         words = behind_options(words, wrapper.values_before)
         if [word.text for word in words[:1]] == ["compose"]:
@@ -83,7 +87,7 @@ def behind(wrapper: Wrapper, words: Sequence[Word]) -> Sequence[Word]:
 
 
 def behind_options(words: Sequence[Word], values: frozenset[str]) -> Sequence[Word]:
-    """Leave out options and the values of those that take one."""
+    """Return the words without leading options and the values of those that take one."""
     position = 0
     while position < len(words) and words[position].text.startswith("-"):
         option = words[position].text

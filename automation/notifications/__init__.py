@@ -1,1 +1,1 @@
-"""Who is told what, and when."""
+"""Mails about failures, silences and recoveries: what they say, and how they are sent."""

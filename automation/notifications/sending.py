@@ -1,4 +1,4 @@
-"""send: mail the notices that are due. At least once: whoever dies in the middle is repeated."""
+"""Mail the notices that are due, each at least once: a mail cut off in the middle is sent again."""
 
 import logging
 from collections.abc import Sequence
@@ -18,18 +18,21 @@ from automation.notifications.words import Words
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which the record of a mail waits for the database.
+#: Seconds for which recording what became of a mail waits for the database.
 RECORD_WITHIN = 60
-#: How long nobody else sends what somebody took: both of these, and a margin.
+#: How long taken notices are left to whoever took them: both limits above, and a margin.
 LEASE = timedelta(seconds=120)
-#: Until the second attempt; each further delay is twice the one before, up to the longest.
+#: The delay before the second attempt; each further one is twice as long, up to the longest.
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
 #: Characters that are kept of what a mail server said.
 MAX_ERROR = 1_000
 
 
 def take_due() -> UUID | None:
-    """Take the notices of one process for one mail; None where nothing is due, or nobody to tell."""
+    """Take the notices of one process for one mail.
+
+    None where nothing is due, or nobody is to be told.
+    """
     if not recipients():
         return None
     name = Notice.objects.due().order_by("pk").values_list("process_name", flat=True).first()
@@ -58,15 +61,19 @@ def recipients() -> list[str]:
 
 
 def deliver(told: Words, to: Sequence[str]) -> None:
-    """Hand a mail to the mail server. Raises whatever that raises, and TimeoutError."""
-    headers = {"Auto-Submitted": "auto-generated"}  # No answer of an absent person, please.
+    """Hand a mail to the mail server.
+
+    Raises TimeoutError, and whatever the mail backend raises.
+    """
+    # Asks for no automatic replies, such as "out of office".
+    headers = {"Auto-Submitted": "auto-generated"}
     mail = EmailMessage(told.subject, told.body, None, list(to), headers=headers)
     with at_most(TIME_LIMIT, "The mail server"):
         mail_server().send_messages([mail])
 
 
 def delay_after(attempts: int) -> timedelta:
-    """How long after so many attempts (from 1) the next may follow."""
+    """Return how long after so many attempts (from 1) the next one may follow."""
     return min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), LONGEST_DELAY)
 
 

@@ -1,4 +1,4 @@
-"""A limit for what waits on the network."""
+"""A time limit for a block that waits on the network."""
 
 import signal
 from collections.abc import Iterator
@@ -8,9 +8,10 @@ from types import FrameType
 
 @contextmanager
 def at_most(seconds: int, what: str) -> Iterator[None]:
-    """Raise TimeoutError inside the block after so many seconds. Main thread only.
+    """Raise TimeoutError inside the block after so many seconds; for the main thread only.
 
-    The time limits of sockets count each answer anew: a server that trickles would never end.
+    The time limits of sockets begin anew with each answer: a server that sends a byte now and then
+    would never end.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What a notice says: subject and plain text, in the language of the site."""
+"""The text of a mail about notices: subject and body, in the language of the site."""
 
 import socket
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from automation.reports.masking import masker_of
 from automation.reports.workers import workers
 from automation.schedule import ScheduleError, zone_named
 
-#: Log lines, characters of each and of the error, and gathered notices that a mail has.
+#: Limits of a mail: log lines, characters of each and of the error, and gathered notices.
 LINES, LINE_LENGTH, ERROR_LENGTH, GATHERED_SHOWN = 20, 500, 1_000, 20
 
 
@@ -41,7 +41,10 @@ class Words:
 
 
 def about(notices: list[Notice]) -> Words:
-    """The mail about notices of one process, newest first: the newest in full, the rest by line."""
+    """Return the mail about notices of one process: the newest in full, each other on a line.
+
+    `notices`: newest first.
+    """
     with translation.override(settings.LANGUAGE_CODE):
         newest, *earlier = notices
         execution = Execution.objects.filter(pk=newest.execution_id or 0).first()
@@ -65,7 +68,7 @@ def of_a_test() -> Words:
 
 
 def site_name() -> str:
-    """The host of the site as people know it, else of this machine."""
+    """Return the host of the site as people know it; where none is set, that of this machine."""
     return urlsplit(str(setting("SITE_URL"))).netloc or socket.gethostname()
 
 
@@ -112,7 +115,7 @@ def _table(facts: list[tuple[str, str]]) -> str:
 
 
 def _local(at: datetime, process: Process | None) -> str:
-    """By the zone of the process; where that is gone, by the zone of the site."""
+    """Write an instant in the zone of the process; where that is gone, in the zone of the site."""
     try:
         zone = zone_named(process.effective_timezone) if process else get_default_timezone()
     except ScheduleError:
@@ -121,7 +124,7 @@ def _local(at: datetime, process: Process | None) -> str:
 
 
 def _address(execution_id: int) -> str:
-    """The number of an execution, and its page where the site says where it is."""
+    """Return the number of an execution, and the address of its page where the site's is known."""
     site = str(setting("SITE_URL")).rstrip("/")
     try:
         page = reverse("admin:automation_execution_change", args=[execution_id])
@@ -169,7 +172,7 @@ def _next(notice: Notice, process: Process | None) -> str:
 
 
 def _held(hold: Hold, until: datetime | None, process: Process) -> str:
-    """Until when: other holds may follow on this one."""
+    """Return what keeps the process from starting, and until when; other pauses may follow."""
     told, count = hold.in_words, hold.data.get("failures")
     if count:
         told = ngettext(

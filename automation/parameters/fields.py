@@ -24,7 +24,7 @@ SUPPORTED = (
 )
 
 
-class _Flag(forms.Field):
+class _FlagField(forms.Field):
     """True or false, and nothing that merely looks true."""
 
     def to_python(self, value: Any) -> bool | None:
@@ -40,7 +40,7 @@ class _Flag(forms.Field):
         raise ValidationError(_("Enter true or false."))
 
 
-class _Text(forms.CharField):
+class _TextField(forms.CharField):
     """Text as it was given: surrounding spaces may be meant."""
 
     def __init__(self, **options: Any) -> None:
@@ -53,7 +53,7 @@ class _Text(forms.CharField):
         return super().to_python(value)
 
 
-class _Texts(forms.Field):
+class _TextsField(forms.Field):
     """A list of texts; a single text is split at commas and line ends."""
 
     def to_python(self, value: Any) -> list[str]:
@@ -75,15 +75,15 @@ def _refuse_unstorable(text: str) -> None:
 
 
 FIELDS: dict[Any, type[forms.Field]] = {
-    str: _Text,
+    str: _TextField,
     int: WholeNumberField,
     float: NumberField,
-    bool: _Flag,
+    bool: _FlagField,
     Decimal: DecimalField,
     date: DateField,
     datetime: DateTimeField,
     timedelta: LengthField,
-    list[str]: _Texts,
+    list[str]: _TextsField,
 }
 
 

@@ -39,7 +39,7 @@ class ExcludedDays:
         return self.first <= day <= self.last
 
 
-class Calendar:
+class Exclusions:
     """All excluded days of a schedule, in its zone. They may overlap."""
 
     def __init__(self, days: Iterable[ExcludedDays], zone: ZoneInfo) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from automation.instants import to_minute
 from automation.schedule.errors import NeverDueError, ScheduleError
-from automation.schedule.excluded import Calendar, ExcludedDays, beginning_of_day
+from automation.schedule.excluded import ExcludedDays, Exclusions, beginning_of_day
 from automation.schedule.interval import IntervalRule
 from automation.schedule.once import OnceRule
 from automation.schedule.rule import VERSION, Rule
@@ -52,7 +52,7 @@ class Schedule(Rule):
         self.rule, self.zone, self.limit = rule, rule.zone, limit
         self.starts = usable("starts", starts) if starts else None
         self.ends = usable("ends", ends) if ends else None
-        self.calendar = Calendar(excluded, rule.zone)
+        self.calendar = Exclusions(excluded, rule.zone)
         self._refuse_contradictions()
         silence = self.silence_after(self._begin - _INSTANT)
         if silence:

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from automation.adoption.shell import commands_of
-from automation.adoption.shell_words import UnreadableError
+from automation.adoption.shell_words import UnreadableLineError
 
 #: Those of this machine: Debian's `sh` is dash, elsewhere it is bash.
 SHELLS = [path for name in ("sh", "bash") if (path := shutil.which(name))]
@@ -52,7 +52,7 @@ def test_what_is_read_is_what_a_shell_reads(told, pieces):
     line = "r " + "".join(pieces)
     try:
         commands = commands_of(line, {"A": "x  y"})
-    except UnreadableError:
+    except UnreadableLineError:
         return
     words = commands[0].words if len(commands) == 1 else ()
     assume(words and not commands[0].reads and not any(word.filled_in for word in words))
@@ -171,7 +171,7 @@ def test_word_that_a_shell_fills_in_says_so(word):
     ],
 )
 def test_what_is_no_plain_line_is_refused(line):
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableLineError):
         commands_of(line, {})
 
 
@@ -198,5 +198,5 @@ def test_long_lines_are_read_quickly():
     for line in ("r " + "nohup " * 20_000, "r " + '"' * 20_001, "r " + "$(" * 5_000, "(" * 5_000):
         try:
             commands_of(line, {})
-        except UnreadableError:
+        except UnreadableLineError:
             continue
