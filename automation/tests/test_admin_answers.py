@@ -31,7 +31,8 @@ def test_viewer_reads_an_interval_with_its_unit_and_no_inputs_of_other_kinds(per
 def test_state_down_finds_what_paused_itself_after_failures(admin_client):
     failed = ProcessFactory(pause_after_failures=1)
     pausing.pause_after_failures(
-        ExecutionFactory(process=failed, status=Status.FAILED, completed_at=timezone.now())
+        ExecutionFactory(process=failed, status=Status.FAILED, completed_at=timezone.now()),
+        Status.FAILED,
     )
     by_hand = ProcessFactory()
     pausing.pause([by_hand], why="repairs")

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from automation.engine.end import ending, recovery
+from automation.engine.end import ending, recovery, retrying
 from automation.engine.run.claims import claim
 from automation.engine.run.runner import run
 from automation.engine.start.launch import launch
@@ -62,7 +62,7 @@ def test_delays_grow_by_the_factor_up_to_the_longest():
         retry_delay=10, retry_backoff=3, retry_max_delay=100, retry_jitter=0, max_retries=5
     )
 
-    delays = [ending.delay_of(process, attempt).total_seconds() for attempt in range(1, 6)]
+    delays = [retrying.delay_of(process, attempt).total_seconds() for attempt in range(1, 6)]
 
     assert delays == [10, 30, 90, 100, 100]
 
@@ -70,7 +70,7 @@ def test_delays_grow_by_the_factor_up_to_the_longest():
 def test_jitter_makes_a_delay_longer_by_at_most_its_share():
     process = ProcessFactory(retry_delay=100, retry_jitter=50)
 
-    delays = {ending.delay_of(process, 1).total_seconds() for _ in range(50)}
+    delays = {retrying.delay_of(process, 1).total_seconds() for _ in range(50)}
 
     assert len(delays) > 1
     assert all(100 <= delay <= 150 for delay in delays)

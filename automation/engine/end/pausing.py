@@ -74,7 +74,7 @@ def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
     return found
 
 
-def pause_after_failures(execution: Execution) -> None:
+def pause_after_failures(execution: Execution, _status: Status) -> None:
     """Pause its process where this was one failure too many in a row. Call it in a transaction."""
     process = Process.objects.filter(pk=execution.process_id or 0).first()
     most = process.pause_after_failures if process else None

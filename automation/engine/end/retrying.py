@@ -1,15 +1,17 @@
-"""retry: try an ended execution again, because a person asks for it."""
+"""retry: try an ended execution again, as its process says or because a person asks for it."""
 
+import random
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from automation import registry
-from automation.engine.end import ending
+from automation import logs, registry
 from automation.limits import MAX_NAME
-from automation.models import Execution, Kind, Status, locking, reasons
+from automation.models import Execution, Kind, Process, Status, Trigger, locking, reasons
+from automation.queue import messages
 
 
 class RetryError(ValueError):
@@ -29,7 +31,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
         raise RetryError(refusal)
     user = who.get("requested_by")
     name = who.pop("requested_by_name", "") or (user.get_username() if user else "")
-    return ending.again(
+    return again(
         execution,
         process,
         attempt=execution.attempt if execution.never_began else execution.attempt + 1,
@@ -67,3 +69,55 @@ def _has_no_parameters(execution: Execution) -> bool:
     """It was skipped before it got any."""
     without = {reasons.FUNCTION_GONE, reasons.PARAMETERS_REFUSED}
     return execution.status == Status.SKIPPED and execution.reason in without
+
+
+def try_again(execution: Execution, status: Status, reason: str) -> bool:
+    """Queue another attempt of a failed run where its process says so, or only its node was stopped.
+
+    Return whether it did.
+    """
+    process = Process.objects.filter(pk=execution.process_id or 0).first()
+    if process is None:
+        return False
+    if status == Status.LOST and reason == reasons.NODE_STOPPED:
+        if process.is_atomic:  # Nothing of it stayed: it is as if it had not begun.
+            again(execution, process, attempt=execution.attempt, delay=timedelta(0))
+        return process.is_atomic
+    if not process.is_enabled or execution.attempt > process.max_retries:
+        return False
+    delay = delay_of(process, execution.attempt)
+    again(execution, process, attempt=execution.attempt + 1, delay=delay)
+    return True
+
+
+def delay_of(process: Process, attempt: int) -> timedelta:
+    """How long after the end of this attempt (from 1) the next may start.
+
+    That of its policy, and a random part of the jitter's percentage on top.
+    """
+    seconds = process.delay_before(attempt)
+    return timedelta(seconds=seconds * (1 + random.random() * process.retry_jitter / 100))  # noqa: S311
+
+
+def again(
+    execution: Execution, process: Process, *, attempt: int, delay: timedelta, **columns: Any
+) -> Execution:
+    """Queue another attempt of an execution, with the same parameters, for after `delay`."""
+    retry = Execution(
+        process=process,
+        process_name=process.name,
+        process_label=process.label,
+        function=execution.function,
+        trigger=Trigger.RETRY,
+        retry_of=execution,
+        attempt=attempt,
+        priority=min(process.priority, execution.priority),  # A backfill goes on giving way.
+        scheduled_for=execution.scheduled_for,
+        available_at=timezone.now() + delay,
+        parameters=execution.parameters,
+        **{"note": execution.note, **columns},
+    )
+    with transaction.atomic():
+        messages.record(retry, time_limit=process.effective_time_limit)
+        logs.retried(retry, attempt, execution, retry.available_at)
+    return retry

@@ -19,7 +19,7 @@ from automation import logs
 from automation.database.forking import cause_of
 from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
-from automation.engine.end import notices
+from automation.engine.end import consequences, notices
 from automation.engine.run.claims import Claim
 from automation.engine.run.failure import in_words, traceback_of
 from automation.engine.run.interruptions import (
@@ -156,7 +156,7 @@ class CommitHooks:
         execution = self._held.execution
         with transaction.atomic():
             if outcome is None:
-                notices.after_success(execution)
+                consequences.after_success(execution)
                 save_lines(execution.pk, lines)
             else:
                 columns = {"error_message": told, "traceback": trace}
