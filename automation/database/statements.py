@@ -2,7 +2,8 @@
 
 To compose a statement takes more time than to execute it, so the ones that a start, a claim or the end
 of a run waits for are composed before they are needed. They stand where they are used; here is what
-composes and executes them.
+composes and executes them. Of a queryset the SQL alone is kept: what a queryset does besides, and a
+constant date, are refused.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +12,18 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 from django.db.transaction import TransactionManagementError
 
+from automation.database.composable import (
+    StatementError,
+    refuse_dates,
+    refuse_lost,
+    refuse_lost_in_change,
+    refuse_parents,
+)
 from automation.database.plans import plans
 
 _numbers = count(1)
@@ -54,8 +63,15 @@ def select(*usual: Shape) -> Decorator:
 
     The decorated function returns it for a shape, with a `Parameter` for each value. It has rows of
     a model, or those of `values_list`. `usual`: shapes that most calls have.
+
+    Whatever is composed here raises StatementError where something would be frozen or lost.
     """
-    return _decorator(_Select, usual)
+
+    def composed(statement: str, rows: "models.QuerySet[Any]") -> _Select:
+        refuse_lost(statement, rows)
+        return _Select(statement, rows)
+
+    return _decorator(composed, usual)
 
 
 def update(*usual: Shape) -> Decorator:
@@ -64,24 +80,35 @@ def update(*usual: Shape) -> Decorator:
     Called, it returns how many rows there were.
     """
 
-    def composed(parts: "tuple[models.QuerySet[Any], dict[str, Any]]") -> _Change:
+    def composed(statement: str, parts: "tuple[models.QuerySet[Any], dict[str, Any]]") -> _Change:
         rows, columns = parts
+        refuse_lost_in_change(statement, rows)
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(columns)
-        return _Change(query)
+        refuse_parents(statement, query)
+        return _Change(statement, query)
 
     return _decorator(composed, usual)
 
 
 def delete(*usual: Shape) -> Decorator:
     """The same for a DELETE of rows on which no others depend."""
-    return _decorator(lambda rows: _Change(rows.query.chain(DeleteQuery)), usual)
+
+    def composed(statement: str, rows: "models.QuerySet[Any]") -> _Change:
+        refuse_lost_in_change(statement, rows)
+        return _Change(statement, rows.query.chain(DeleteQuery))
+
+    return _decorator(composed, usual)
 
 
-def _decorator(composed: Callable[[Any], "_Select | _Change"], usual: Sequence[Shape]) -> Decorator:
+def _decorator(
+    composed: Callable[[str, Any], "_Select | _Change"], usual: Sequence[Shape]
+) -> Decorator:
     def decorate(compose: Callable[..., Any]) -> Callable[..., Any]:
+        title = f"The statement {compose.__module__}.{compose.__qualname__}"
+
         def of_shape(*shape: Any) -> _Select | _Change:
-            return composed(compose(*shape))
+            return composed(title, compose(*shape))
 
         often, seldom = cache(of_shape), lru_cache(SHAPES)(of_shape)
         plans.usual.extend(partial(often, *shape) for shape in usual)
@@ -135,9 +162,14 @@ def _is_open(parameter: Any) -> bool:
 
 
 class _Statement:
-    def __init__(self, query: Any) -> None:
+    def __init__(self, title: str, query: Any) -> None:
+        """`title`: what a refusal calls it."""
         self.compiler = query.get_compiler(connection=connection)
-        self.sql, self.parameters = self.compose()
+        try:
+            self.sql, self.parameters = self.compose()
+        except EmptyResultSet as error:
+            raise StatementError(f"{title} has no rows, whatever is given: do without.") from error
+        refuse_dates(title, self.parameters)
         self.name = f"compiled_{next(_numbers)}"
 
     def compose(self) -> tuple[str, Sequence[Any]]:
@@ -192,7 +224,7 @@ class _Insert(_Statement):
         query.insert_values(fields, [row], raw=True)
         self.returned = [] if model._meta.pk in fields else [model._meta.pk]
         self.returned += [field for field in fields if field.attname in computed]
-        super().__init__(query)
+        super().__init__(f"The INSERT of {model._meta.label}", query)
 
     def compose(self) -> tuple[str, Sequence[Any]]:
         self.compiler.returning_fields = self.returned
@@ -214,8 +246,8 @@ class _Change(_Statement):
 
 
 class _Select(_Statement):
-    def __init__(self, rows: "models.QuerySet[Any]") -> None:
-        super().__init__(rows.query)
+    def __init__(self, title: str, rows: "models.QuerySet[Any]") -> None:
+        super().__init__(title, rows.query)
         columns = [column for column, *_ in self.compiler.select]
         self.converters = self.compiler.get_converters(columns)
         self.names = [column.target.attname for column in columns]

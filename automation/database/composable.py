@@ -1,0 +1,77 @@
+"""What a compiled statement would freeze or lose, refused when it is composed."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, time
+from typing import Any
+
+from django.db import connection, models
+from django.db.models.query import ModelIterable, ValuesListIterable
+
+#: How a date or a time begins, which SQLite is given as text.
+_AS_TEXT = re.compile(r"\d{4}-\d\d-\d\d([ T]|$)|\d\d:\d\d(:\d\d|$)")
+_SECOND = "let a second statement fetch those rows"
+_WITHOUT = "find the rows by other means, such as a subquery in filter()"
+
+
+class StatementError(ValueError):
+    """A statement cannot be compiled; says which, why, and what to do instead."""
+
+
+def refuse_dates(statement: str, values: Iterable[object]) -> None:
+    """Refuse a date or a time that is a part of the statement; a length of time may be one."""
+    for value in values:
+        is_text = isinstance(value, str) and _AS_TEXT.match(value)
+        if is_text or isinstance(value, date | time):
+            raise StatementError(
+                f"{statement} is composed once, and would have {value} in it for good: "
+                "give that as a Parameter, or let the database say Now()."
+            )
+
+
+def refuse_lost(statement: str, rows: "models.QuerySet[Any]") -> None:
+    """Refuse what a queryset does besides its SQL, which alone is kept."""
+    _refuse(statement, _lost(rows))
+
+
+def refuse_lost_in_change(statement: str, rows: "models.QuerySet[Any]") -> None:
+    """Refuse also what an UPDATE or a DELETE would not heed."""
+    _refuse(statement, _lost(rows))
+    _refuse(statement, _lost_in_change(rows.query))
+
+
+def refuse_parents(statement: str, query: Any) -> None:
+    """Refuse an UPDATE that concerns the table of a parent model, too."""
+    if query.related_updates:
+        _refuse(statement, [("the columns of the parent model", "update that model by itself")])
+
+
+def _refuse(statement: str, lost: Iterable[tuple[str, str]]) -> None:
+    for what, instead in lost:
+        raise StatementError(f"{statement} would lose {what} in silence: {instead}.")
+
+
+def _lost(rows: Any) -> Iterator[tuple[str, str]]:
+    """What would be lost, and what to do."""
+    query = rows.query
+    if query.select_related:
+        yield "select_related()", _SECOND
+    if rows._prefetch_related_lookups:
+        yield "prefetch_related()", _SECOND
+    if rows._iterable_class not in (ModelIterable, ValuesListIterable):
+        yield "the form of values(), or of a flat or named list", "take values_list() alone"
+    if query.annotation_select or query.extra_select:
+        yield "annotations", "compute them from the rows, or filter by an alias()"
+    if rows._db not in (None, connection.alias):
+        yield f"using({rows._db!r})", "it is for the default database"
+    if rows._known_related_objects:
+        yield "the object of a related manager", "filter by its key, as a Parameter"
+
+
+def _lost_in_change(query: Any) -> Iterator[tuple[str, str]]:
+    if query.is_sliced:
+        yield "the slice", _WITHOUT
+    if query.combinator:
+        yield f"the {query.combinator}", _WITHOUT
+    if query.distinct_fields:
+        yield "distinct()", _WITHOUT
