@@ -11,6 +11,8 @@ from weakref import WeakSet
 
 from django.db import connection
 
+from automation.database import driver
+
 logger = logging.getLogger(__name__)
 
 CHANNEL = "automation"
@@ -69,9 +71,7 @@ class Listener:
     def heard(self) -> set[str]:
         """The words said since. Raises OperationalError where the connection is gone."""
         with self._wrapper.wrap_database_errors:
-            self._raw.poll()
-        words = {notice.payload for notice in self._raw.notifies}
-        self._raw.notifies.clear()
+            words = set(driver.heard(self._raw))
         if self._greeting in words:
             self._greeting = None
         return {word for word in words if not word.startswith("hello ")}
@@ -81,6 +81,5 @@ class Listener:
 
 
 def can_listen() -> bool:
-    """PostgreSQL by psycopg2, whose connection can be waited for together with other things."""
-    driver: Any = getattr(connection, "Database", None)
-    return connection.vendor == "postgresql" and driver.__name__ == "psycopg2"
+    """Whether there is a LISTEN here, and a connection that can be waited for with other things."""
+    return driver.tells_what_it_hears()
