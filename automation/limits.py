@@ -25,3 +25,5 @@ MAX_PROGRESS_MESSAGE = 200
 ON_TIME = 90
 #: Seconds for which code may go on after its time limit was raised in it.
 KILL_GRACE = 3
+#: Characters that are kept of the reason of a pause.
+MAX_REASON = 500

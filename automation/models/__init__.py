@@ -19,12 +19,7 @@ from automation.models.execution import (
     last_runs,
     with_last_status,
 )
-from automation.models.history import changes_between, history_of
-from automation.models.holds import (
-    Hold,
-    Holds,
-    MaintenanceWindow,
-    Pause,
+from automation.models.held import (
     held_now,
     hold_now,
     holds_ahead,
@@ -32,11 +27,15 @@ from automation.models.holds import (
     holds_now,
     is_held,
 )
+from automation.models.history import changes_between, history_of
+from automation.models.hold import Hold, Holds
 from automation.models.lateness import CatchUp
 from automation.models.log import LogLine
+from automation.models.maintenance_window import MaintenanceWindow
 from automation.models.naming import title_of
 from automation.models.node import Known, Node, Silence
 from automation.models.notice import Notice, NoticeEvent, NoticeQuerySet
+from automation.models.pause import Pause
 from automation.models.process import DefaultProcess, Process, ProcessQuerySet
 from automation.models.schedule_version import ScheduleVersion, Span
 from automation.models.timing import ScheduleKind, TriggerType, column_of

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from automation.models.holds import Hold, Holds, holds_ahead
+from automation.models.held import holds_ahead
+from automation.models.hold import Hold, Holds
 from automation.models.process import Process
 
 _INSTANT = timedelta(microseconds=1)

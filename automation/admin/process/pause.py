@@ -23,8 +23,8 @@ from automation.admin.addresses import number_in
 from automation.admin.base import ListAdmin
 from automation.admin.messages import names_of
 from automation.engine.end import pausing
+from automation.limits import MAX_REASON
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
-from automation.models.holds import MAX_REASON
 from automation.schedule import ScheduleError, once_from, zone_named
 
 #: Maintenance windows to come that a page names.

@@ -11,9 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from automation.database.listen import RUN, SCHEDULE, notify
-from automation.limits import MAX_NAME
+from automation.limits import MAX_NAME, MAX_REASON
 from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
-from automation.models.holds import MAX_REASON
 
 FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
 

@@ -1,0 +1,58 @@
+"""Hold: for how long, and why, something keeps a process from starting by itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from automation.models import reasons
+
+#: Later than anything that can be planned.
+NEVER = datetime(9999, 12, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What holds a process from `since` to `until` (None: for good), as a reason with data."""
+
+    reason: str
+    data: dict[str, Any]
+    since: datetime
+    until: datetime | None
+    #: The execution after whose failure it paused by itself.
+    failure: int | None = None
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+    def end_or_never(self) -> datetime:
+        """Its end, to compare it with others; one without an end is later than any."""
+        return self.until or NEVER
+
+    @property
+    def in_words(self) -> str:
+        return reasons.in_words(self.reason, self.data)
+
+
+class Holds:
+    """All that holds a process at some time of a span: what says most stands first."""
+
+    def __init__(self, holds: Iterable[Hold]) -> None:
+        self.all = list(holds)
+
+    def at(self, instant: datetime) -> Hold | None:
+        """The first that holds it at an instant."""
+        return next((hold for hold in self.all if instant in hold), None)
+
+    def all_at(self, instant: datetime) -> list[Hold]:
+        """Each that holds it at an instant; the one that ends last stands first."""
+        found = [hold for hold in self.all if instant in hold]
+        return sorted(found, key=Hold.end_or_never, reverse=True)
+
+    def free_from(self, instant: datetime) -> datetime | None:
+        """The first instant from this one on at which nothing holds it; None where there is none."""
+        while found := self.all_at(instant):
+            if found[0].until is None:
+                return None
+            instant = found[0].until
+        return instant
