@@ -1,4 +1,4 @@
-"""Where the engine is wired into Django."""
+"""The Django app of the engine: connects signals, the database router and the process functions."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete, pre_save

@@ -105,7 +105,7 @@ def check_keys_are_unique(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_default_rules(**_: Any) -> list[CheckMessage]:
-    """A default rule is code: whoever deploys it should hear that it is wrong."""
+    """Report default rules that cannot be read: whoever deploys the code should learn of it."""
     return [
         Error(
             f"{function.key}: {error}",
@@ -128,7 +128,7 @@ def _error_of_default_rule(function: ProcessFunction) -> str:
 
 @register
 def check_notices(**_: Any) -> list[CheckMessage]:
-    """Otherwise it would be noticed when the first notice does not arrive."""
+    """Report settings of notices that cannot work, before the first notice does not arrive."""
     return [
         Error(
             f"AUTOMATION[{name!r}] is {value!r}.",
@@ -161,9 +161,9 @@ def _is_url(value: Any) -> bool:
         return False
 
 
-#: Seconds: below it a moment of load would cost a node its runs.
+#: Seconds; with a shorter lease a moment of load would cost a node its runs.
 SHORTEST_LEASE = 3
-#: Seconds: what died would be known as dead only after that.
+#: Seconds; a dead node is known to be dead only after its lease.
 MAX_LEASE = 86_400
 
 
@@ -233,12 +233,15 @@ def _is_number(value: Any) -> bool:
 
 @register(Tags.database)
 def check_processes(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What processes say, and does not fit: with `check --database default`, `migrate`, `qcluster`."""
+    """Warn of columns of processes that do not fit one another or the settings.
+
+    Runs with `check --database default`, `migrate` and `qcluster`.
+    """
     if DEFAULT_DB_ALIAS not in (databases or []):
         return []
     try:
         processes = list(Process.objects.select_related("concurrency_group"))
-    except DatabaseError:  # It is away, or not migrated yet: another check's business, or nobody's.
+    except DatabaseError:  # It is away or not migrated yet: that is not for this check to say.
         return []
     return [message for process in processes for message in warnings_about(process)]
 

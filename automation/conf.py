@@ -1,4 +1,4 @@
-"""The project's `AUTOMATION` setting over its defaults."""
+"""The `AUTOMATION` setting of the project, with a default for each key."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ DEFAULTS: dict[str, Any] = {
     "DEFAULT_TIME_LIMIT": 300,  # seconds a run may take where its process sets no limit
     "LEASE": 60,  # seconds without a sign of life after which a node's runs are lost; PostgreSQL
     "STOP_GRACE": None,  # seconds that running work gets when its node is stopped; None: its time limit
-    "WORKER_MAX_RUNS": None,  # after so many a worker is replaced; None: Q_CLUSTER's recycle
-    "WORKER_MAX_MIB": None,  # of memory, above which it is; None: Q_CLUSTER's max_rss
+    "WORKER_MAX_RUNS": None,  # runs after which a worker is replaced; None: Q_CLUSTER's recycle
+    "WORKER_MAX_MIB": None,  # MiB of memory above which a worker is replaced; None: Q_CLUSTER's max_rss
     "RELEASE": "",  # which code this is; executions and nodes keep it
     "NOTIFY_EMAILS": [],  # who is told of failures and recoveries
     "SITE_URL": "",  # where people open the site; notices link to it
@@ -27,5 +27,5 @@ def release() -> str:
 
 
 def default_time_zone() -> str:
-    """Return the IANA name of the zone that a process has while it sets none."""
+    """Return the IANA name of the zone of processes that set none."""
     return str(setting("TIME_ZONE") or settings.TIME_ZONE)

@@ -1,4 +1,4 @@
-"""The two functions that rows of the database name: their dotted names never change."""
+"""The two functions that rows in the database name: their dotted names never change."""
 
 from automation.engine.run.runner import run_execution
 from automation.engine.start.due import start_occurrence

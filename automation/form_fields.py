@@ -1,4 +1,4 @@
-"""Form fields of what people type, read by `automation.reading`. Their errors say what was typed."""
+"""Form fields for what people type, read by `automation.reading`; errors repeat what was typed."""
 
 import re
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class DateField(forms.DateField):
 class DateTimeField(forms.DateTimeField):
     """An instant, as `2026-12-01 08:00`: a local time of the current zone, or with an offset."""
 
-    #: Another zone than the current one.
+    #: The zone of a time without an offset, where it is not the current zone.
     zone: tzinfo | None = None
 
     def to_python(self, value: Any) -> datetime | None:
@@ -87,7 +87,7 @@ class LengthField(forms.DurationField):
 
 
 class NumberField(forms.FloatField):
-    """No booleans."""
+    """A number; true and false are refused."""
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, bool):
@@ -96,9 +96,9 @@ class NumberField(forms.FloatField):
 
 
 class WholeNumberField(forms.IntegerField):
-    """No booleans, and no 2.0 silently made 2."""
+    """A whole number; true, false and a fraction such as 2.0 are refused."""
 
-    re_decimal = re.compile(r"(?!)")  # Django cuts off what this matches: ".0"
+    re_decimal = re.compile(r"(?!)")  # Django cuts off what this matches, by default ".0".
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, bool | float):

@@ -14,9 +14,9 @@ MAX_CATCH_UP = 1_000
 MAX_FAILURES = 1_000
 MAX_KEPT_DAYS = 36_500
 MAX_KEPT_RUNS = 10_000_000
-#: Seconds that running work gets when its node is stopped: where more is wanted, its time limit.
+#: Seconds that running work gets at most, by a setting, when its node is stopped.
 MAX_STOP_GRACE = 86_400
-#: Characters of a person's name that are kept; what a project's own users are called may be longer.
+#: Characters of a person's name that are kept; a project's own users may have longer ones.
 MAX_NAME = 200
 #: Characters of a progress message that are kept.
 MAX_PROGRESS_MESSAGE = 200

@@ -1,6 +1,7 @@
 """The log of the workers: a line for each start, end, skip, miss and retry of an execution.
 
-Each names the process and the number of the execution. The lines are English, whoever reads pages.
+Each line names the process and the number of the execution. All lines are English, whatever
+language the pages have.
 """
 
 import logging
@@ -19,8 +20,8 @@ logger = logging.getLogger("automation.executions")
 #: The statuses that are errors in the log, so that error trackers see them.
 _ERRORS = {"failed", "timed_out", "lost"}
 
-#: Control characters (but tab and line feed), line separators, what turns text around, and surrogates.
-#: Not the marks of direction: they turn no letters, and sentences in Persian have them.
+#: Control characters (but tab and line feed), line separators, what reverses text, and surrogates.
+#: Marks of direction are left: they reverse no letters, and sentences in Persian have them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -35,7 +36,11 @@ def ended(
     told: str = "",
     error: BaseException | None = None,
 ) -> None:
-    """`seconds` that it took; `told`: what is known of the end; `error`: with its traceback."""
+    """Log that an execution ended.
+
+    `seconds`: how long it took. `told`: what is known of the end. `error`: logged with its
+    traceback.
+    """
     logger.log(
         logging.ERROR if status in _ERRORS else logging.INFO,
         "%s %s after %.1f s%s",
@@ -48,7 +53,7 @@ def ended(
 
 
 def after_commit(execution: object, outcome: str, told: str) -> None:
-    """A run is committed, and what was to follow did not go well; `told` says in which way."""
+    """Log that a run was committed and what was to follow did not go well; `told` says how."""
     logger.error(
         "%s completed, but what follows its commit %s: %s",
         execution,
@@ -58,12 +63,15 @@ def after_commit(execution: object, outcome: str, told: str) -> None:
 
 
 def lost(execution: object, reason: Callable[[], str]) -> None:
-    """Once the transaction commits."""
+    """Log, once the transaction commits, that an execution was lost."""
     transaction.on_commit(partial(_say, logging.ERROR, "%s lost: %s", execution, reason))
 
 
 def skipped(execution: object, reason: Callable[[], str]) -> None:
-    """Once the transaction commits. `reason` returns a sentence in the language that is on."""
+    """Log, once the transaction commits, that an execution was skipped.
+
+    `reason` returns a sentence in the active language.
+    """
     transaction.on_commit(partial(_say, logging.INFO, "%s skipped: %s", execution, reason))
 
 
@@ -75,7 +83,10 @@ def not_started(
     times: int,
     reason: Callable[[], str],
 ) -> None:
-    """A row that stands for so many occurrences, once the transaction commits."""
+    """Log, once the transaction commits, a row of occurrences that were not started.
+
+    `times`: how many the row stands for.
+    """
     level = logging.WARNING if status == "missed" else logging.INFO
     text = f"%s {status}"
     if due is not None:
@@ -86,19 +97,19 @@ def not_started(
 
 
 def retried(execution: object, attempt: int, before: object, not_before: datetime) -> None:
-    """Once the transaction commits."""
+    """Log, once the transaction commits, that an execution is another attempt."""
     told = ("%s is attempt %s, after %s. It starts at %s or later.", execution, attempt, before)
     transaction.on_commit(partial(logger.info, *told, _local(not_before)))
 
 
 def cancelled_before_start(execution: object, who: str) -> None:
-    """Once the transaction commits."""
+    """Log, once the transaction commits, that an execution was cancelled before its start."""
     told = ("%s cancelled before it began%s.", execution, f", by {who}" if who else "")
     transaction.on_commit(partial(logger.info, *told))
 
 
 def _local(at: datetime) -> str:
-    """In the default zone of the site, as the stamps of the lines are."""
+    """Write an instant in the default zone of the site, as the time stamps of the lines are."""
     return localtime(at, get_default_timezone()).isoformat(timespec="seconds")
 
 
@@ -121,13 +132,13 @@ def only_errors() -> Iterator[None]:
         logger.removeFilter(is_error)
 
 
-#: The run that goes on in this process: process and number.
+#: The run that goes on in this operating system process, as its process and number; "" for none.
 _current = ""
 
 
 @contextmanager
 def of_run(execution: object) -> Iterator[None]:
-    """Let lines that are logged inside the block name the run; one goes on in a process at a time."""
+    """Name a run in the lines that are logged inside the block; only one runs at a time."""
     global _current
     before, _current = _current, str(execution)
     try:
@@ -139,7 +150,7 @@ def of_run(execution: object) -> Iterator[None]:
 class LineFormatter(logging.Formatter):
     """Formats records for a console; `%(run)s` is the run that a record comes from.
 
-    No text that somebody typed looks like a line of its own, or reaches the terminal as a command:
+    No text that somebody typed can look like a line of its own, or reach the terminal as a command:
     a line break is followed by four spaces, and other control characters are escaped.
     """
 
@@ -149,7 +160,7 @@ class LineFormatter(logging.Formatter):
 
 
 def printable(text: str) -> str:
-    """The text with its control characters, but tab and line feed, as Python writes them."""
+    """Return a text with its control characters, but tab and line feed, escaped as in Python."""
     return _UNPRINTABLE.sub(_escaped, text)
 
 

@@ -1,4 +1,4 @@
-"""A management command as a process."""
+"""Management commands as process functions."""
 
 import inspect
 import logging
@@ -13,18 +13,18 @@ from automation.place import Place
 from automation.registry import Options, ProcessFunction, register
 from automation.run import Run
 
-#: Lines of output that the result keeps, from the end; the log has more of them.
+#: The last lines of output that the result keeps; the log has more of them.
 LINES_KEPT = 100
 
 
 class CommandLine(NamedTuple):
-    """A command with its arguments, and its options by keyword."""
+    """A management command: its name and arguments, and its options by keyword."""
 
     words: tuple[str, ...]
     options: Mapping[str, Any]
 
 
-#: What each function made here runs.
+#: The command that each function made here runs.
 _command_lines: dict[Callable[..., Any], CommandLine] = {}
 
 
@@ -38,7 +38,7 @@ class CommandEndedError(RuntimeError):
 
 
 class _Output:
-    """What a command prints becomes log lines of its run; the last of its stdout are kept."""
+    """Logs what a command prints, and keeps the last lines of its stdout."""
 
     def __init__(self, log: logging.Logger) -> None:
         self.last: deque[str] = deque(maxlen=LINES_KEPT)
@@ -97,10 +97,10 @@ def command_process(
 
 
 def _is_success(code: object) -> bool:
-    """Whether a shell would see 0, of which it sees one byte."""
+    """Whether a shell would see exit code 0: it sees only the lowest byte."""
     return code is None or (isinstance(code, int) and code % 256 == 0)
 
 
 def command_line_of(function: ProcessFunction) -> CommandLine | None:
-    """Return the command that it runs; None of another function."""
+    """Return the management command that a function runs; None for any other function."""
     return _command_lines.get(function.function)

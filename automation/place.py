@@ -1,4 +1,4 @@
-"""Where a process function is defined."""
+"""The place in the code at which a process function is defined."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Place:
-    """Where a function is defined: the code that does it, and the line."""
+    """Where a function is defined: the code object and the line."""
 
     code: CodeType | None
     line: int
@@ -23,7 +23,7 @@ class Place:
         return f"{self.code.co_filename}, line {self.line}" if self.code else "somewhere"
 
     def is_run_again(self, before: "Place") -> bool:
-        """Whether the same lines were compiled once more; a loop or a decorator has the same code."""
+        """Whether these lines were compiled again; what a loop or a decorator defines is not."""
         if self.code is None or before.code is None or self.code is before.code:
             return False
         return (self.code.co_filename, self.line) == (before.code.co_filename, before.line)

@@ -1,4 +1,4 @@
-"""What is printed inside a block, by Python code or by a child process, line by line."""
+"""Reads, line by line, what Python code or a child process prints inside a block."""
 
 import logging
 import os
@@ -12,8 +12,8 @@ from typing import IO
 #: File descriptors.
 STDOUT, STDERR = 1, 2
 
-#: Seconds within which the end of the block is noticed where a child that was left behind still
-#: holds the other end of a pipe.
+#: Seconds within which the reader notices the end of the block, where a child process that was left
+#: behind still holds the other end of a pipe.
 _LOOK = 0.1
 #: Bytes that are read at once, as many as a pipe holds; and the longest line: a longer one is cut in
 #: pieces.
@@ -26,8 +26,8 @@ OnLine = Callable[[int, str], None]
 def read_lines(on_line: OnLine) -> Iterator[None]:
     """Call `on_line` with STDOUT or STDERR and each line that is printed inside the block.
 
-    In a thread of its own, while the block goes on; all lines are read at its end. Handlers of
-    `logging` that write to the console still do.
+    A thread of its own calls it while the block goes on; at the end of the block all lines have
+    been read. Logging handlers that write to the console still do.
     """
     reader = _Reader(on_line)
     with ExitStack() as stack:
@@ -40,7 +40,7 @@ def read_lines(on_line: OnLine) -> Iterator[None]:
 
 @contextmanager
 def _redirected(number: int, name: str, reader: "_Reader") -> Iterator[None]:
-    """Let the reader have what is written to a file descriptor, and to its file in `sys`."""
+    """Send what is written to a file descriptor, and to its file in `sys`, to the reader."""
     with ExitStack() as stack:
         console = stack.enter_context(_kept(number))
         for handler in _handlers_on(number):
@@ -58,13 +58,13 @@ def _redirected(number: int, name: str, reader: "_Reader") -> Iterator[None]:
 
 @contextmanager
 def _kept(number: int) -> Iterator[IO[str]]:
-    """A file that writes to where the descriptor does now, as the descriptor does again afterwards."""
+    """Return a file for where a descriptor writes now; at the end it writes there again."""
     for file in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # Whatever stands there, and whether it is open.
+        with suppress(Exception):  # It may be any object, and closed.
             file.flush()
     try:
         copy = os.dup(number)
-    except OSError:  # It is closed.
+    except OSError:  # The descriptor is closed.
         copy = os.open(os.devnull, os.O_WRONLY)
     console = _text_file(copy)
     try:
@@ -79,7 +79,7 @@ def _text_file(descriptor: int) -> IO[str]:
 
 
 def _close(file: IO[str]) -> None:
-    with suppress(OSError, ValueError):  # Nobody reads any more, or it was closed before.
+    with suppress(OSError, ValueError):  # Its reader is gone, or it was closed before.
         file.close()
 
 
@@ -102,7 +102,7 @@ def _number_of(stream: IO[str]) -> int | None:
 
 
 class _Reader:
-    """Reads lines from pipes, in a thread."""
+    """A thread that reads lines from pipes."""
 
     def __init__(self, on_line: OnLine) -> None:
         self._on_line = on_line
@@ -120,7 +120,7 @@ class _Reader:
         self._thread.start()
 
     def finish(self) -> None:
-        """Read what is there; who still holds the other end is not waited for."""
+        """Read what is in the pipes; processes that still hold their other ends are not awaited."""
         self._is_over.set()
         if self._thread.ident is not None:
             self._thread.join()

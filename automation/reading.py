@@ -1,7 +1,8 @@
-"""Reads what people type: dates, times, lengths of time and numbers, with the digits of any script.
+"""Reads what people type: dates, times, lengths of time and numbers, in the digits of any script.
 
-The one reader of forms, commands and parameters. It says what was typed and how it could be written;
-it guesses nothing: a date of the Persian calendar is not converted, its date is suggested.
+All forms, commands and parameters use it. Its errors say what was typed and how it could be
+written. It guesses nothing: a date of the Persian calendar is not converted, but its Gregorian date
+is suggested.
 """
 
 import re
@@ -10,17 +11,17 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-#: First and last year that a person means. What is outside is of another calendar, or a slip.
+#: First and last year that a person means; another one is of another calendar, or a mistake.
 YEARS = (1900, 2200)
-#: Years of the Persian calendar that lie among them.
+#: Years of the Persian calendar that lie among those.
 _PERSIAN_YEARS = range(1279, 1579)
 
-#: Marks of direction, which nobody sees and which come along when somebody pastes.
+#: Marks of direction: invisible, and often pasted along with a text.
 _MARKS = dict.fromkeys(
     [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF]
 )
 
-#: Characters of a text that an error repeats.
+#: Characters of a typed text that an error message repeats at most.
 MOST_REPEATED = 60
 
 _DATE = r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
@@ -60,16 +61,16 @@ class ReadingError(ValueError):
 
 
 def plain(text: str) -> str:
-    """Return the text on one line: digits those of English, spaces single, no marks of direction."""
+    """Return a text on one line, with English digits, single spaces and no marks of direction."""
     signs = text.translate(_MARKS)
     digits = (str(int(sign)) if sign.isdecimal() else sign for sign in signs)
     return " ".join("".join(digits).split())
 
 
 def number_as_text(text: str) -> str:
-    """Return a number as Python reads it: English digits, a point, no separators of thousands.
+    """Return a number as Python reads it: English digits, a point, no thousands separators.
 
-    Only the Persian and Arabic separators are known: what a comma means is not sure.
+    Only Persian and Arabic separators are understood: what a comma means is not certain.
     """
     return plain(text).replace("٫", ".").replace("٬", "").replace("\N{MINUS SIGN}", "-")
 
@@ -123,10 +124,10 @@ def instant_from(text: str, zone: tzinfo, *, needs_time: bool = False) -> dateti
 
 
 def length_from(text: str, *, may_be_negative: bool = False) -> timedelta:
-    """Return the length of time that was typed: `45 minutes`, `1h30m`, `1:30`, `1 02:00:00`, `PT90M`.
+    """Return the length that was typed: `45 minutes`, `1h30m`, `1:30`, `1 02:00:00` or `PT90M`.
 
-    Of a clock's form the first number is hours. Raises ReadingError, for a number without a unit
-    too: nobody knows whether 90 are seconds or minutes.
+    In the form of a clock the first number is hours. Raises ReadingError, for a number without a
+    unit too: nobody knows whether 90 are seconds or minutes.
     """
     typed = number_as_text(text).lower()
     sign = -1 if may_be_negative and typed.startswith("-") else 1
@@ -194,7 +195,7 @@ def _day(typed: re.Match[str] | None, told: str, years: tuple[int, int]) -> date
 
 
 def _zone(offset: str) -> tzinfo:
-    """Raises ValueError for an offset of a day or more."""
+    """Return the offset from UTC as a time zone. Raises ValueError for a day or more."""
     if offset in "Zz":
         return UTC
     digits = offset[1:].replace(":", "")
@@ -211,7 +212,7 @@ def _in_utc(at: datetime) -> datetime:
 
 
 def _length(typed: str) -> timedelta | None:
-    """None where it is not understood. Raises OverflowError."""
+    """Return the length that a text says; None where it is not understood. Raises OverflowError."""
     if typed in _UNITS:
         return _UNITS[typed]  # "hour"
     if iso := _ISO_LENGTH.fullmatch(typed):
@@ -221,7 +222,7 @@ def _length(typed: str) -> timedelta | None:
     amounts = _AMOUNT.findall(typed)
     units = {_UNITS.get(unit) for _n, unit in amounts}
     if not amounts or _AMOUNT.sub("", typed) or None in units or len(units) < len(amounts):
-        return None  # Of a unit that stands there twice, one may be a slip.
+        return None  # A unit that stands there twice may be a mistake.
     return sum((float(number) * _UNITS[unit] for number, unit in amounts), timedelta(0))
 
 
@@ -231,9 +232,9 @@ def _sum(numbers: tuple[str | None, ...], units: tuple[str, ...]) -> timedelta:
 
 
 def _gregorian(year: int, month: int, day: int) -> date | None:
-    """The date of a day of the Persian calendar; None where it has no such day.
+    """Return the date of a day of the Persian calendar; None where it has no such day.
 
-    By its cycle of 33 years, which is right from 1178 to 1633.
+    By the calendar's cycle of 33 years, which is right from 1178 to 1633.
     """
     if not (1 <= month <= 12 and 1 <= day <= (31 if month <= 6 else 30)):
         return None
@@ -242,7 +243,7 @@ def _gregorian(year: int, month: int, day: int) -> date | None:
 
 
 def _first_of(year: int) -> date:
-    """The first day of a Persian year."""
+    """Return the date of the first day of a Persian year."""
     years = year - 979
     leaps = years // 33 * 8 + (years % 33 + 3) // 4
     return date(1600, 1, 1) + timedelta(days=365 * years + leaps + 79)

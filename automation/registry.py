@@ -1,7 +1,7 @@
-"""Process functions: `@process` registers them, their key finds them.
+"""Process functions: `@process` registers a function under a key, `get` and `find` return it.
 
-Each installed app's `processes.py` is imported at start, so whatever it registers is known in
-every command, web process and worker.
+Each installed app's `processes.py` is imported at start, so whatever it registers is known in every
+command, web process and worker.
 """
 
 import difflib
@@ -37,7 +37,7 @@ class ProcessNotRegisteredError(LookupError):
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a decorator says of its function; `process` documents each."""
+    """The options of `@process`; the docstring of `process` explains each."""
 
     declared_cron: str | Callable[[], str] | None = field(default=None, repr=False)
     atomic: bool = True
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessFunction:
-    """A registered function, and what its decorator said of it."""
+    """A registered function with the options of its decorator."""
 
     key: str
     function: Callable[..., Any]
@@ -67,7 +67,7 @@ class ProcessFunction:
 
     @property
     def description_shown(self) -> str:
-        """The description in the active language, where a catalogue knows it."""
+        """The function's description in the active language, where a catalogue has it."""
         return _(self.description) if self.description else ""
 
     @property
@@ -82,7 +82,7 @@ class ProcessFunction:
             if not isinstance(rule, str):
                 raise TypeError(f"{rule!r} is no text")
             return rule
-        except Exception as error:  # Whatever it is, it must not reach the other processes.
+        except Exception as error:  # An error of one function must not reach the other processes.
             text = _("The default rule of %(function)s cannot be computed: %(error)r.")
             raise ScheduleError("cron", text % {"function": self.key, "error": error}) from error
 
@@ -190,7 +190,7 @@ def _describe(function: Callable[..., Any], options: Options, place: Place) -> P
 
 
 def _contradiction(options: Options, parameters: Parameters) -> str:
-    """What its options promise and cannot keep; "" for nothing."""
+    """Return a sentence about options that contradict one another; "" where none do."""
     if options.preview and not options.atomic:
         return "preview=True needs atomic=True: what is committed as it goes is not rolled back."
     if options.undo and not options.changes:
@@ -231,7 +231,10 @@ def _key(function: Callable[..., Any], where: str) -> str:
 
 
 def get(key: str) -> ProcessFunction:
-    """Raises ProcessNotRegisteredError, which names the nearest known key."""
+    """Return the function of this key, or of which it is an alias.
+
+    Raises ProcessNotRegisteredError, which names the nearest known key.
+    """
     function = find(key)
     if function is None:
         raise ProcessNotRegisteredError(key)
@@ -239,7 +242,7 @@ def get(key: str) -> ProcessFunction:
 
 
 def find(key: str) -> ProcessFunction | None:
-    """Return the function of this key, or of which it is an alias."""
+    """Return the function of this key, or of which it is an alias; None where there is none."""
     if key in _functions:
         return _functions[key]
     return next((f for f in _functions.values() if key in f.options.aliases), None)
@@ -252,18 +255,18 @@ def is_taken_for_atomic(key: str) -> bool:
 
 
 def masked(key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored parameters as a person may see them.
+    """Return stored parameters of a function as a person may see them.
 
-    Which are sensitive the function alone knows: where it is gone, all are hidden.
+    Only the function knows which are sensitive: where it is gone, all are hidden.
     """
     function = find(key)
-    if not isinstance(parameters, Mapping):  # Stored past every door; a page still shows the row.
+    if not isinstance(parameters, Mapping):  # Not validated; a page still shows the row.
         return {}
     return function.parameters.masked(parameters) if function else dict.fromkeys(parameters, MASK)
 
 
 def clashes() -> list[str]:
-    """Return a sentence for each alias that leads to more than one function."""
+    """Return a sentence for each alias that names more than one function."""
     return [
         f"{alias!r} is an alias of {function.key} and also leads to {other.key}."
         for function in all_functions()
@@ -274,12 +277,12 @@ def clashes() -> list[str]:
 
 
 def all_functions() -> list[ProcessFunction]:
-    """Every function, by key."""
+    """Return every registered function, in the order of their keys."""
     return [_functions[key] for key in sorted(_functions)]
 
 
 def unregister(key: str) -> None:
-    """Forget a function, as its removal from the code would."""
+    """Remove a function from the registry, as if its code had been deleted."""
     _functions.pop(key, None)
 
 

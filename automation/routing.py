@@ -1,15 +1,15 @@
-"""Where the engine reads: a project's router may send what it reads to a replica."""
+"""A database router: the project's own may read from a replica, which the engine must not."""
 
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, router
 
-#: The apps whose rows are read and written in the transactions of the engine.
+#: Apps whose rows the engine reads and writes in its transactions.
 _APPS = {"automation", "django_q"}
 
 
 class EngineRouter:
-    """The engine reads where it writes: a replica does not know yet what a transaction has written."""
+    """Sends reads of the engine's tables where it writes: a replica may be behind."""
 
     def db_for_read(self, model: Any, **_hints: Any) -> str | None:
         return DEFAULT_DB_ALIAS if model._meta.app_label in _APPS else None
@@ -18,6 +18,6 @@ class EngineRouter:
 
 
 def put_first() -> None:
-    """Ask this router before those of the project."""
+    """Install the engine's router before those of the project."""
     if not any(isinstance(one, EngineRouter) for one in router.routers):
         router.routers.insert(0, EngineRouter())

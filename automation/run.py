@@ -1,4 +1,4 @@
-"""Run: what a process function is told about the run it is in, and what it can say."""
+"""Run: what a process function is told about its run, and how it reports back."""
 
 import logging
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # Authors import this before there are models.
     from automation.models import Execution
 
-#: What progress may be counted up to: what a column holds.
+#: The highest number of progress: the highest that its column holds.
 MAX_COUNT = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The first positional parameter of a process function, if it takes one."""
+    """What a process function learns of its run; it gets it as its first positional parameter."""
 
     #: The row that records this run.
     execution: "Execution"
     #: When the run started, in the time zone of its process.
     now: datetime
-    #: What it logs becomes log lines of the run.
+    #: A logger; what is logged with it becomes log lines of the run.
     log: logging.Logger
     #: Of the engine: who hears of progress, and whether the run is to end.
     on_progress: Callable[["Execution"], None] = field(repr=False)
@@ -49,10 +49,10 @@ class Run:
         return self.execution.is_preview
 
     def progress(self, done: int, total: int | None = None, message: str = "") -> None:
-        """Say how far the run is; its page shows the last word, on PostgreSQL while it goes on.
+        """Say how far the run is; its page shows the newest, on PostgreSQL while the run goes on.
 
-        Fractions are cut off. Raises ValueError for a count below 0 or beyond what a database
-        keeps (2**63 - 1), TypeError for what is no number.
+        Fractions are cut off. Raises ValueError for a count below 0 or beyond what a database keeps
+        (2**63 - 1), TypeError for what is no number.
         """
         self.execution.progress_done = _count(done)
         self.execution.progress_total = None if total is None else _count(total)
@@ -60,10 +60,10 @@ class Run:
         self.on_progress(self.execution)
 
     def cancelled(self) -> bool:
-        """Whether it was told to end: by a person, or by its time limit.
+        """Whether the run was told to end: by a person, or by its time limit.
 
-        An exception tells it, once, wherever it is just then; this is for code that caught that
-        exception to end in good order. It has 3 s.
+        An exception tells the function so, once, wherever it is at that moment. This method is for
+        code that caught that exception to end in good order, for which it has 3 s.
         """
         return self.is_interrupted()
 
@@ -73,7 +73,7 @@ def _count(number: object) -> int:
         raise TypeError(f"Progress is counted in numbers; {type(number).__name__} is none.")
     try:
         count = int(number)  # type: ignore[arg-type]
-    except (ValueError, OverflowError) as error:  # Neither of these is a number to count to.
+    except (ValueError, OverflowError) as error:  # Not a number, or infinity.
         raise ValueError(f"Progress is a number from 0 to {MAX_COUNT}, not {number}.") from error
     if not 0 <= count <= MAX_COUNT:
         shown = count if abs(count) < 10**30 else "one of more than 30 digits"

@@ -1,4 +1,4 @@
-"""What follows a saved row: each receiver calls one verb."""
+"""Receivers of signals: each calls one function for what follows a saved or deleted row."""
 
 import sys
 from collections.abc import Sequence
@@ -45,13 +45,16 @@ def schedule_deleted(**_: Any) -> None:
 
 
 def message_saved(raw: bool, **_: Any) -> None:
-    """Ordinary work: what carries an execution is queued around the signals."""
+    """Wake the workers for ordinary work; a message of an execution is saved without signals."""
     if not raw:
         listen.notify(listen.TASK)
 
 
 def migrated(using: str, verbosity: int, plan: Sequence[tuple[Any, bool]] = (), **_: Any) -> None:
-    """`plan` pairs each migration with whether it was undone: then the tables may be gone."""
+    """Create default processes and groups after `migrate`.
+
+    `plan` pairs each migration with whether it was undone; where one was, the tables may be gone.
+    """
     if using == "default" and not any(undone for _migration, undone in plan):
         for process in create_default_processes():
             if verbosity:

@@ -107,7 +107,7 @@ def run_at_once() -> Iterator[None]:
 def _run(executions: Sequence[Execution]) -> None:
     for execution in executions:
         held = claims.claim(execution.pk, node="test")
-        if held is not None:  # Else it ran by now, or waits.
+        if held is not None:  # Otherwise another claim was faster, or it has to wait.
             runner.run(held)
 
 
@@ -119,6 +119,6 @@ else:
 
     @pytest.fixture
     def processes_run_at_once() -> Iterator[None]:
-        """What the test launches runs on the spot."""
+        """Run what the test starts at once, in the test's own process."""
         with run_at_once():
             yield

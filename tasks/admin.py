@@ -1,4 +1,4 @@
-"""Tasks in the admin, with every automatic move they saw."""
+"""Tasks in the admin, with all their automatic moves."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class DueFilter(admin.SimpleListFilter):
 
 
 class OwnerFilter(admin.RelatedFieldListFilter):
-    """By the owner that the task has now."""
+    """A filter of moves by the owner that the task has now."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,7 +46,7 @@ class OwnerFilter(admin.RelatedFieldListFilter):
 
 
 class LabelledDateTime(AdminSplitDateTime):
-    """Django's two inputs, each with a name of its own for who cannot see them."""
+    """Django's two inputs, each with a label of its own for screen readers."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
@@ -57,7 +57,7 @@ class LabelledDateTime(AdminSplitDateTime):
 
 
 def link_to_execution(request: HttpRequest, move: TaskMove) -> SafeString:
-    """The run that moved the task; a link for who may see runs."""
+    """Return the number of the run that moved the task; a link for people who may see runs."""
     if not request.user.has_perm("automation.view_execution"):
         return format_html("#{}", move.execution_id)
     url = reverse("admin:automation_execution_change", args=[move.execution_id])
@@ -109,7 +109,7 @@ class TaskAdmin(ListAdmin):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Task | None = None) -> Any:
-        """Without the link to moves for who may not see them."""
+        """Leave out the link to moves for people who may not see them."""
         sets: Any = super().get_fieldsets(request, obj)
         if obj is not None and request.user.has_perm("tasks.view_taskmove"):
             return sets
@@ -140,7 +140,7 @@ class TaskAdmin(ListAdmin):
 
 @admin.register(TaskMove)
 class TaskMoveAdmin(ListAdmin):
-    """Every automatic move there was, to read only; those of deleted tasks too."""
+    """All automatic moves, read-only, those of deleted tasks too."""
 
     list_filter = ("moved_at", ("task__owner", OwnerFilter))
     linked_lookups = ("execution__id__exact", "task__id__exact")
@@ -166,7 +166,7 @@ class TaskMoveAdmin(ListAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With the owner that the task has now; a join would leave out those of deleted tasks."""
+        """Add the owner that a task has now; a join would leave out moves of deleted tasks."""
         tasks = Task.objects.filter(pk=models.OuterRef("task_id"))
         rows: QuerySet[Any] = (
             super()

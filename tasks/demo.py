@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tasks.models import Priority, Task, TaskStatus
 
-#: Nobody has an address here (RFC 2606): whoever does was made by Behflow itself.
+#: A domain that nobody has (RFC 2606): a user with an address in it was made by Behflow itself.
 DOMAIN = "behflow.invalid"
 
 TAG = "demo"
@@ -50,7 +50,7 @@ def is_loaded() -> bool:
 
 
 def strangers() -> str:
-    """Say what the database holds that neither the demo nor the first start made; "" for nothing."""
+    """Return what is neither demo data nor the first user, in words; "" for nothing."""
     users = get_user_model().objects.exclude(email__endswith=f"@{DOMAIN}").count()
     tasks = Task.objects.exclude(tags=TAG).count()
     held = {"user": users, "task": tasks}

@@ -28,7 +28,7 @@ class Priority(models.TextChoices):
     HIGH = "high", _("high")
 
 
-#: Of a move: it puts another one back. Moves go to a later time, and so these alone to an earlier.
+#: The condition of a move that takes another one back: only such a move goes to an earlier time.
 PUT_BACK = models.Q(new_due_at__lt=models.F("old_due_at"))
 
 UNFINISHED = (TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
@@ -47,7 +47,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(status__in=UNFINISHED)
 
     def due_before(self, day: date, zone: tzinfo) -> Self:
-        """Due on an earlier day, as days begin in `zone`.
+        """Tasks due on an earlier day than `day`, as days begin in `zone`.
 
         Where clocks go back over midnight, some due on `day` itself are among them: `Task.due_day`
         tells them apart.
@@ -65,13 +65,13 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(due_at__gte=start, due_at__lt=end)
 
     def overdue(self, now: datetime) -> Self:
-        """Unfinished, and due before the day that `now` is in its own time zone."""
+        """Unfinished tasks due before the day that `now` is in its own time zone."""
         return self.unfinished().due_before(now.date(), _zone_of(now))
 
     def with_moves(self) -> Self:
         """Give each task `times_moved`, and `first_due_at`: when it was due before any move.
 
-        A move that was put back counts no more.
+        A move that was taken back does not count.
         """
         moves = TaskMove.objects.filter(task_id=models.OuterRef("pk"))
         step = models.Case(models.When(PUT_BACK, then=-1), default=1)
@@ -86,8 +86,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def moves_to(self, now: datetime) -> list[Move]:
         """Lock the overdue tasks that may move; pair each with its due time on the day of `now`.
 
-        The time of day stays as it is in the zone of `now`. Where clocks skip it that day, it
-        keeps its distance into the gap; where they show it twice, it is the first pass.
+        The time of day stays as it is in the zone of `now`. Where clocks skip that time on that
+        day, the task moves as far past the gap as the time lies within it; where they show the time
+        twice, the first counts.
         """
         today, zone = now.date(), _zone_of(now)
         tasks = self.overdue(now).filter(keep_due_date=False).select_related("owner")
@@ -100,7 +101,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def moves_back(self, moves: "TaskMoveQuerySet") -> tuple[list[Move], list["TaskMove"]]:
         """Lock the tasks that these moves moved; pair each with the due time it had before.
 
-        Those that were deleted, or got another due time since, are left: their moves come second.
+        Returns these pairs, and the moves whose tasks were deleted or got another due time since.
         """
         moved = self.filter(pk__in=moves.values("task_id")).select_for_update(of=("self",))
         tasks = {task.pk: task for task in moved.order_by("due_at", "pk")}
@@ -114,7 +115,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return back, left
 
     def apply_moves_of(self, execution_id: int) -> int:
-        """Give each task the new due time that its move of this execution says; return how many."""
+        """Give tasks the due times to which an execution's moves move them; return how many."""
         moves = TaskMove.objects.filter(execution_id=execution_id)
         move = moves.filter(task_id=models.OuterRef("pk")).values("new_due_at")
         return self.filter(pk__in=moves.values("task_id")).update(
@@ -214,7 +215,7 @@ class TaskMoveQuerySet(models.QuerySet["TaskMove"]):
     def record(self, moves: list[Move], execution_id: int) -> int:
         """Write a row for each move, in one statement however many there are; return how many.
 
-        (bulk_create needs a statement for every few hundred rows on SQLite.)
+        `bulk_create` would need a statement for every few hundred rows on SQLite.
         """
         quote, adapt = connection.ops.quote_name, connection.ops.adapt_datetimefield_value
         table, tasks = quote(TaskMove._meta.db_table), quote(Task._meta.db_table)
@@ -232,7 +233,7 @@ class TaskMoveQuerySet(models.QuerySet["TaskMove"]):
             return int(cursor.rowcount)
 
 
-#: How each database reads rows from a JSON parameter: [[task id, new due time], …].
+#: For each kind of database, SQL that reads rows from a JSON parameter [[task id, new due time], …].
 _JSON_ROWS = {
     "postgresql": (
         "jsonb_array_elements(%s::jsonb)",
@@ -248,13 +249,16 @@ _JSON_ROWS = {
 
 
 class TaskMove(models.Model):
-    """Outlives both its task and its execution: their ids, and the task's name, stay."""
+    """One automatic move of a task by an execution.
+
+    It outlives both: their ids, and the task's name, stay.
+    """
 
     execution = models.ForeignKey(
         Execution,
         models.DO_NOTHING,
         db_constraint=False,
-        db_index=False,  # The constraint's index begins with it.
+        db_index=False,  # The index of the constraint begins with this column.
         related_name="+",
         verbose_name=_("execution"),
     )

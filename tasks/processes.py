@@ -9,10 +9,10 @@ from django.utils.translation import gettext_noop
 from automation import Run, process
 from tasks.models import UNFINISHED, Move, Task, TaskMove, TaskMoveQuerySet, TaskStatus
 
-# The docstring of the main job, for the catalogues: they are made from calls.
+# The docstring of the main job, for the translations: they are collected from calls of gettext.
 gettext_noop("Move unfinished tasks of earlier days to today, at the time of day they had.")
 
-#: How many moves the result and the log show one by one; the audit rows hold them all.
+#: Moves that the result and the log list at most; the TaskMove rows hold them all.
 DETAILS = 100
 
 
@@ -77,7 +77,7 @@ def _log(run: Run, result: dict[str, Any]) -> None:
         result["tasks_rescheduled"],
     )
     for details in result["task_details"]:
-        run.log.debug(  # For the log of the execution; the console would be full of them.
+        run.log.debug(  # At this level they are in the log of the execution, but not on the console.
             "Task %(task)s %(name)r of %(owner)r: %(old_due_at)s → %(new_due_at)s", details
         )
     left_out = result["tasks_found"] - len(result["task_details"])

@@ -1,4 +1,4 @@
-"""What `adopt` prints: for people, and as JSON."""
+"""The output of `adopt`: for people, and as JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from automation import registry
 from automation.adoption import AtChange, Comparison, Found, Reading, Work
 
-#: Differing times around a clock change that are listed; JSON has all.
+#: Differing times around a clock change that are listed at most; JSON has all.
 _MOST_LISTED = 6
 
 _TIME = "%a %Y-%m-%d %H:%M %z"
@@ -18,7 +18,10 @@ _WIDTH = len("Thu 2026-11-26 02:30 +0100")
 
 @dataclass(frozen=True)
 class Entry:
-    """What was found, when it runs, and what `--create` did: `refused` says why it did nothing."""
+    """A line or row that was found, when it runs, and what `--create` did with it.
+
+    `refused`: why `--create` made no process of it.
+    """
 
     found: Found
     comparison: Comparison | None

@@ -1,4 +1,4 @@
-"""What commands take as arguments, each refused in one sentence."""
+"""Types of arguments of commands, each of which refuses a wrong value in one sentence."""
 
 import math
 from argparse import ArgumentTypeError

@@ -1,4 +1,4 @@
-"""What the commands share that start an execution: here or in the workers, and its report."""
+"""What all commands that start an execution share: here or in the workers, and the report."""
 
 import difflib
 import getpass
@@ -27,7 +27,7 @@ NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING, NOT_FOLLOWED = 1, 2, 3, 4
 
 
 class ExecutionCommand(BaseCommand):
-    """A command that ends with the end of one execution."""
+    """A command that starts an execution, sees it to its end and reports it."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queue", action="store_true", help="Let the workers run it.")
@@ -47,12 +47,12 @@ class ExecutionCommand(BaseCommand):
         queued: Callable[..., Execution],
         **launch_options: Any,
     ) -> None:
-        """Start an execution by one of the two, see it to its end and report it."""
+        """Start an execution here or in the workers, see it to its end and report it."""
         if options["wait"] is not None and not options["queue"]:
             raise CommandError("--wait goes with --queue.", returncode=NOT_POSSIBLE)
         launch_options["requested_by_name"] = who()
         try:
-            with logs.only_errors():  # What else there is to say, the command says.
+            with logs.only_errors():  # The command itself prints the rest.
                 if options["queue"]:
                     with answering_soon():
                         execution = queued(**launch_options)
@@ -126,7 +126,7 @@ class ExecutionCommand(BaseCommand):
         self._tell_changes(execution)
 
     def _tell_changes(self, execution: Execution) -> None:
-        """A preview is about these; of a run, the history has them."""
+        """Print the change rows of a preview; those of a run are in the history."""
         rows = changes.of(execution) if execution.is_preview else None
         if rows is None or execution.status != Status.COMPLETED:
             return
@@ -171,7 +171,7 @@ def process_named(name: str) -> Process:
 
 
 def who() -> str:
-    """Who sits at this terminal."""
+    """Return the name of whoever sits at this terminal."""
     try:
         return f"{getpass.getuser()} (terminal)"
     except (OSError, KeyError):

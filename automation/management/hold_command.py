@@ -14,7 +14,7 @@ class HoldCommand(BaseCommand):
 
 
 def subject_of(name: str | None) -> list[Process] | None:
-    """The process of that name; None, which is everything, for none."""
+    """Return the process of that name; None, which stands for everything, where none is given."""
     if name is None:
         return None
     found = list(Process.objects.filter(name=name))

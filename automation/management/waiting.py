@@ -1,4 +1,4 @@
-"""No command waits long for a row that a run has locked: it says so instead."""
+"""A limit to how long a command waits for a row that a run has locked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ WAIT = 1
 
 @contextmanager
 def answering_soon() -> Iterator[None]:
-    """Raise CommandError where a statement inside the block waited so long: exit code 1."""
+    """Raise CommandError (exit code 1) where a statement in the block waits too long for a lock."""
     try:
         with locks.waiting_for_rows_at_most(WAIT):
             yield

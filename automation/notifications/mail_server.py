@@ -4,27 +4,30 @@ from django.core import mail
 from django.core.mail.backends import console, dummy, smtp
 from django.core.mail.backends.base import BaseEmailBackend
 
-#: Seconds that a mail server gets in all.
+#: Seconds that a mail server has for one mail.
 TIME_LIMIT = 30
 
 
 def mail_server() -> BaseEmailBackend:
-    """What sends the mails of the project. Raises whatever its settings make of it."""
+    """Return the backend that sends the mails of the project.
+
+    Raises whatever Django makes of wrong settings.
+    """
     has_mailers = hasattr(mail, "mailers")
     server = mail.mailers.default if has_mailers else mail.get_connection()
     if isinstance(server, smtp.EmailBackend) and server.timeout is None:
-        # Where the project sets none, a server that is silent would be waited for without end.
+        # Without a limit of the project's own, a silent server would be waited for without end.
         server.timeout = TIME_LIMIT
     return server
 
 
 def is_stand_in(server: BaseEmailBackend) -> bool:
-    """Whether it is what Django has in place of a mail server, for development."""
+    """Whether a backend is one that Django has in place of a mail server, for development."""
     return type(server) in {console.EmailBackend, dummy.EmailBackend}
 
 
 def name_of(server: BaseEmailBackend) -> str:
-    """Where mails go, for people."""
+    """Return where mails go, for people."""
     if isinstance(server, smtp.EmailBackend):
         return f"the mail server {server.host}:{server.port}"
     return f"{type(server).__module__}.{type(server).__qualname__}"

@@ -1,4 +1,4 @@
-"""What a page says where nobody is there to run anything."""
+"""What a page says where no worker is running."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from automation.reports.workers import Workers, workers
 
 register = template.Library()
 
-#: Who sees any of these is told.
+#: People with any of these permissions are told.
 _SEES = ("automation.view_process", "automation.view_execution", "automation.run_process")
 
 
 @register.inclusion_tag("automation/absence.html", takes_context=True)
 def absence_of_workers(context: dict[str, Any], around: Workers | None = None) -> dict[str, Any]:
-    """That no worker is running, for who may see processes or start them; nothing otherwise.
+    """Return a notice that no worker is running, for people who may see or start processes.
 
     `around`: where the page has looked already.
     """

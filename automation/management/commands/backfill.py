@@ -13,7 +13,7 @@ from automation.management.waiting import answering_soon
 from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from
 
-#: Lines of the table; JSON has them all.
+#: Lines of the table that are printed at most; JSON has them all.
 SHOWN = 200
 
 
@@ -101,7 +101,7 @@ def _remarks(found: Plan) -> list[str]:
 
 
 def _action(each: Occurrence, found: Plan) -> str:
-    """What a backfill does with it; public, in the JSON."""
+    """Return what a backfill does with an occurrence: a public code in the JSON."""
     if each.is_open:
         return "open"
     if each.is_due:

@@ -12,7 +12,7 @@ from automation.models import Node
 
 class Command(BaseCommand):
     help = "Exit with 0 where a node was seen within the last seconds, with 1 where none was."
-    requires_system_checks = ()  # A probe is quick; qcluster has made them.
+    requires_system_checks = ()  # A probe has to be quick, and qcluster makes the checks.
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -36,7 +36,7 @@ from automation.schedule import (
 
 WEEK = timedelta(days=7)
 
-#: Effects of a clock change; occurrences that an edit changes.
+#: Listed at most: effects of a clock change, and occurrences that an edit changes.
 MOST_EFFECTS, MOST_CHANGED = 4, 20
 
 
@@ -137,7 +137,7 @@ def _process_named(name: str | None) -> Process | None:
 
 
 def _rule(stored: Process | None, options: dict[str, Any]) -> Rule:
-    """What is asked about: the schedule of a process, with what the options say otherwise.
+    """Return the schedule that is asked about: that of a process, changed as the options say.
 
     Raises ScheduleError.
     """
@@ -158,7 +158,7 @@ def _rule(stored: Process | None, options: dict[str, Any]) -> Rule:
 
 
 def _changes(stored: Process | None, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Columns of a process that the options set."""
+    """Return the columns of a process that the options set."""
     zone = options["timezone"] or (stored.effective_timezone if stored else default_time_zone())
     if options["timezone"]:
         yield "timezone", zone
@@ -197,7 +197,10 @@ def _as_json(at: datetime, rule: Rule, hold: Hold | None) -> dict[str, str | Non
 
 
 def _instant(option: str, options: dict[str, Any], zone: str) -> datetime | None:
-    """A time without an offset is one of the zone. Raises ScheduleError."""
+    """Return the instant that was typed; without an offset it is a time of the zone.
+
+    Raises ScheduleError.
+    """
     text = options[option]
     if text is None:
         return None

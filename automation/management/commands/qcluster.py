@@ -51,7 +51,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _start_again_for(self, name: str) -> NoReturn:
-        """django-q2 read the settings of its queue before there were options: in a fresh process."""
+        """Start the command again, in a fresh process, for another queue.
+
+        django-q2 has read the settings of its queue before the options of the command are known.
+        """
         is_a_command = getattr(self, "_called_from_command_line", False)
         if os.environ.get("Q_CLUSTER_NAME") == name or not is_a_command:
             raise CommandError(

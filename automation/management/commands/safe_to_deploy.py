@@ -12,7 +12,7 @@ from automation.cluster.supervisor import LAST_WORDS
 from automation.management.arguments import number
 from automation.reports.deployment import Outlook, as_json, look_ahead
 
-#: Minutes and seconds that may be asked for.
+#: Minutes, and seconds, that may be given at most.
 MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
 
 

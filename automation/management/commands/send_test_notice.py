@@ -32,7 +32,7 @@ class Command(BaseCommand):
         server = _server()
         try:
             sending.deliver(words.of_a_test(), to)
-        except Exception as error:  # Whatever a mail server or a backend may do.
+        except Exception as error:  # A mail server or a backend may raise anything.
             told = f"{type(error).__name__}: {error}"
             raise CommandError(f"It was not sent, by {name_of(server)}: {told}") from error
         self.stdout.write(f"Sent to {', '.join(to)} by {name_of(server)}.")
@@ -49,6 +49,7 @@ def _checked(address: str) -> str:
 
 
 def _server() -> BaseEmailBackend:
+    """Return where mails go, by the settings."""
     try:
         return mail_server()
     except Exception as error:  # Whatever a backend may refuse in its settings.
