@@ -65,7 +65,7 @@ class NodeAdmin(ListAdmin):
         """By colour and word."""
         word = _STATES[node.state]()
         return format_html(
-            '<span class="behflow-status behflow-node-{}">{}</span>', node.state, word
+            '<span class="automation-status automation-node-{}">{}</span>', node.state, word
         )
 
     @admin.display(description=gettext_lazy("running"))

@@ -78,5 +78,5 @@ class NoticeAdmin(ListAdmin):
         if not notice.body:
             return SafeString("–")
         return format_html(
-            '<pre class="behflow-code" dir="auto" tabindex="0">{}</pre>', notice.body
+            '<pre class="automation-code" dir="auto" tabindex="0">{}</pre>', notice.body
         )

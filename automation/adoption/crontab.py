@@ -28,7 +28,7 @@ _FIELD = re.compile(r"[\d*?][\d*/,?-]*", re.ASCII)
 
 _ENVIRONMENT = "It sets the environment of commands; a process has the one of its worker."
 _ONE_RULE = (
-    "Debian's cron and Behflow follow one rule, if the clock of cron's host is that of {}. Where "
+    "Debian's cron and processes follow one rule, if the clock of cron's host is that of {}. Where "
     "clocks skip several times of one line, cron starts it once for each of them, at once after "
     "another; a process starts once."
 )

@@ -57,7 +57,7 @@ def test_page_offers_what_was_missed_since_the_process_last_ran_on_time(operator
     assert text.count('name="pick"') == 23
     assert "All: 23 times, the oldest first" in text
     assert "The latest: Sun 11/22/2026 11:00" in text
-    assert 'behflow-status-completed">completed</span>' in text
+    assert 'automation-status-completed">completed</span>' in text
 
 
 def test_page_of_a_process_that_ran_a_moment_ago_shows_its_last_day(operator, time_machine):
@@ -98,8 +98,8 @@ def test_page_shows_what_became_of_each_and_why(operator, hourly):
     text = shown(operator, hourly, **RANGE)
 
     assert text.count('name="pick"') == 4
-    assert 'behflow-status-missed">missed</span>' in text
-    assert 'behflow-status-pending">pending</span>' in text
+    assert 'automation-status-missed">missed</span>' in text
+    assert 'automation-status-pending">pending</span>' in text
     assert "Nothing was there to start it in time." in text
 
 

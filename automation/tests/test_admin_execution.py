@@ -37,7 +37,7 @@ def test_page_tells_who_started_it_with_what_and_how_it_ended(admin_client, admi
         "because &lt;b&gt;",
         "waited",
         "took",
-        'behflow-status-completed">completed',
+        'automation-status-completed">completed',
         "probes.greet",
         "Hello world!",
         "Greeting world",
@@ -179,9 +179,9 @@ def test_page_that_follows_asks_again_only_for_what_changed(admin_client):
     address = page("execution_change", execution.pk)
     assert "data-follow" in admin_client.get(address).text
 
-    first = admin_client.get(address, headers={"x-behflow-fragment": "1"})
+    first = admin_client.get(address, headers={"x-automation-fragment": "1"})
     assert "<html" not in first.text
-    asked = {"x-behflow-fragment": "1", "if-none-match": first["ETag"]}
+    asked = {"x-automation-fragment": "1", "if-none-match": first["ETag"]}
     assert admin_client.get(address, headers=asked).status_code == 304
 
     Execution.objects.filter(pk=execution.pk).update(progress_done=3, progress_total=9)
@@ -300,7 +300,7 @@ def test_cancel_of_what_waits_is_one_click(person_with):
     text = client.post(page("execution_cancel", execution.pk), follow=True).text
 
     assert f"Cancelled {execution} before it began." in text
-    assert 'behflow-status-cancelled">cancelled' in text
+    assert 'automation-status-cancelled">cancelled' in text
     assert "by sara" in text
     assert "Cancel it" not in text
 

@@ -39,8 +39,8 @@ def test_page_says_what_blocks_now_by_word_and_what_to_do(admin_client, nightly)
 
     assert "&lt;b&gt;flood" in text
     assert "Resume it, or start it by hand" in text
-    assert 'behflow-step-blocks">blocks' in text
-    assert 'behflow-step-ok">fine' in text
+    assert 'automation-step-blocks">blocks' in text
+    assert 'automation-step-ok">fine' in text
 
 
 def test_page_explains_the_instant_that_was_typed(admin_client, nightly):
@@ -59,7 +59,7 @@ def test_page_says_what_is_wrong_with_an_instant_and_keeps_it(admin_client, nigh
     assert response.status_code == 200
     assert "is not a date and time" in response.text
     assert 'value="&lt;dawn&gt;"' in response.text
-    assert "behflow-steps" not in response.text
+    assert "automation-steps" not in response.text
 
 
 def test_page_is_for_those_who_may_view_processes(person_with, nightly):

@@ -24,7 +24,7 @@ def test_nodes_are_live_silent_or_stopped_and_say_what_they_run(member_of):
     text = listed(client)
 
     for state in ("live", "silent", "stopped"):
-        assert f'behflow-node-{state}">{state}<' in text
+        assert f'automation-node-{state}">{state}<' in text
     assert "abc123" in text
     rows = {
         node.name: node.running_now

@@ -95,9 +95,9 @@ def test_page_of_an_execution_without_a_notice_says_nothing_of_it(admin_client):
 
     assert (
         "notice"
-        not in admin_client.get(page("execution_change", execution.pk)).text.split("behflow-story")[
-            1
-        ]
+        not in admin_client.get(page("execution_change", execution.pk)).text.split(
+            "automation-story"
+        )[1]
     )
 
 

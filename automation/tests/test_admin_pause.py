@@ -281,9 +281,9 @@ def test_state_is_in_the_list_and_on_the_page_and_filters_the_list(admin_client,
     ExecutionFactory(process=failed, status=Status.FAILED, completed_at=timezone.now())
 
     text = admin_client.get(page("process_changelist")).text
-    assert "behflow-state-down" in text
-    assert "behflow-state-new" in text
-    assert "behflow-state-down" in admin_client.get(page("process_change", failed.pk)).text
+    assert "automation-state-down" in text
+    assert "automation-state-new" in text
+    assert "automation-state-down" in admin_client.get(page("process_change", failed.pk)).text
     shown = admin_client.get(page("process_changelist") + "?state=down").context["cl"].result_list
     assert list(shown) == [failed]
     shown = admin_client.get(page("process_changelist") + "?state=late").context["cl"].result_list

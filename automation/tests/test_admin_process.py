@@ -38,7 +38,7 @@ def test_list_shows_the_last_runs_as_bars_and_words(admin_client):
     text = admin_client.get(page("process_changelist")).text
 
     assert 'aria-label="failed, completed"' in text
-    assert 'behflow-status-completed">completed</span>' in text
+    assert 'automation-status-completed">completed</span>' in text
     assert re.search(r"<time datetime=\"[^\"]+\" title=\"[^\"]+ \(Asia/Tehran\)\">in \d+", text)
 
 
@@ -47,7 +47,7 @@ def test_list_leads_to_executions_only_who_may_see_them(person_with):
     client = person_with("view_process", "run_process")
 
     text = client.get(page("process_changelist")).text
-    assert 'behflow-status-completed">completed</span>' in text
+    assert 'automation-status-completed">completed</span>' in text
     text += client.post(page("process_run", execution.process.pk), follow=True).text
     assert "is queued" in text
     assert "/admin/automation/execution/" not in text
@@ -60,7 +60,7 @@ def test_list_shows_no_more_bars_than_fit_and_never_for_none(admin_client):
 
     text = admin_client.get(page("process_changelist")).text
 
-    assert text.count("behflow-bar-completed") == 12
+    assert text.count("automation-bar-completed") == 12
     assert "never</span>" in text
 
 

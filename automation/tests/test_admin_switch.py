@@ -152,6 +152,6 @@ def test_run_now_in_the_list_opens_the_form_and_starts_nothing(admin_client):
     process = ProcessFactory()
     form = page("process_run", process.pk)
 
-    assert f'<a class="behflow-tool" href="{form}"' in admin_client.get(LIST).text
+    assert f'<a class="automation-tool" href="{form}"' in admin_client.get(LIST).text
     assert "Parameters for this run" in admin_client.get(form).text
     assert not Execution.objects.exists()

@@ -53,7 +53,7 @@ def test_crontab_is_shown_as_processes_with_the_times_of_both(adopt_lines):
 
     assert code == 0
     assert output == (
-        "Debian's cron and Behflow follow one rule, if the clock of cron's host is that of "
+        "Debian's cron and processes follow one rule, if the clock of cron's host is that of "
         "Europe/Berlin. Where clocks skip several times of one line, cron starts it once for each of "
         "them, at once after another; a process starts once.\n"
         "\n"

@@ -117,7 +117,7 @@ def endless(nightly):
 def test_list_shows_no_next_run_and_both_pauses(endless, admin_client):
     text = admin_client.get(page("process_changelist")).text
 
-    assert '<td class="field-next_run_at"><span class="behflow-hold">' in text
+    assert '<td class="field-next_run_at"><span class="automation-hold">' in text
     assert "The process was paused by sara: repairs" in text
     assert "Everything is paused." in text
     assert page("process_resume", endless.pk) in text

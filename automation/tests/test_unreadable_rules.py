@@ -230,7 +230,7 @@ def test_every_face_says_it(hourly, lose_zone, admin_client, capsys):
     call_command("list_processes", "--json")
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["state"], listed["next_run"]) == ("broken", None)
-    assert "behflow-state-broken" in admin_client.get(page("process_changelist")).text
+    assert "automation-state-broken" in admin_client.get(page("process_changelist")).text
     assert admin_client.get(page("process_change", hourly.pk)).status_code == 200
     assert Node.objects.count() == 0
 

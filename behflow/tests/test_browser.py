@@ -149,7 +149,7 @@ def test_somebody_asks_why_a_process_does_not_run_then_and_now(visit, boss):
     page.click("text=Why?")
     verdict = page.locator("#content [role=status]")
     expect(verdict).to_contain_text("Paused by boss")
-    expect(page.locator(".behflow-step-blocks").first).to_have_text("blocks")
+    expect(page.locator(".automation-step-blocks").first).to_have_text("blocks")
 
     page.fill("#at", "at dawn")
     page.press("#at", "Enter")
@@ -163,10 +163,10 @@ def test_somebody_asks_why_a_process_does_not_run_then_and_now(visit, boss):
 
 def test_process_is_created_with_a_schedule_shown_as_one_types(visit):
     page = visit(member_of("Automation manager"), "/admin/automation/process/add/")
-    schedule = page.locator("#behflow-schedule")
+    schedule = page.locator("#automation-schedule")
     page.fill("#id_name", "nightly")
     page.select_option("#id_function", "probes.greet")
-    expect(page.locator("#behflow-what")).to_have_text("Greet somebody.")
+    expect(page.locator("#automation-what")).to_have_text("Greet somebody.")
     page.fill("#id_cron", "99 7 * * *")
     expect(schedule).to_contain_text("the minute is 0-59")
     page.click("[name=_save]")
@@ -195,7 +195,7 @@ def test_what_was_typed_for_a_function_is_there_when_it_is_chosen_again(visit):
 
     expect(page.locator("#id_parameters-name")).to_have_value("Sara")
     expect(page.locator("#id_parameters-times")).to_have_value("3")
-    expect(page.locator("#behflow-what")).to_have_text("Greet somebody.")
+    expect(page.locator("#automation-what")).to_have_text("Greet somebody.")
 
 
 def test_slow_answer_about_a_function_does_not_replace_that_of_the_next(visit):
@@ -213,7 +213,7 @@ def test_slow_answer_about_a_function_does_not_replace_that_of_the_next(visit):
             route.continue_()
 
     expect(page.locator("#id_parameters-first")).to_be_visible()
-    expect(page.locator("#behflow-what")).to_have_text("Report on the days of a span.")
+    expect(page.locator("#automation-what")).to_have_text("Report on the days of a span.")
 
 
 def test_operator_runs_with_parameters_and_the_page_follows_to_the_end(visit, qcluster):
@@ -222,13 +222,13 @@ def test_operator_runs_with_parameters_and_the_page_follows_to_the_end(visit, qc
     page.fill("#id_parameters-times", "2")
     page.fill("#id_note", "for the tour")
     page.click("[name=run]")
-    story = page.locator("#behflow-story")
+    story = page.locator("#automation-story")
     expect(story).to_contain_text("No worker is running, and none ever was.")
     expect(story.locator("text=Why?")).to_be_visible()
 
     node = qcluster()
 
-    expect(story.locator(".behflow-status")).to_have_text("completed", timeout=15_000)
+    expect(story.locator(".automation-status")).to_have_text("completed", timeout=15_000)
     expect(story).to_contain_text("Hello world! Hello world!")
     expect(story).to_contain_text("for the tour")
     expect(page.locator("body")).not_to_contain_text("is queued")
@@ -252,22 +252,22 @@ def test_main_job_is_previewed_applied_and_undone(visit, qcluster):
     qcluster()
     process = Process.objects.get(name=MAIN_JOB)
     page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")
-    status = page.locator("#behflow-story .behflow-status").first
+    status = page.locator("#automation-story .automation-status").first
 
     page.click("[name=preview]")
     expect(status).to_have_text("completed", timeout=15_000)
-    expect(page.locator("#behflow-story")).to_contain_text(
+    expect(page.locator("#automation-story")).to_contain_text(
         re.compile(r"Would write: \d+ automatic")
     )
     page.click("text=Apply: run it for real")
-    expect(page.locator("#behflow-story")).to_contain_text("It applies the preview #")
+    expect(page.locator("#automation-story")).to_contain_text("It applies the preview #")
     expect(status).to_have_text("completed", timeout=15_000)
     page.click("text=Undo…")
     page.fill("#id_note", "too early")
     page.click("text=Undo it")
     expect(status).to_have_text("completed", timeout=15_000)
 
-    expect(page.locator("#behflow-story")).to_contain_text("It undoes")
+    expect(page.locator("#automation-story")).to_contain_text("It undoes")
     kinds = Execution.objects.order_by("pk").values_list("kind", flat=True)
     assert list(kinds) == ["preview", "run", "undo"]
 
@@ -278,8 +278,8 @@ def test_operator_cancels_a_run_and_tries_it_again(visit, qcluster):
     qcluster()
     page = visit(member_of("Automation operator"), f"/admin/automation/process/{process.pk}/run/")
     page.click("[name=run]")
-    story = page.locator("#behflow-story")
-    status = story.locator(".behflow-status").first
+    story = page.locator("#automation-story")
+    status = story.locator(".automation-status").first
     expect(status).to_have_text("running", timeout=15_000)
 
     page.click("text=Cancel…")
@@ -307,12 +307,12 @@ def test_operator_pauses_with_a_reason_and_resumes(visit):
     page.fill("#id_why", "repairs")
     page.click("input[value=Pause]")
 
-    hint = page.locator(".behflow-hint")
+    hint = page.locator(".automation-hint")
     expect(hint).to_contain_text("It is paused. repairs")
     expect(hint).to_contain_text("By operator.")
     expect(hint).to_contain_text("until 12/01/2199 08:00. Asia/Tehran")
     page.goto("/admin/automation/process/?state=paused")
-    expect(page.locator("#result_list .behflow-state-paused")).to_have_text("paused")
+    expect(page.locator("#result_list .automation-state-paused")).to_have_text("paused")
     expect(page.locator("#result_list")).to_contain_text("paused by operator: repairs")
     page.click("#result_list button:has-text('Resume')")
     expect(page.locator(".success")).to_contain_text("Resumed 1 process: ")
@@ -324,7 +324,7 @@ def test_everything_is_paused_and_resumed_in_the_list(visit):
     page.click("text=Pause everything…")
     page.fill("#id_why", "moving house")
     page.click("input[value='Pause everything']")
-    expect(page.locator(".behflow-hint").first).to_contain_text("Everything is paused.")
+    expect(page.locator(".automation-hint").first).to_contain_text("Everything is paused.")
 
     page.click("text=Resume everything")
 
@@ -345,7 +345,7 @@ def test_manager_plans_a_maintenance_window(visit):
 
     page.goto(f"/admin/automation/process/{process.pk}/change/")
 
-    hint = page.locator(".behflow-hint")
+    hint = page.locator(".automation-hint")
     expect(hint).to_contain_text("Maintenance to come: new disks")
     expect(hint).to_contain_text("From 12/01/2199 08:00 until 12/02/2199 08:00. Asia/Tehran")
 
@@ -353,7 +353,7 @@ def test_manager_plans_a_maintenance_window(visit):
 def test_retries_are_told_in_words_as_one_types(visit):
     process = ProcessFactory(name="hello")
     page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
-    told = page.locator("#behflow-retries")
+    told = page.locator("#automation-retries")
     expect(told).to_have_text("It is not tried again.")
 
     page.fill("#id_max_retries", "3")
@@ -369,7 +369,7 @@ def test_list_switches_and_runs_and_the_history_is_filtered(visit, boss):
     assert page.url.endswith("/admin/automation/process/?q=hello")
     page.click("#result_list a:has-text('Run now')")
     page.click("[name=run]")
-    expect(page.locator("#behflow-story")).to_contain_text("Started by hand by boss.")
+    expect(page.locator("#automation-story")).to_contain_text("Started by hand by boss.")
 
     page.goto("/admin/automation/execution/?status__exact=pending")
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
@@ -384,7 +384,7 @@ def test_viewer_sees_everything_and_can_change_nothing(visit, demo):
     assert page.locator("role=switch").count() == 0
 
     page.goto(f"/admin/automation/process/{demo.pk}/change/")
-    expect(page.locator("#behflow-schedule")).to_contain_text("At 07:30")
+    expect(page.locator("#automation-schedule")).to_contain_text("At 07:30")
     assert page.locator("[name=_save]").count() == 0
     page.goto(reverse("admin:automation_execution_changelist"))
     follow(page, "#result_list th a >> nth=0")
@@ -405,14 +405,14 @@ def test_operator_sees_what_was_missed_and_chooses_what_becomes_of_it(visit, qcl
     page = visit(
         member_of("Automation operator"), f"/admin/automation/process/{process.pk}/change/"
     )
-    expect(page.locator(".behflow-hint")).to_contain_text("5 times were missed since")
+    expect(page.locator(".automation-hint")).to_contain_text("5 times were missed since")
 
     page.click("text=Choose what becomes of them")
-    expect(page.locator(".behflow-times .behflow-status-missed")).to_have_count(5)
+    expect(page.locator(".automation-times .automation-status-missed")).to_have_count(5)
     page.click("text=Start them")
     expect(page.locator(".errornote")).to_have_text("Choose which of them are started.")
-    page.locator(".behflow-times label").nth(0).click()
-    page.locator(".behflow-times label").nth(3).click()
+    page.locator(".automation-times label").nth(0).click()
+    page.locator(".automation-times label").nth(3).click()
     page.fill("[name=note]", "after the repairs")
     page.click("text=Start them")
 
@@ -424,13 +424,13 @@ def test_operator_sees_what_was_missed_and_chooses_what_becomes_of_it(visit, qcl
     qcluster()
     wait_until(lambda: started.filter(status="completed").count() == 2)
     page.goto(f"/admin/automation/process/{process.pk}/backfill/")
-    expect(page.locator(".behflow-times .behflow-status-completed")).to_have_count(2)
+    expect(page.locator(".automation-times .automation-status-completed")).to_have_count(2)
     expect(page.locator("[name=pick]")).to_have_count(3)
 
 
 def test_form_shows_the_inputs_of_the_chosen_kind_and_what_comes_of_them(visit):
     page = visit(member_of("Automation manager"), "/admin/automation/process/add/")
-    schedule = page.locator("#behflow-schedule")
+    schedule = page.locator("#automation-schedule")
     page.fill("#id_name", "often")
     page.select_option("#id_function", "probes.greet")
     expect(page.locator("#id_every")).to_be_hidden()
@@ -466,7 +466,7 @@ def test_edit_asks_whether_it_holds_today_too(visit):
     zone = _zone_at_noon()
     process = ProcessFactory(name="hello", cron="0 8 * * *", timezone=zone)
     page = visit(member_of("Automation manager"), f"/admin/automation/process/{process.pk}/change/")
-    schedule = page.locator("#behflow-schedule")
+    schedule = page.locator("#automation-schedule")
     expect(schedule.locator("[name=today]")).to_have_count(0)
 
     page.fill("#id_cron", "0 20 * * *")

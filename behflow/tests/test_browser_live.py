@@ -51,12 +51,12 @@ def go_on(page: Page, execution: Execution, number: int) -> None:
     """Let it log and get further, and wait until the page shows that."""
     log(execution, number)
     Execution.objects.filter(pk=execution.pk).update(progress_done=number)
-    expect(page.locator(f"#behflow-log [data-part='{number}']")).to_have_count(1)
+    expect(page.locator(f"#automation-log [data-part='{number}']")).to_have_count(1)
     expect(page.locator("progress")).to_have_attribute("value", str(number))
 
 
 def scrolled(page: Page) -> list[int]:
-    return page.locator("#behflow-log").evaluate("box => [box.scrollTop, box.scrollLeft]")
+    return page.locator("#automation-log").evaluate("box => [box.scrollTop, box.scrollLeft]")
 
 
 def open_page(visit, boss, execution: Execution, **options) -> Page:
@@ -67,10 +67,10 @@ def test_focus_selection_and_scroll_position_stay_while_the_page_goes_on(visit, 
     page = open_page(visit, boss, running)
     page.focus("text=Cancel…")
     page.evaluate("""() => {
-        const line = document.querySelector("#behflow-log [data-part='7'] td:last-child");
+        const line = document.querySelector("#automation-log [data-part='7'] td:last-child");
         getSelection().selectAllChildren(line);
-        document.getElementById("behflow-log").scrollTop = 150;
-        document.querySelector("#behflow-log [data-part='7']").isTheSame = true;
+        document.getElementById("automation-log").scrollTop = 150;
+        document.querySelector("#automation-log [data-part='7']").isTheSame = true;
     }""")
 
     for number in (60, 61):
@@ -79,32 +79,32 @@ def test_focus_selection_and_scroll_position_stay_while_the_page_goes_on(visit, 
     assert page.evaluate("document.activeElement.textContent") == "Cancel…"
     assert page.evaluate("getSelection().toString()").startswith("line 7 ")
     assert scrolled(page) == [150, 0]
-    assert page.locator("#behflow-log [data-part='7']").evaluate("row => row.isTheSame")
-    expect(page.locator("#behflow-log tbody tr")).to_have_count(62)
-    expect(page.locator("#behflow-story")).to_contain_text("Log (62)")
+    assert page.locator("#automation-log [data-part='7']").evaluate("row => row.isTheSame")
+    expect(page.locator("#automation-log tbody tr")).to_have_count(62)
+    expect(page.locator("#automation-story")).to_contain_text("Log (62)")
 
 
 def test_newest_line_is_in_view_for_who_is_at_the_end_of_the_log(visit, boss, running):
     page = open_page(visit, boss, running)
-    page.locator("#behflow-log").scroll_into_view_if_needed()
-    expect(page.locator("#behflow-log [data-part='59']")).to_be_in_viewport()
+    page.locator("#automation-log").scroll_into_view_if_needed()
+    expect(page.locator("#automation-log [data-part='59']")).to_be_in_viewport()
 
     go_on(page, running, 60)
 
-    expect(page.locator("#behflow-log [data-part='60']")).to_be_in_viewport()
+    expect(page.locator("#automation-log [data-part='60']")).to_be_in_viewport()
 
 
 def test_log_can_be_read_on_a_phone(visit, boss, running):
     page = open_page(visit, boss, running, viewport=PHONE)
-    page.locator("#behflow-log").scroll_into_view_if_needed()
+    page.locator("#automation-log").scroll_into_view_if_needed()
 
-    message = page.locator("#behflow-log [data-part='59'] td:last-child")
+    message = page.locator("#automation-log [data-part='59'] td:last-child")
     expect(message).to_be_in_viewport()
     box = message.bounding_box()
     assert box
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
-    assert page.locator("#behflow-log").evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.locator("#automation-log").evaluate("box => box.scrollWidth <= box.clientWidth")
 
 
 def test_what_is_opened_stays_open_and_what_ends_says_so_at_once(visit, boss):
@@ -122,7 +122,9 @@ def test_what_is_opened_stays_open_and_what_ends_says_so_at_once(visit, boss):
 
     claiming.finish(undoing.pk, Status.COMPLETED, token=undoing.token)
 
-    expect(page.locator("#behflow-story")).to_contain_text(f"Undone by #{undoing.pk} (completed)")
+    expect(page.locator("#automation-story")).to_contain_text(
+        f"Undone by #{undoing.pk} (completed)"
+    )
     expect(page.locator("details[open] summary")).to_have_text("rows (20)")
     expect(page.locator("[data-follow]")).to_have_count(0)
 
@@ -135,7 +137,7 @@ def test_focus_goes_to_what_takes_the_place_of_a_button(visit, boss):
 
     cancel(waiting)
 
-    expect(page.locator("#behflow-story .behflow-status").first).to_have_text("cancelled")
+    expect(page.locator("#automation-story .automation-status").first).to_have_text("cancelled")
     assert page.evaluate("document.activeElement.dataset.part") == "headline"
 
 
@@ -159,7 +161,7 @@ def test_page_of_a_failed_attempt_leads_to_its_retry_and_follows_it(visit, boss)
 
 def test_page_that_cannot_be_brought_up_to_date_says_since_when(visit, boss, running):
     page = open_page(visit, boss, running, may_fail=True)
-    stale = page.locator("#behflow-stale")
+    stale = page.locator("#automation-stale")
     page.route("**/change/", lambda route: route.abort())
     expect(stale).to_have_text(
         re.compile(r"Not updated since \d\d:\d\d:\d\d: the server does not answer\.")
@@ -181,8 +183,8 @@ def test_page_says_that_somebody_is_signed_out_and_keeps_what_it_shows(visit, bo
     for file in Path(f"{connection.settings_dict['NAME']}.sessions").glob("*"):
         file.unlink()  # As SQLite has them.
 
-    expect(page.locator("#behflow-stale")).to_contain_text("you are signed out.")
-    expect(page.locator("#behflow-log tbody tr")).to_have_count(60)
+    expect(page.locator("#automation-stale")).to_contain_text("you are signed out.")
+    expect(page.locator("#automation-log tbody tr")).to_have_count(60)
     page.click("text=Log in")
     page.wait_for_url(re.compile(r"/login/\?next=/admin/automation/execution/"))
 
@@ -203,4 +205,4 @@ def test_hidden_page_asks_nothing_and_one_that_comes_back_asks_at_once(visit, bo
     log(running, 60)
     with page.expect_response(re.compile("/change/"), timeout=1_500):
         page.evaluate(hide, False)
-    expect(page.locator("#behflow-log [data-part='60']")).to_have_count(1)
+    expect(page.locator("#automation-log [data-part='60']")).to_have_count(1)

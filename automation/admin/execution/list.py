@@ -151,7 +151,7 @@ class ExecutionList(ListAdmin):
         """What became of it, and why where that does not go without saying."""
         error = str(getattr(execution, "error_start", "")).partition("\n")[0]
         why = execution.reason_in_words or error
-        told = format_html('<br><span class="behflow-quiet" dir="auto">{}</span>', why)
+        told = format_html('<br><span class="automation-quiet" dir="auto">{}</span>', why)
         badges = status_badge(execution.status) + after_commit_badge(execution.after_commit)
         return badges + (told if why else SafeString(""))
 
@@ -181,7 +181,7 @@ class ExecutionList(ListAdmin):
         """When, and how long it took."""
         span = execution.duration
         took = story.seconds(span) if span is not None else ""
-        quiet = format_html('<br><span class="behflow-quiet">{}</span>', took)
+        quiet = format_html('<br><span class="automation-quiet">{}</span>', took)
         return _moment(execution.started_at) + (quiet if took else SafeString(""))
 
 

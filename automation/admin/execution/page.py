@@ -34,11 +34,11 @@ from automation.reports import changes
 from automation.reports.workers import silence_of, why_it_waits
 
 #: What a page sends that only wants the story again, to see whether it went on.
-_FRAGMENT = "X-Behflow-Fragment"
+_FRAGMENT = "X-Automation-Fragment"
 #: The number of the first log line that it has not: only those from it on are sent.
-_LOG_FROM = "X-Behflow-Log-From"
+_LOG_FROM = "X-Automation-Log-From"
 #: When the answer was given, by the clock of the site.
-_NOW = "X-Behflow-Now"
+_NOW = "X-Automation-Now"
 
 
 @admin.register(Execution)

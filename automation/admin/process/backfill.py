@@ -69,7 +69,7 @@ class ProcessBackfill(ProcessRun):
         )
         told %= {"count": number_format(gap.times), "since": _moment(gap.since, process)}
         return format_html(
-            '<p class="behflow-hint" role="status">{} <a href="{}">{}</a></p>',
+            '<p class="automation-hint" role="status">{} <a href="{}">{}</a></p>',
             told,
             reverse("admin:automation_process_backfill", args=[process.pk]),
             _("Choose what becomes of them"),
@@ -206,7 +206,7 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
 
 def _row(each: Occurrence, found: Plan, executions: dict[int, Execution], *, linked: bool) -> Row:
     execution = executions.get(each.execution or 0)
-    none = format_html('<span class="behflow-status">{}</span>', _("no record"))
+    none = format_html('<span class="automation-status">{}</span>', _("no record"))
     change = "admin:automation_execution_change"
     return Row(
         at=each.at.isoformat(),

@@ -118,7 +118,7 @@ class ProcessList(ListAdmin):
     @admin.display(description=gettext_lazy("name"), ordering="name")
     def called(self, process: Process) -> SafeString:
         """What people call it, and below that its name, where they differ."""
-        name = format_html('<br><span class="behflow-quiet" dir="ltr">{}</span>', process.name)
+        name = format_html('<br><span class="automation-quiet" dir="ltr">{}</span>', process.name)
         shown = format_html('<span dir="auto">{}</span>', process.title)
         return shown + name if process.title != process.name else shown
 
@@ -127,7 +127,7 @@ class ProcessList(ListAdmin):
         if process.is_by_hand:
             return process.schedule_in_words
         zone = format_html(
-            '<span class="behflow-quiet" dir="ltr">{}</span>', process.effective_timezone
+            '<span class="automation-quiet" dir="ltr">{}</span>', process.effective_timezone
         )
         return format_html('<span dir="auto">{}</span><br>{}', process.schedule_in_words, zone)
 
@@ -139,7 +139,9 @@ class ProcessList(ListAdmin):
 def state_badge(state: str) -> SafeString:
     """A state by colour and word."""
     label = str(State(state).label)
-    return format_html('<span class="behflow-status behflow-state-{}">{}</span>', state, label)
+    return format_html(
+        '<span class="automation-status automation-state-{}">{}</span>', state, label
+    )
 
 
 def _next_run(process: Any) -> SafeString:
@@ -149,7 +151,7 @@ def _next_run(process: Any) -> SafeString:
     # Translators: a date format, as of the template filter `date`.
     exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
     return format_html(
-        '<time datetime="{}" title="{} ({})">{}<br><span class="behflow-quiet">{}</span></time>',
+        '<time datetime="{}" title="{} ({})">{}<br><span class="automation-quiet">{}</span></time>',
         next_run.isoformat(),
         exact,
         process.effective_timezone,
@@ -179,15 +181,15 @@ def _hold(hold: Hold, process: Process, *, linked: bool) -> SafeString:
         address = reverse("admin:automation_execution_change", args=[hold.failure])
         link = format_html('<a dir="ltr" href="{}">#{}</a>', address, hold.failure)
     return format_html(
-        '<span class="behflow-hold"><span dir="auto">{}</span> {} '
-        '<span class="behflow-quiet">{}</span></span>',
+        '<span class="automation-hold"><span dir="auto">{}</span> {} '
+        '<span class="automation-quiet">{}</span></span>',
         *(hold.in_words, link, told),
     )
 
 
 def _resume_button(process: Process, kept: str) -> SafeString:
     return format_html(
-        '<button type="submit" class="behflow-tool" formaction="{}?{}" aria-label="{}">{}</button>',
+        '<button type="submit" class="automation-tool" formaction="{}?{}" aria-label="{}">{}</button>',
         reverse("admin:automation_process_resume", args=[process.pk]),
         f"list&{kept}",
         _("Resume: %(process)s") % {"process": process},
@@ -198,7 +200,9 @@ def _resume_button(process: Process, kept: str) -> SafeString:
 def status_badge(status: str) -> SafeString:
     """A status by colour and word."""
     label = str(Status(status).label)
-    return format_html('<span class="behflow-status behflow-status-{}">{}</span>', status, label)
+    return format_html(
+        '<span class="automation-status automation-status-{}">{}</span>', status, label
+    )
 
 
 def after_commit_badge(outcome: str) -> SafeString:
@@ -206,13 +210,13 @@ def after_commit_badge(outcome: str) -> SafeString:
     if outcome not in AfterCommit.values:
         return SafeString("")
     told = _("after the commit: %(outcome)s") % {"outcome": AfterCommit(outcome).label}
-    return format_html(' <span class="behflow-status behflow-status-failed">{}</span>', told)
+    return format_html(' <span class="automation-status automation-status-failed">{}</span>', told)
 
 
 def _last_runs(runs: list[LastRun], *, linked: bool) -> SafeString:
     """How the last one ended, and the last ones as bars."""
     if not runs:
-        return format_html('<span class="behflow-quiet">{}</span>', _("never"))
+        return format_html('<span class="automation-quiet">{}</span>', _("never"))
     badge = status_badge(runs[-1].status) + after_commit_badge(runs[-1].after_commit)
     if linked:
         url = reverse("admin:automation_execution_change", args=[runs[-1].pk])
@@ -225,7 +229,7 @@ def _bars(runs: list[LastRun]) -> SafeString:
     labels = {status.value: str(status.label) for status in Status}
     bars = format_html_join(
         "",
-        '<rect class="behflow-bar-{}" x="{}" width="6" height="20" rx="1"><title>{} {}</title></rect>',
+        '<rect class="automation-bar-{}" x="{}" width="6" height="20" rx="1"><title>{} {}</title></rect>',
         (
             (
                 run.status,
@@ -237,7 +241,7 @@ def _bars(runs: list[LastRun]) -> SafeString:
         ),
     )
     return format_html(
-        '<svg class="behflow-bars" role="img" aria-label="{}" viewBox="0 0 {w} 20" width="{w}" '
+        '<svg class="automation-bars" role="img" aria-label="{}" viewBox="0 0 {w} 20" width="{w}" '
         'height="20">{}</svg>',
         _(", ").join(labels[run.status] for run in runs),
         bars,
@@ -253,7 +257,7 @@ def _switch(process: Process, kept: str) -> SafeString:
     state = "off" if process.is_enabled else "on"
     return format_html(
         '<button type="submit" role="switch" aria-checked="{}" aria-label="{}" '
-        'class="behflow-switch" formaction="{}?{}">{}</button>',
+        'class="automation-switch" formaction="{}?{}">{}</button>',
         "true" if process.is_enabled else "false",
         _("Enabled: %(process)s") % {"process": process},
         reverse("admin:automation_process_switch", args=[process.pk, state]),
@@ -265,7 +269,7 @@ def _switch(process: Process, kept: str) -> SafeString:
 def _run_button(process: Process) -> SafeString:
     """To the form: nothing starts by one click beside a switch."""
     return format_html(
-        '<a class="behflow-tool" href="{}" aria-label="{}">{}</a>',
+        '<a class="automation-tool" href="{}" aria-label="{}">{}</a>',
         reverse("admin:automation_process_run", args=[process.pk]),
         _("Run now: %(process)s") % {"process": process},
         _("Run now"),

@@ -81,13 +81,13 @@ class ProcessAdmin(
     @admin.display(description=gettext_lazy("what it does"))
     def what_it_does(self, process: Process) -> SafeString:
         text = _description_of(process.function)
-        return format_html('<span id="behflow-what" dir="auto">{}</span>', text)
+        return format_html('<span id="automation-what" dir="auto">{}</span>', text)
 
     @admin.display(description=gettext_lazy("what comes of it"))
     def schedule_shown(self, process: Process) -> SafeString:
         """For who may only look: what is stored, in words and instants."""
         shown = schedule_preview(DraftForm(instance=process).draft)
-        return format_html('<div id="behflow-schedule">{}</div>', shown)
+        return format_html('<div id="automation-schedule">{}</div>', shown)
 
     @admin.display(description=gettext_lazy("every"))
     def every_shown(self, process: Process) -> str:
@@ -110,7 +110,7 @@ class ProcessAdmin(
         address = reverse("admin:automation_process_retries")
         text = process.retries_in_words
         return format_html(
-            '<div id="behflow-retries" aria-live="polite" data-url="{}">{}</div>', address, text
+            '<div id="automation-retries" aria-live="polite" data-url="{}">{}</div>', address, text
         )
 
     def save_model(self, request: HttpRequest, obj: Process, form: Any, change: bool) -> None:
@@ -176,7 +176,7 @@ class ProcessAdmin(
         self._refuse_who_sees_no_form(request)
         key = request.GET.get("function", "")
         widget = ParametersField(registry.find(key), {}).widget
-        what = format_html('<p id="behflow-new-what">{}</p>', _description_of(key))
+        what = format_html('<p id="automation-new-what">{}</p>', _description_of(key))
         return HttpResponse(widget.render("parameters", {}) + what)
 
     def _refuse_who_sees_no_form(self, request: HttpRequest) -> None:

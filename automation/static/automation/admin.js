@@ -4,7 +4,7 @@
 
   /** What a process form shows of the schedule and of the function, as one types. */
   function followTheForm() {
-    const box = document.getElementById("behflow-schedule");
+    const box = document.getElementById("automation-schedule");
     if (!box || !document.getElementById("id_cron")) {
       return;
     }
@@ -69,7 +69,7 @@
     }
 
     async function showRetries() {
-      const line = document.getElementById("behflow-retries");
+      const line = document.getElementById("automation-retries");
       const names = ["max_retries", "retry_delay", "retry_backoff", "retry_max_delay"];
       const text = await fetchText(
         line.dataset.url,
@@ -88,16 +88,16 @@
       }
       const fresh = new DOMParser().parseFromString(html, "text/html");
       return {
-        what: fresh.getElementById("behflow-new-what").textContent,
-        node: fresh.getElementById("behflow-parameters"),
+        what: fresh.getElementById("automation-new-what").textContent,
+        node: fresh.getElementById("automation-parameters"),
       };
     }
 
     async function showParameters() {
       const name = field("function").value;
-      const what = document.getElementById("behflow-what");
+      const what = document.getElementById("automation-what");
       const fresh = inputs.get(name) || (await fetchParameters(name));
-      const old = document.getElementById("behflow-parameters");
+      const old = document.getElementById("automation-parameters");
       // Somebody may have gone on to another one before this answer came.
       if (fresh === null || name !== field("function").value || name === shown) {
         return;

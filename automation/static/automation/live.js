@@ -72,11 +72,11 @@
 
   /** Brings the story of an execution up to date until all that it tells of has ended. */
   function follow(box) {
-    const told = document.getElementById("behflow-stale");
+    const told = document.getElementById("automation-stale");
     let version = "", timer, seenAt = box.dataset.now, isLooking = false;
 
     const isOn = () => box.querySelector("[data-follow]") !== null;
-    const logBox = () => document.getElementById("behflow-log");
+    const logBox = () => document.getElementById("automation-log");
     const isAtEnd = (log) => log.scrollHeight - log.scrollTop - log.clientHeight <= AT_END_PX;
 
     function toEnd() {
@@ -92,7 +92,7 @@
       if (told.textContent.startsWith(text) && Boolean(text) === Boolean(told.textContent)) {
         return; // Said already, and not said again to who listens.
       }
-      told.className = text ? "behflow-hint behflow-stale" : "";
+      told.className = text ? "automation-hint automation-stale" : "";
       told.textContent = text;
       if (what === "out") {
         const link = document.createElement("a");
@@ -128,8 +128,8 @@
     async function ask() {
       const last = logBox()?.querySelector("tbody tr:last-child");
       const headers = {
-        "X-Behflow-Fragment": "1",
-        "X-Behflow-Log-From": last ? Number(last.dataset.part) + 1 : 0,
+        "X-Automation-Fragment": "1",
+        "X-Automation-Log-From": last ? Number(last.dataset.part) + 1 : 0,
         "If-None-Match": version,
       };
       const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
@@ -149,7 +149,7 @@
         } else if (response.status !== 304) {
           return response.status === 404 ? "gone" : "error";
         }
-        seenAt = response.headers.get("X-Behflow-Now") || seenAt;
+        seenAt = response.headers.get("X-Automation-Now") || seenAt;
         return "";
       } catch {
         return "away";
@@ -178,7 +178,7 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    const box = document.getElementById("behflow-story");
+    const box = document.getElementById("automation-story");
     if (box) {
       follow(box);
     }
