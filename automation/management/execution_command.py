@@ -11,17 +11,15 @@ from django.db import OperationalError
 
 from automation import logs, registry
 from automation.database.text import storable
-from automation.engine.end.retrying import RetryError
 from automation.engine.run import foreground
 from automation.engine.run.claims import Claim
-from automation.engine.start.launch import PreviewError
-from automation.engine.start.undo import UndoError
 from automation.management.arguments import number
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
 from automation.parameters import ParameterError
 from automation.reports import changes
 from automation.reports.workers import silence_of, why_it_waits
+from automation.why_not import RefusedError
 
 NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING, NOT_FOLLOWED = 1, 2, 3, 4
 
@@ -61,7 +59,7 @@ class ExecutionCommand(BaseCommand):
                     with answering_soon():
                         execution, held = here(**launch_options)
                     execution = self._run(execution, held, options)
-        except (ParameterError, PreviewError, RetryError, UndoError) as error:
+        except (ParameterError, RefusedError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except OperationalError as error:
             raise CommandError(

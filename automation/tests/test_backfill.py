@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 from automation.engine.run.claims import claim_next
 from automation.engine.run.runner import run
 from automation.engine.start import due
-from automation.engine.start.backfill import BATCH, BackfillError, backfill, plan
+from automation.engine.start.backfill import BATCH, backfill
 from automation.engine.start.launch import launch
 from automation.models import (
     Execution,
@@ -18,6 +18,7 @@ from automation.models import (
     Trigger,
 )
 from automation.queue.messages import without_message
+from automation.reports.missed import BackfillError, plan
 from automation.tests.factories import ExecutionFactory, ProcessFactory, UserFactory
 from automation.tests.races import at_once
 
@@ -125,7 +126,7 @@ def test_range_that_ends_before_it_begins_is_refused(hourly):
 
 
 def test_range_with_more_times_than_anybody_means_is_refused(hourly, monkeypatch):
-    monkeypatch.setattr("automation.engine.start.backfill.LIMIT", 3)
+    monkeypatch.setattr("automation.reports.missed.LIMIT", 3)
 
     assert len(plan(hourly, at(1), at(3)).occurrences) == 3
     with pytest.raises(BackfillError, match="more than 3 times"):

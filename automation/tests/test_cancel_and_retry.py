@@ -78,7 +78,7 @@ def test_retry_is_another_attempt_with_the_same_parameters():
     ],
 )
 def test_retry_is_refused_with_a_sentence(fields, says):
-    assert says in why_not_retry(ended(**fields))
+    assert says in why_not_retry(ended(**fields)).text
 
 
 def test_attempts_are_the_same_from_each_of_them(django_assert_num_queries):

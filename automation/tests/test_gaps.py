@@ -6,10 +6,11 @@ from automation.engine.end import pausing
 from automation.engine.run.claims import claim_next
 from automation.engine.run.runner import run
 from automation.engine.start import due
-from automation.engine.start.backfill import backfill, plan
+from automation.engine.start.backfill import backfill
 from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Trigger
 from automation.reports.gaps import LONGEST, Gap, begin_of_gap, gap_of
+from automation.reports.missed import plan
 from automation.tests.factories import ProcessFactory
 
 pytestmark = pytest.mark.django_db

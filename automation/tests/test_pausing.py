@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.exceptions import ValidationError
 
 from automation.engine.end import pausing
 from automation.engine.run.claims import claim_next
@@ -71,7 +70,7 @@ def test_pause_says_why_since_when_and_by_whom(process):
 
 @pytest.mark.parametrize("wrong", [{"why": " "}, {"why": "x", "until": NOW}])
 def test_pause_without_a_reason_or_with_a_past_end_is_refused(process, wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(pausing.PauseError):
         pausing.pause([process], **wrong)
 
     assert not Pause.objects.exists()

@@ -21,7 +21,7 @@ from automation.limits import MAX_CONCURRENCY, MAX_PROGRESS_MESSAGE, MAX_TIME_LI
 from automation.models import naming
 from automation.parameters import signature
 from automation.parameters.fields import FIELDS
-from automation.reports import changes
+from automation.reports import changes, missed
 from automation.run import Run
 from behflow import environment
 from behflow.tests.documents import DOCS, tables
@@ -217,7 +217,7 @@ def test_stated_limits_of_a_backfill_are_those_of_the_code():
     described = section("reference/commands.md", "backfill")
 
     assert f"more than {backfill.MOST:,};" in described
-    assert f"more than {backfill.LIMIT:,} times" in described
+    assert f"more than {missed.LIMIT:,} times" in described
 
 
 def test_every_page_is_reached_and_every_link_leads_somewhere():

@@ -136,7 +136,7 @@ def test_failed_undoing_leaves_the_way_open(overdue):
         completed_at=timezone.now(),
     )
 
-    assert why_not_undo(moved) == ""
+    assert why_not_undo(moved) is None
 
 
 def test_what_cannot_be_undone_says_why(overdue):

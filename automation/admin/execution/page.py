@@ -164,7 +164,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
                 note = request.POST.get("note", "")[:MAX_NOTE]
                 undoing = undo.launch_undo(execution, requested_by=user, note=note)
             except UndoError as error:
-                refusal = str(error)
+                refusal = error.why
             else:
                 tell(self, request, undoing, on_its_page=True)
                 return self._shown(request, undoing)
@@ -174,7 +174,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             "opts": self.opts,
             "media": self.media,
             "execution": execution,
-            "refusal": refusal,
+            "refusal": refusal.text if refusal else "",
             "changes": changes.of(execution),
             "may_see_execution": self.has_view_permission(request),
         }
@@ -187,7 +187,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             raise PermissionDenied
         refusal = undo.why_not_apply(execution)
         if refusal or execution.process is None:
-            self.message_user(request, refusal, "ERROR")
+            self.message_user(request, refusal.text if refusal else "", "ERROR")
             return self._shown(request, execution)
         user: Any = request.user
         try:

@@ -19,17 +19,10 @@ from django.utils.translation import ngettext
 from automation.admin.addresses import number_in
 from automation.admin.process.list import status_badge
 from automation.admin.process.run import ProcessRun, may_see_executions
-from automation.engine.start.backfill import (
-    MOST,
-    BackfillError,
-    NoTimesError,
-    Occurrence,
-    Plan,
-    backfill,
-    plan,
-)
+from automation.engine.start.backfill import MOST, backfill
 from automation.models import Execution, Process, Trigger
 from automation.reports.gaps import begin_of_gap, gap_of
+from automation.reports.missed import BackfillError, NoTimesError, Occurrence, Plan, plan
 from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from, zone_named
 

@@ -26,6 +26,10 @@ from automation.engine.end import pausing
 from automation.limits import MAX_REASON
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
 from automation.schedule import ScheduleError, once_from, zone_named
+from automation.why_not import RefusedError
+
+#: The input at which a refusal is said, by its code.
+_FIELDS = {"no_reason": "why", "end_passed": "until"}
 
 #: Maintenance windows to come that a page names.
 COMING = 5
@@ -133,8 +137,8 @@ class ProcessPause(ListAdmin):
         named = _titles(processes, paused=False)
         try:
             count = pausing.pause(processes, why=why, until=until, by=user)  # type: ignore[arg-type]
-        except ValidationError as error:
-            form.add_error(None, error)
+        except RefusedError as error:
+            form.add_error(_FIELDS.get(error.why.code), str(error))
             return self._ask(request, processes, form)
         if processes is None:
             told = _("Everything is paused.")

@@ -17,9 +17,10 @@ from automation.engine.end.cancel_requests import ask
 from automation.limits import MAX_NAME
 from automation.models import Execution, ExecutionQuerySet, Status, locking, reasons
 from automation.queue import messages
+from automation.why_not import RefusedError, WhyNot
 
 
-class CancelError(ValueError):
+class CancelError(RefusedError):
     """The execution cannot be cancelled any more; the text says why."""
 
 
@@ -86,9 +87,18 @@ def _cancel_by_the_gate(execution: Execution, who: dict[str, Any]) -> None:
         logs.cancelled_before_start(execution, name)
     elif not rows.filter(status=Status.RUNNING).update(**who):
         execution.refresh_from_db()
-        told = _("%(execution)s has ended already: %(status)s.")
-        status = execution.get_status_display()
-        raise CancelError(told % {"execution": execution.title, "status": status})
+        raise CancelError(_ended_already(execution))
+
+
+def why_not_cancel(execution: Execution) -> WhyNot | None:
+    """Why this execution cannot be cancelled any more; None if it can."""
+    return _ended_already(execution) if execution.is_final else None
+
+
+def _ended_already(execution: Execution) -> WhyNot:
+    told = _("%(execution)s has ended already: %(status)s.")
+    status = execution.get_status_display()
+    return WhyNot("ended_already", told % {"execution": execution.title, "status": status})
 
 
 def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None) -> int:

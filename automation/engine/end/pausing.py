@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +12,12 @@ from django.utils.translation import gettext as _
 from automation.database.listen import RUN, SCHEDULE, notify
 from automation.limits import MAX_NAME, MAX_REASON
 from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
+from automation.why_not import RefusedError, WhyNot
+
+
+class PauseError(RefusedError):
+    """It cannot be paused so; the text says why."""
+
 
 FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
 
@@ -27,13 +32,13 @@ def pause(
 ) -> int:
     """Pause those of the processes (None: everything) that are not paused; return how many.
 
-    What runs goes on, what a person starts runs; retries wait. Raises ValidationError without a
+    What runs goes on, what a person starts runs; retries wait. Raises PauseError without a
     reason, or for an end that has passed.
     """
     if not why.strip():
-        raise ValidationError({"why": _("Say why.")})
+        raise PauseError(WhyNot("no_reason", _("Say why.")))
     if until is not None and until <= timezone.now():
-        raise ValidationError({"until": _("This end has passed.")})
+        raise PauseError(WhyNot("end_passed", _("This end has passed.")))
     subjects: list[Process | None] = [None] if processes is None else list(processes)
     paused = set(Pause.objects.in_force().values_list("process", flat=True))
     wanted = [one for one in subjects if (one.pk if one else None) not in paused]

@@ -12,9 +12,10 @@ from automation import logs, registry
 from automation.limits import MAX_NAME
 from automation.models import Execution, Kind, Process, Status, Trigger, locking, reasons
 from automation.queue import messages
+from automation.why_not import RefusedError, WhyNot
 
 
-class RetryError(ValueError):
+class RetryError(RefusedError):
     """The execution cannot be tried again; the text says why."""
 
 
@@ -28,7 +29,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
     execution.refresh_from_db()
     refusal = why_not_retry(execution)
     if process is None or refusal:
-        raise RetryError(refusal)
+        raise RetryError(refusal or process_deleted())
     user = who.get("requested_by")
     name = who.pop("requested_by_name", "") or (user.get_username() if user else "")
     return again(
@@ -41,28 +42,35 @@ def retry(execution: Execution, **who: Any) -> Execution:
     )
 
 
-def why_not_retry(execution: Execution) -> str:
-    """The sentence that says why this execution cannot be tried again; "" if it can."""
+def why_not_retry(execution: Execution) -> WhyNot | None:
+    """Why this execution cannot be tried again; None if it can."""
     if not execution.is_final:
-        return _("It has not ended yet.")
+        return WhyNot("not_ended", _("It has not ended yet."))
     if execution.kind != Kind.RUN:
-        return _("Only runs are tried again, not previews or undoings.")
+        return WhyNot("no_run", _("Only runs are tried again, not previews or undoings."))
     if execution.process_id is None:
-        return _("Its process was deleted.")
+        return process_deleted()
     if execution.status == Status.COMPLETED:
-        return _("It completed: run the process again instead.")
+        return WhyNot("completed", _("It completed: run the process again instead."))
     if (
         execution.status == Status.MISSED
         or execution.occurrences > 1
         or _has_no_parameters(execution)
     ):
-        return _("It never began: run the process instead.")
+        return WhyNot("never_began", _("It never began: run the process instead."))
     if registry.find(execution.function) is None:
-        return _("The function %(function)s is not in the code.") % {"function": execution.function}
+        told = _("The function %(function)s is not in the code.")
+        return WhyNot("function_gone", told % {"function": execution.function})
     waiting = execution.retries.filter(status__in=[Status.PENDING, Status.RUNNING]).first()
     if waiting is not None:
-        return _("It is tried again already: %(retry)s.") % {"retry": waiting}
-    return ""
+        told = _("It is tried again already: %(retry)s.")
+        return WhyNot("retried_already", told % {"retry": waiting})
+    return None
+
+
+def process_deleted() -> WhyNot:
+    """Of an execution: its process is gone."""
+    return WhyNot("process_deleted", _("Its process was deleted."))
 
 
 def _has_no_parameters(execution: Execution) -> bool:

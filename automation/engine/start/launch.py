@@ -26,12 +26,13 @@ from automation.models import (
 )
 from automation.parameters import ParameterError
 from automation.queue import messages
+from automation.why_not import RefusedError, WhyNot
 
 #: Characters that are kept of a note, and of the name of who asked.
 MAX_NOTE, MAX_NAME = 2_000, 200
 
 
-class PreviewError(ValueError):
+class PreviewError(RefusedError):
     """The author of the function did not promise that it can be rolled back."""
 
 
@@ -121,6 +122,18 @@ def launch_locked(
     return execution
 
 
+def why_not_preview(process: Process) -> WhyNot | None:
+    """Why no preview of this process can be run; None if it can."""
+    function = registry.find(process.function)
+    if function is None:
+        told = gettext("The function %(function)s is not in the code.")
+        return WhyNot("function_gone", told % {"function": process.function})
+    if not function.options.preview:
+        told = gettext("%(function)s offers no preview.")
+        return WhyNot("no_preview", told % {"function": function.key})
+    return None
+
+
 def record_of(
     process: Process,
     *,
@@ -149,8 +162,8 @@ def _make_ready(
     function = registry.find(process.function)
     if function is None:
         return _skip(execution, reasons.FUNCTION_GONE, {"function": process.function})
-    if execution.is_preview and not function.options.preview:
-        raise PreviewError(gettext("%(function)s offers no preview.") % {"function": function.key})
+    if execution.is_preview and (refusal := why_not_preview(process)):
+        raise PreviewError(refusal)
     try:
         if execution.kind != Kind.UNDO:  # That takes its change rows, no parameters.
             execution.parameters = function.parameters.clean({**process.parameters, **overrides})

@@ -6,14 +6,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from automation import registry
+from automation.engine.end.retrying import process_deleted
 from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Status, Trigger, locking
 from automation.registry import ProcessFunction
 from automation.reports.changes import rows_by
 from automation.run import Run
+from automation.why_not import RefusedError, WhyNot
 
 
-class UndoError(ValueError):
+class UndoError(RefusedError):
     """This execution cannot be undone; the text says why."""
 
 
@@ -21,7 +23,8 @@ def undo(function: ProcessFunction, run: Run) -> Any:
     """Call the function's `undo` with the change rows of the execution that `run` undoes."""
     undone, options = run.execution.undo_of, function.options
     if undone is None or options.undo is None or options.changes is None:
-        raise UndoError(_("What it was to undo, or the way to do so, is gone."))
+        told = _("What it was to undo, or the way to do so, is gone.")
+        raise UndoError(WhyNot("no_undo", told))
     return options.undo(run, rows_by(options.changes, undone))
 
 
@@ -35,50 +38,53 @@ def launch_undo(execution: Execution, **options: Any) -> Execution:
     execution.refresh_from_db()
     refusal = why_not_undo(execution)
     if process is None or refusal:
-        raise UndoError(refusal)
+        raise UndoError(refusal or process_deleted())
     return launch(process, trigger=Trigger.MANUAL, kind=Kind.UNDO, undo_of=execution, **options)
 
 
-def why_not_undo(execution: Execution) -> str:
-    """The sentence that says why this execution cannot be undone; "" if it can."""
+def why_not_undo(execution: Execution) -> WhyNot | None:
+    """Why this execution cannot be undone; None if it can."""
     refusal = _why_never(execution)
     if refusal:
         return refusal
     undoing = Execution.objects.undoings().filter(undo_of=execution).first()
     if undoing is not None:
-        return _("%(undoing)s undid it, or is about to.") % {"undoing": undoing}
+        told = _("%(undoing)s undid it, or is about to.")
+        return WhyNot("undone_already", told % {"undoing": undoing})
     function = registry.get(execution.function)
     if function.options.changes and rows_by(function.options.changes, execution).exists():
-        return ""
-    return _("It changed nothing that could be put back.")
+        return None
+    return WhyNot("no_changes", _("It changed nothing that could be put back."))
 
 
-def why_not_apply(execution: Execution) -> str:
-    """The sentence that says why this execution is no preview to run for real; "" if it is."""
+def why_not_apply(execution: Execution) -> WhyNot | None:
+    """Why this execution is no preview to run for real; None if it is."""
     if not execution.is_preview or execution.status != Status.COMPLETED:
-        return _("Only a preview that was completed can be applied.")
+        return WhyNot("not_a_preview", _("Only a preview that was completed can be applied."))
     return _why_not_by_its_process(execution)
 
 
-def _why_not_by_its_process(execution: Execution) -> str:
-    """Why its process would not run the function that this execution ran; "" if it would."""
+def _why_not_by_its_process(execution: Execution) -> WhyNot | None:
+    """Why its process would not run the function that this execution ran; None if it would."""
     if execution.process is None:
-        return _("Its process was deleted.")
+        return process_deleted()
     if registry.find(execution.process.function) is not registry.find(execution.function):
-        return _("Its process runs another function now.")
-    return ""
+        return WhyNot("function_changed", _("Its process runs another function now."))
+    return None
 
 
-def _why_never(execution: Execution) -> str:
+def _why_never(execution: Execution) -> WhyNot | None:
     if execution.kind == Kind.PREVIEW:
-        return _("It was a preview: nothing of it was kept.")
+        return WhyNot("no_run", _("It was a preview: nothing of it was kept."))
     if execution.kind == Kind.UNDO:
-        return _("It is an undoing itself: run the process again instead.")
+        told = _("It is an undoing itself: run the process again instead.")
+        return WhyNot("no_run", told)
     if not execution.is_final:
-        return _("It has not ended yet.")
+        return WhyNot("not_ended", _("It has not ended yet."))
     if refusal := _why_not_by_its_process(execution):
         return refusal
     function = registry.find(execution.function)
     if function is None or function.options.undo is None:
-        return _("The function %(function)s has no undo.") % {"function": execution.function}
-    return ""
+        told = _("The function %(function)s has no undo.")
+        return WhyNot("no_undo", told % {"function": execution.function})
+    return None

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from automation.engine.start.backfill import MOST, BackfillError, Occurrence, Plan, backfill, plan
+from automation.engine.start.backfill import MOST, backfill
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.management.waiting import answering_soon
+from automation.reports.missed import BackfillError, Occurrence, Plan, plan
 from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from
 
@@ -83,7 +84,9 @@ class Command(BaseCommand):
         for each in found.occurrences[:SHOWN]:
             local = f"{each.at.astimezone(found.rule.zone):%a %Y-%m-%d %H:%M %z}"
             before = f"{each.status or 'no record':<10}"
-            self.stdout.write(f"{local}  {before}  {_action(each, found).replace('_', ' ')}")
+            self.stdout.write(
+                f"{local}  {before}  {each.action(again=found.again).replace('_', ' ')}"
+            )
         left_out = len(found.occurrences) - SHOWN
         if left_out > 0:
             self.stdout.write(f"… and {left_out:,} more.")
@@ -98,15 +101,6 @@ def _remarks(found: Plan) -> list[str]:
         begin = found.pruned_before.astimezone(found.rule.zone)
         remarks.append(f"The history before {begin:%Y-%m-%d %H:%M} is gone: who knows what ran.")
     return remarks
-
-
-def _action(each: Occurrence, found: Plan) -> str:
-    """Return what a backfill does with an occurrence: a public code in the JSON."""
-    if each.is_open:
-        return "open"
-    if each.is_due:
-        return "left_to_the_schedule"
-    return "start" if each.may_start(again=found.again) else "succeeded"
 
 
 def _told(found: Plan, started: int | None) -> str:
@@ -142,5 +136,5 @@ def _row(each: Occurrence, found: Plan) -> dict[str, Any]:
         "local": each.at.astimezone(found.rule.zone).isoformat(),
         "status": each.status or None,
         "execution": each.execution,
-        "action": _action(each, found),
+        "action": each.action(again=found.again),
     }

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.timezone import get_default_timezone_name
 
@@ -13,6 +12,7 @@ from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon
 from automation.models import Process
 from automation.schedule import ScheduleError, once_from
+from automation.why_not import RefusedError
 
 
 class Command(HoldCommand):
@@ -33,10 +33,8 @@ class Command(HoldCommand):
             until = _instant(options["until"], processes)
             with answering_soon():
                 count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
-        except ScheduleError as error:
+        except (ScheduleError, RefusedError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages), returncode=NOT_POSSIBLE) from error
         subject = options["name"] or "Everything"
         end = f"until {options['until']}" if until else "until it is resumed"
         self.stdout.write(
