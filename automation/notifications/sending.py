@@ -11,10 +11,10 @@ from automation.conf import setting
 from automation.database.away import patiently
 from automation.database.text import storable
 from automation.models import Notice
-from automation.notifications import words
+from automation.notifications import mail
+from automation.notifications.mail import Mail
 from automation.notifications.mail_server import TIME_LIMIT, mail_server
 from automation.notifications.time_limit import at_most
-from automation.notifications.words import Words
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def send(token: UUID) -> bool:
         return False
     to = recipients()
     try:
-        told = words.about(notices)
+        told = mail.about(notices)
         deliver(told, to)
     except Exception as error:  # Mail servers fail in every way there is; so may any backend.
         _put_off(notices, token, error)
@@ -60,16 +60,16 @@ def recipients() -> list[str]:
     return list(setting("NOTIFY_EMAILS"))
 
 
-def deliver(told: Words, to: Sequence[str]) -> None:
+def deliver(told: Mail, to: Sequence[str]) -> None:
     """Hand a mail to the mail server.
 
     Raises TimeoutError, and whatever the mail backend raises.
     """
     # Asks for no automatic replies, such as "out of office".
     headers = {"Auto-Submitted": "auto-generated"}
-    mail = EmailMessage(told.subject, told.body, None, list(to), headers=headers)
+    message = EmailMessage(told.subject, told.body, None, list(to), headers=headers)
     with at_most(TIME_LIMIT, "The mail server"):
-        mail_server().send_messages([mail])
+        mail_server().send_messages([message])
 
 
 def delay_after(attempts: int) -> timedelta:
@@ -77,7 +77,7 @@ def delay_after(attempts: int) -> timedelta:
     return min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), LONGEST_DELAY)
 
 
-def _record(notices: list[Notice], token: UUID, told: Words, to: list[str]) -> None:
+def _record(notices: list[Notice], token: UUID, told: Mail, to: list[str]) -> None:
     def write() -> None:
         newest = Notice.objects.filter(pk=notices[0].pk, token=token)
         newest.update(subject=told.subject[:300], body=storable(told.body, 100_000))

@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from automation.engine.end import pausing
 from automation.models import MaintenanceWindow, Notice, NoticeEvent, Pause, coming, coming_of
-from automation.notifications import words
+from automation.notifications import mail
 from automation.reports.explain import explain
 from automation.tests.factories import NodeFactory, ProcessFactory
 from automation.tests.pages import page
@@ -149,9 +149,9 @@ def test_mail_promises_no_start_before_all_holds_are_over(nightly):
         event=NoticeEvent.FAILED, process=nightly, process_name="nightly", execution_id=1
     )
 
-    assert "Nothing starts it until 2026-11-24 12:00:00 (UTC)." in words.about([notice]).body
+    assert "Nothing starts it until 2026-11-24 12:00:00 (UTC)." in mail.about([notice]).body
     Pause.objects.create(why="moving")
-    assert "Nothing starts it until somebody resumes it." in words.about([notice]).body
+    assert "Nothing starts it until somebody resumes it." in mail.about([notice]).body
 
 
 def test_preview_says_which_times_are_skipped(nightly, admin_client, capsys):

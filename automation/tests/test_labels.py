@@ -12,7 +12,7 @@ from django_q.models import Schedule
 from automation.engine.start.launch import launch
 from automation.engine.upkeep import repairing
 from automation.models import Cause, Execution, Notice, Process, Status, Trigger, record_unstarted
-from automation.notifications import words
+from automation.notifications import mail
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_mail_has_both(nightly):
         process_label="گزارش\r\nBcc: x",
     )
 
-    told = words.about([notice])
+    told = mail.about([notice])
 
     assert told.subject.endswith("گزارش Bcc: x failed")
     assert "Process: گزارش Bcc: x (nightly)" in told.body

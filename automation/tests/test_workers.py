@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from automation.engine.end import pausing, retrying
 from automation.models import Execution, Node, Notice, NoticeEvent, Process, Status, Trigger
-from automation.notifications import words
+from automation.notifications import mail
 from automation.reports.explain import explain
 from automation.reports.workers import silence_of, why_it_waits, workers
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
@@ -277,9 +277,9 @@ def test_mail_promises_nothing(nobody):
         event=NoticeEvent.FAILED, process=process, process_name="nightly", execution_id=1
     )
 
-    assert NOBODY in words.about([notice]).body
+    assert NOBODY in mail.about([notice]).body
     start_one()
-    assert "No worker" not in words.about([notice]).body
+    assert "No worker" not in mail.about([notice]).body
 
 
 def test_explanation_of_a_time_to_come_says_it(nobody):

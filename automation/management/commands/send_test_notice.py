@@ -7,7 +7,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
-from automation.notifications import sending, words
+from automation.notifications import mail, sending
 from automation.notifications.mail_server import is_stand_in, mail_server, name_of
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             )
         server = _server()
         try:
-            sending.deliver(words.of_a_test(), to)
+            sending.deliver(mail.of_a_test(), to)
         except Exception as error:  # A mail server or a backend may raise anything.
             told = f"{type(error).__name__}: {error}"
             raise CommandError(f"It was not sent, by {name_of(server)}: {told}") from error

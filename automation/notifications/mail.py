@@ -35,12 +35,12 @@ LINES, LINE_LENGTH, ERROR_LENGTH, GATHERED_SHOWN = 20, 500, 1_000, 20
 
 
 @dataclass(frozen=True)
-class Words:
+class Mail:
     subject: str
     body: str
 
 
-def about(notices: list[Notice]) -> Words:
+def about(notices: list[Notice]) -> Mail:
     """Return the mail about notices of one process: the newest in full, each other on a line.
 
     `notices`: newest first.
@@ -57,14 +57,14 @@ def about(notices: list[Notice]) -> Words:
         if execution is not None:
             parts += [_log(execution, process)]
         parts += [_gathered(earlier, process), _signature()]
-        return Words(f"[{site_name()}] {headline}", "\n\n".join(filter(None, parts)) + "\n")
+        return Mail(f"[{site_name()}] {headline}", "\n\n".join(filter(None, parts)) + "\n")
 
 
-def of_a_test() -> Words:
+def of_a_test() -> Mail:
     with translation.override(settings.LANGUAGE_CODE):
         body = _("This is a test: notices about failed processes reach you.")
         subject = _("Test of the notices")
-        return Words(f"[{site_name()}] {subject}", f"{body}\n\n{_signature()}\n")
+        return Mail(f"[{site_name()}] {subject}", f"{body}\n\n{_signature()}\n")
 
 
 def site_name() -> str:
