@@ -18,8 +18,7 @@ from cronsim import CronSim, CronSimError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation import cron_words
-from automation.schedule import cron_fields
+from automation.schedule import cron_fields, cron_words
 from automation.schedule.errors import ScheduleError
 from automation.schedule.zone_changes import ClockChange, next_change
 from automation.schedule.zones import offset_at, wall_clock
