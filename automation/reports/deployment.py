@@ -55,7 +55,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class DeploymentOutlook:
     """What a deployment would meet."""
 
     running: list[Running]
@@ -75,7 +75,7 @@ class Outlook:
         return not (interrupted or missed or self.refused or self.orphaned)
 
 
-def look_ahead(minutes: float, *, wait: float = 0) -> Outlook:
+def look_ahead(minutes: float, *, wait: float = 0) -> DeploymentOutlook:
     """What falls due within so many minutes counts; `wait` so many seconds for runs to end.
 
     Where the stop waits for a run that may take longer, what falls due meanwhile counts too.
@@ -85,7 +85,7 @@ def look_ahead(minutes: float, *, wait: float = 0) -> Outlook:
         sleep(LOOK)
     now = timezone.now()
     waits = [one.until - now for one in running if not one.is_interrupted]
-    return Outlook(
+    return DeploymentOutlook(
         running=running,
         longest_stop=_longest_stop(),
         due=list(_due(now, max([timedelta(minutes=minutes), *waits]))),
@@ -171,7 +171,7 @@ def _orphaned() -> list[Process]:
     ]
 
 
-def as_json(outlook: Outlook) -> dict[str, Any]:
+def as_json(outlook: DeploymentOutlook) -> dict[str, Any]:
     """The same for machines."""
     return {
         "is_safe": outlook.is_safe,

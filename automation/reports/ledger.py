@@ -92,7 +92,7 @@ def account(
     due: Iterable[datetime],
     *,
     waiting_from: datetime | None = None,
-    repeats: "Iterator[Row] | None" = None,
+    repeats: "Iterator[CoveringRow] | None" = None,
 ) -> None:
     """Match what is due with the rows that account for it.
 
@@ -113,7 +113,7 @@ def account(
 
 
 @dataclass
-class Row:
+class CoveringRow:
     """As much of an execution as the proof needs, and what it turned out to cover."""
 
     pk: int
@@ -134,11 +134,11 @@ class Row:
 class _Stream:
     """Rows in order, taken as far as they are needed."""
 
-    def __init__(self, rows: Iterator[Row]) -> None:
+    def __init__(self, rows: Iterator[CoveringRow]) -> None:
         self.rows = rows
         self.next = next(rows, None)
 
-    def take(self, until: datetime | None) -> Iterator[Row]:
+    def take(self, until: datetime | None) -> Iterator[CoveringRow]:
         """Yield those that begin at an instant or before; None: all."""
         while self.next and (until is None or self.next.since <= until):
             row, self.next = self.next, next(self.rows, None)
@@ -146,12 +146,14 @@ class _Stream:
 
 
 class _Matching:
-    def __init__(self, proof: Proof, rows: Iterator[Row], waiting_from: datetime | None) -> None:
+    def __init__(
+        self, proof: Proof, rows: Iterator[CoveringRow], waiting_from: datetime | None
+    ) -> None:
         self.proof, self.stream, self.waiting_from = proof, _Stream(rows), waiting_from
-        self.open: list[Row] = []
+        self.open: list[CoveringRow] = []
         self.last: Finding | None = None
 
-    def rows_of(self, at: datetime) -> list[Row]:
+    def rows_of(self, at: datetime) -> list[CoveringRow]:
         """Return the rows that cover an occurrence; note it where they are not exactly one."""
         self._look_at(at)
         for row in self.open:
@@ -186,31 +188,31 @@ class _Matching:
             self.last = Finding(what, at, at, rows)
             self.proof.note(self.last)
 
-    def _is_within(self, row: Row) -> bool:
+    def _is_within(self, row: CoveringRow) -> bool:
         """Whether all that it covers was looked at."""
         proof = self.proof
         unreadable = any(row.since <= end and row.until > begin for begin, end in proof.unreadable)
         return row.since > proof.since and row.until <= proof.until and not unreadable
 
-    def _judge(self, row: Row) -> None:
+    def _judge(self, row: CoveringRow) -> None:
         if (row.first, row.last) != (row.since, row.until):
             self.proof.note(Finding(What.STRAY, row.since, row.until, (row.pk,)))
         elif row.covered != row.occurrences:
             self.proof.note(Finding(What.DOUBLE, row.since, row.until, (row.pk,)))
 
 
-def _count(proof: Proof, row: Row) -> None:
+def _count(proof: Proof, row: CoveringRow) -> None:
     proof.outcomes[row.status] += 1
     if row.status == Status.SKIPPED:
         proof.skipped[row.reason] += 1
 
 
-def _rows(proof: Proof) -> Iterator[Row]:
+def _rows(proof: Proof) -> Iterator[CoveringRow]:
     rows = Execution.objects.covering(proof.process, proof.since)
     return _read(rows.filter(scheduled_for__lte=proof.until))
 
 
-def _repeats(proof: Proof) -> Iterator[Row]:
+def _repeats(proof: Proof) -> Iterator[CoveringRow]:
     rows = Execution.objects.filter(
         process=proof.process,
         kind=Kind.RUN,
@@ -221,10 +223,10 @@ def _repeats(proof: Proof) -> Iterator[Row]:
     return _read(rows.order_by("scheduled_for", "id"))
 
 
-def _read(rows: QuerySet[Execution]) -> Iterator[Row]:
+def _read(rows: QuerySet[Execution]) -> Iterator[CoveringRow]:
     columns = ("pk", "scheduled_for", "scheduled_until", "occurrences", "status", "reason")
     for pk, since, until, occurrences, status, reason in rows.values_list(*columns).iterator():
-        yield Row(pk, since, until or since, occurrences, status, reason)
+        yield CoveringRow(pk, since, until or since, occurrences, status, reason)
 
 
 def _waiting_from(process: Process, now: datetime) -> datetime:

@@ -18,7 +18,7 @@ from automation.models import (
     Process,
     Trigger,
 )
-from automation.reports.explain import State, explain
+from automation.reports.explain import StepState, explain
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
 pytestmark = pytest.mark.django_db
@@ -283,7 +283,7 @@ def test_without_nodes_it_is_told_since_when():
 
     assert code == "nodes"
     assert text.startswith("No node works; the last, old, was seen at 2016-11-24")
-    assert step(process, "function").state == State.UNKNOWN
+    assert step(process, "function").state == StepState.UNKNOWN
 
 
 def test_execution_that_waits_without_nodes_waits_for_one_not_for_its_turn():

@@ -15,7 +15,7 @@ from automation.models import (
     Status,
     Trigger,
 )
-from automation.reports.explain import State, explain
+from automation.reports.explain import StepState, explain
 from automation.schedule import wall_time_from
 from automation.tests.factories import ExecutionFactory, NodeFactory, ProcessFactory
 
@@ -62,7 +62,7 @@ def recorded(process: Process, **fields) -> Execution:
     )
 
 
-def state_of(explanation, code: str) -> State:
+def state_of(explanation, code: str) -> StepState:
     return next(step.state for step in explanation.steps if step.code == code)
 
 
@@ -75,7 +75,7 @@ def test_instant_that_ran_leads_to_its_execution(nightly, a_node):
     assert found.verdict.code == "ran"
     assert f"execution #{execution.pk} completed at 2026-11-22 13:00" in found.verdict.text
     assert found.executions == [execution]
-    assert {step.state for step in found.steps} == {State.OK}
+    assert {step.state for step in found.steps} == {StepState.OK}
 
 
 def test_instant_may_be_typed_in_any_digits(nightly, a_node):
@@ -163,7 +163,7 @@ def test_rule_of_then_counts_and_who_changed_it(nightly, a_node, time_machine):
 
     before, after = asked(process, "2026-05-30 02:30"), asked(process, "2026-06-02 02:30")
 
-    assert state_of(before, "due") == State.OK
+    assert state_of(before, "due") == StepState.OK
     assert "set by the system" in before.steps[0].text
     assert after.verdict.code == "due"
     assert "In force since 2026-06-01 02:00; set by sara." in after.verdict.text
@@ -224,7 +224,7 @@ def test_process_that_ran_by_hand_then_was_not_due(nightly, a_node):
 def test_process_that_was_not_there_yet(nightly, a_node):
     found = asked(nightly(), "2025-11-21 02:30")
 
-    assert state_of(found, "enabled") == State.UNKNOWN
+    assert state_of(found, "enabled") == StepState.UNKNOWN
     assert found.verdict.text == (
         "The process did not exist then: it was created at 2026-01-01 13:00."
     )
@@ -299,7 +299,7 @@ def test_time_without_a_version_is_not_known(nightly, a_node):
 
     found = asked(process, "2026-11-21 02:30")
 
-    assert state_of(found, "due") == State.UNKNOWN
+    assert state_of(found, "due") == StepState.UNKNOWN
 
 
 def test_outage_as_the_clock_records_it_is_explained(nightly, time_machine):
@@ -348,7 +348,7 @@ def test_process_that_is_off_will_not_run(nightly):
     found = asked(nightly(is_enabled=False), "2026-12-25 02:30")
 
     assert (found.verdict.code, found.verdict.remedy) == ("enabled", "Switch it on.")
-    assert state_of(found, "due") == State.OK
+    assert state_of(found, "due") == StepState.OK
 
 
 def test_number_of_queries_does_not_grow_with_the_history(

@@ -8,11 +8,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.management.execution_command import NOT_POSSIBLE, process_named
 from automation.models import Execution, Process
-from automation.reports.explain import Explanation, State, explain
+from automation.reports.explain import Explanation, StepState, explain
 from automation.reports.explain.steps import clock, zone_of
 from automation.schedule import ScheduleError, wall_time_from
 
-_MARKS = {State.OK: "ok", State.BLOCKS: "BLOCKS", State.UNKNOWN: "unknown"}
+_MARKS = {StepState.OK: "ok", StepState.BLOCKS: "BLOCKS", StepState.UNKNOWN: "unknown"}
 
 
 class Command(BaseCommand):

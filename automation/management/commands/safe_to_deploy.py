@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automation.cluster.supervisor import LAST_WORDS
 from automation.management.arguments import number
-from automation.reports.deployment import Outlook, as_json, look_ahead
+from automation.reports.deployment import DeploymentOutlook, as_json, look_ahead
 
 #: Minutes, and seconds, that may be given at most.
 MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
 
-def _lines(outlook: Outlook) -> Iterator[str]:
+def _lines(outlook: DeploymentOutlook) -> Iterator[str]:
     for running in outlook.running:
         told = f"{running.execution}, on {running.execution.node}."
         if running.is_interrupted:

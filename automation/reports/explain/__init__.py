@@ -5,9 +5,9 @@ from datetime import datetime
 from automation.models import Process
 from automation.reports.explain.at import explain_then
 from automation.reports.explain.now import explain_now
-from automation.reports.explain.steps import Explanation, State, Step, Verdict
+from automation.reports.explain.steps import Explanation, Step, StepState, Verdict
 
-__all__ = ["Explanation", "State", "Step", "Verdict", "explain"]
+__all__ = ["Explanation", "Step", "StepState", "Verdict", "explain"]
 
 
 def explain(process: Process, at: datetime | None = None) -> Explanation:

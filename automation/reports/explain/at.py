@@ -21,7 +21,7 @@ from automation.models import (
     TriggerType,
 )
 from automation.reports.explain import conditions
-from automation.reports.explain.conditions import Plan, plan_at
+from automation.reports.explain.conditions import LimitedRule, limited_rule_at
 from automation.reports.explain.steps import (
     Explanation,
     Step,
@@ -47,34 +47,34 @@ _DAY = timedelta(days=1)
 def explain_then(process: Process, at: datetime) -> Explanation:
     now, zone = timezone.now(), zone_of(process)
     is_past = at <= now
-    scene = _read(process, at, now if at > now else at, zone)
-    instant = scene.instants[0]
+    snapshot = _read(process, at, now if at > now else at, zone)
+    instant = snapshot.instants[0]
     steps = [
-        _due(scene),
-        conditions.enabled(process, zone, min(instant, now), on=scene.was_on),
+        _due(snapshot),
+        conditions.enabled(process, zone, min(instant, now), on=snapshot.was_on),
         *conditions.held(process, instant, zone),
-        conditions.excluded(scene.plan, instant, instant + _MINUTE - _INSTANT, zone),
-        conditions.limited(scene.plan, instant, zone),
+        conditions.excluded(snapshot.in_force, instant, instant + _MINUTE - _INSTANT, zone),
+        conditions.limited(snapshot.in_force, instant, zone),
     ]
     if not is_past:
-        verdict = first_block(steps) or _will_run(scene)
+        verdict = first_block(steps) or _will_run(snapshot)
         return Explanation(process, at, verdict, steps)
-    steps = [replace(step, remedy="") for step in steps] + [_nodes(scene)]
-    rows = _rows(scene)
-    steps.append(_record(scene, rows))
-    verdict = _outcome(rows, zone) or _cause(scene, steps)
+    steps = [replace(step, remedy="") for step in steps] + [_nodes(snapshot)]
+    rows = _rows(snapshot)
+    steps.append(_record(snapshot, rows))
+    verdict = _outcome(rows, zone) or _cause(snapshot, steps)
     return Explanation(process, at, verdict, steps, rows)
 
 
 @dataclass(frozen=True)
-class _Scene:
+class _SnapshotAt:
     """What was, or will be, in force at the instant asked about."""
 
     process: Process
     at: datetime
     zone: ZoneInfo
     version: ScheduleVersion | None
-    plan: Plan | None
+    in_force: LimitedRule | None
     error: str
     #: None: not on record.
     was_on: bool | None
@@ -86,34 +86,33 @@ class _Scene:
     is_due: bool
 
 
-def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) -> _Scene:
+def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) -> _SnapshotAt:
     version = ScheduleVersion.objects.in_force_at(process, known_at.astimezone(UTC))
     rule, error = version.rule if version else None, ""
     if isinstance(rule, Unreadable):
         error = _("Its rule could not be read: %(error)s") % {"error": rule.error}
         rule = rule.known
     past = process.history.filter(history_date__lte=known_at).first()
-    if (
-        rule is None and not error and known_at != at
-    ):  # To come: switched off, it would be due all the same.
+    # Of an instant to come: a process that is switched off would be due all the same.
+    if rule is None and not error and known_at != at:
         try:
             rule = process.planned_rule
         except ScheduleError as found:
             error = str(found)
-    plan = plan_at(rule, at) if rule else None
-    effect = _effect_on(plan, at, zone)
+    in_force = limited_rule_at(rule, at) if rule else None
+    effect = _effect_on(in_force, at, zone)
     minute = at.astimezone(UTC).replace(second=0, microsecond=0)
     due = list(effect.runs) if effect else []
-    if plan and effect is None and _exists(at, zone):
-        due = list(plan.bare.between(minute - _INSTANT, minute + _MINUTE - _INSTANT))
+    if in_force and effect is None and _exists(at, zone):
+        due = list(in_force.bare.between(minute - _INSTANT, minute + _MINUTE - _INSTANT))
     of_then: Any = past or process
     is_known = past is not None or known_at != at
-    return _Scene(
+    return _SnapshotAt(
         process=process,
         at=at,
         zone=zone,
         version=version,
-        plan=plan,
+        in_force=in_force,
         error=error,
         was_on=of_then.is_enabled if is_known else None,
         was_by_hand=of_then.trigger_type == TriggerType.MANUAL,
@@ -123,13 +122,13 @@ def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) ->
     )
 
 
-def _effect_on(plan: Plan | None, at: datetime, zone: ZoneInfo) -> Effect | None:
+def _effect_on(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Effect | None:
     wall = at.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
     utc = at.astimezone(UTC)
     changes = [one for one in clock_changes(zone, utc - _DAY, 1) if one.at <= utc + _DAY]
-    if plan is None or not changes:
+    if in_force is None or not changes:
         return None
-    return next((one for one in affected(plan.bare, changes[0]) if one.wall == wall), None)
+    return next((one for one in affected(in_force.bare, changes[0]) if one.wall == wall), None)
 
 
 def _exists(at: datetime, zone: ZoneInfo) -> bool:
@@ -139,60 +138,65 @@ def _exists(at: datetime, zone: ZoneInfo) -> bool:
     )
 
 
-def _due(scene: _Scene) -> Step:
-    if scene.was_by_hand:
+def _due(snapshot: _SnapshotAt) -> Step:
+    if snapshot.was_by_hand:
         told = _("It had no schedule: it ran when somebody started it.")
-        if scene.at > timezone.now():
+        if snapshot.at > timezone.now():
             told = _("It has no schedule: it runs when somebody starts it.")
         return blocks("due", told, _("Give it a schedule, or start it by hand."))
-    if scene.plan is None:
-        return _without_rule(scene)
-    origin = conditions.origin(scene.version, scene.zone)
-    words = [scene.plan.rule.words.rstrip(".") + ".", origin]
-    if scene.effect is not None:
-        words.append(_("The clocks change: %(effect)s.") % {"effect": scene.effect.words})
-    elif not _exists(scene.at, scene.zone):
+    if snapshot.in_force is None:
+        return _without_rule(snapshot)
+    origin = conditions.origin(snapshot.version, snapshot.zone)
+    words = [snapshot.in_force.rule.words.rstrip(".") + ".", origin]
+    if snapshot.effect is not None:
+        words.append(_("The clocks change: %(effect)s.") % {"effect": snapshot.effect.words})
+    elif not _exists(snapshot.at, snapshot.zone):
         told = _("%(time)s does not exist on this day: the clocks jump over it.")
-        words.append(told % {"time": f"{scene.at:%H:%M}"})
-    if scene.is_due:
+        words.append(told % {"time": f"{snapshot.at:%H:%M}"})
+    if snapshot.is_due:
         return ok("due", " ".join(filter(None, words)))
-    told = _("Not due at %(at)s.") % {"at": f"{scene.at.astimezone(scene.zone):%Y-%m-%d %H:%M}"}
-    nearest = _nearest(scene, scene.plan)
+    told = _("Not due at %(at)s.") % {
+        "at": f"{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d %H:%M}"
+    }
+    nearest = _nearest(snapshot, snapshot.in_force)
     remedy = _("Change its rule, or start it by hand.")
     return blocks("due", " ".join(filter(None, [told, nearest, *words])), remedy)
 
 
-def _without_rule(scene: _Scene) -> Step:
-    process, zone = scene.process, scene.zone
-    if scene.at < process.created_at:
+def _without_rule(snapshot: _SnapshotAt) -> Step:
+    process, zone = snapshot.process, snapshot.zone
+    if snapshot.at < process.created_at:
         told = _("The process did not exist then: it was created at %(at)s.")
         return blocks("due", told % {"at": clock(zone, process.created_at)})
-    if scene.version is None and not scene.error:
+    if snapshot.version is None and not snapshot.error:
         return unknown("due", _("What was in force then is not on record."))
-    if not scene.was_on:
+    if not snapshot.was_on:
         return unknown("due", _("Switched off, it had no rule in force."))
-    told = scene.error or _("No rule that could be followed was in force.")
-    text = " ".join([told, conditions.origin(scene.version, zone)])
+    told = snapshot.error or _("No rule that could be followed was in force.")
+    text = " ".join([told, conditions.origin(snapshot.version, zone)])
     return blocks("due", text.strip(), _("Give it a rule that can be followed."))
 
 
-def _nearest(scene: _Scene, plan: Plan) -> str:
-    instant = scene.instants[0]
-    before, after = conditions.last_before(plan.rule, instant), plan.rule.next_after(instant)
+def _nearest(snapshot: _SnapshotAt, in_force: LimitedRule) -> str:
+    instant = snapshot.instants[0]
+    before, after = (
+        conditions.last_before(in_force.rule, instant),
+        in_force.rule.next_after(instant),
+    )
     if before and after:
         told = _("The nearest: %(before)s before, %(after)s after.")
-        values = {"before": clock(scene.zone, before), "after": clock(scene.zone, after)}
+        values = {"before": clock(snapshot.zone, before), "after": clock(snapshot.zone, after)}
         return told % values
     if before:
-        return _("The last before: %(at)s.") % {"at": clock(scene.zone, before)}
+        return _("The last before: %(at)s.") % {"at": clock(snapshot.zone, before)}
     if after:
-        return _("The first after: %(at)s.") % {"at": clock(scene.zone, after)}
+        return _("The first after: %(at)s.") % {"at": clock(snapshot.zone, after)}
     return ""
 
 
-def _nodes(scene: _Scene) -> Step:
+def _nodes(snapshot: _SnapshotAt) -> Step:
     """Whether one was there, as far as they reported themselves."""
-    at = scene.instants[0]
+    at = snapshot.instants[0]
     # Without those that serve another queue.
     nodes: QuerySet[Any] = Node.objects.exclude(functions=[]).with_end()
     running = nodes.filter(started_at__lte=at, there_until__gte=at).order_by("pk").first()
@@ -203,22 +207,22 @@ def _nodes(scene: _Scene) -> Step:
     if silence is not None:
         told = _("No node was there; the last, %(name)s, was seen at %(at)s.") % {
             "name": silence.name,
-            "at": clock(scene.zone, silence.there_until),
+            "at": clock(snapshot.zone, silence.there_until),
         }
     return blocks("nodes", told)
 
 
-def _rows(scene: _Scene) -> list[Execution]:
+def _rows(snapshot: _SnapshotAt) -> list[Execution]:
     """What accounts for the occurrence: its own row, its retries and backfills."""
     wanted = Q(pk__in=[])
-    for at in scene.instants:
+    for at in snapshot.instants:
         within = Q(trigger=Trigger.SCHEDULE, scheduled_for__lte=at, scheduled_until__gte=at)
         wanted |= Q(scheduled_for=at) | within
-    rows = scene.process.executions.real().filter(wanted)
+    rows = snapshot.process.executions.real().filter(wanted)
     return list(rows.defer("result", "previewed", "traceback").order_by("pk")[:MOST_SHOWN])
 
 
-def _record(scene: _Scene, rows: list[Execution]) -> Step:
+def _record(snapshot: _SnapshotAt, rows: list[Execution]) -> Step:
     if rows:
         told = ngettext(
             "%(count)s execution is on record for it.",
@@ -226,12 +230,12 @@ def _record(scene: _Scene, rows: list[Execution]) -> Step:
             len(rows),
         )
         return ok("record", told % {"count": len(rows)})
-    if not scene.is_due:
+    if not snapshot.is_due:
         return ok("record", _("Nothing was due, so nothing is on record."))
-    begins = scene.process.history_begins_at
-    if begins and scene.instants[0] < begins:
+    begins = snapshot.process.history_begins_at
+    if begins and snapshot.instants[0] < begins:
         told = _("What was due before %(at)s may have been pruned.")
-        return unknown("record", told % {"at": clock(scene.zone, begins)})
+        return unknown("record", told % {"at": clock(snapshot.zone, begins)})
     told = _("No execution is on record for it.")
     return unknown("record", told, _("Run the command audit_schedule."))
 
@@ -263,7 +267,7 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
     return Verdict(last.status, (told % values).strip(), _("Look into it, then try it again."))
 
 
-def _cause(scene: _Scene, steps: Iterable[Step]) -> Verdict:
+def _cause(snapshot: _SnapshotAt, steps: Iterable[Step]) -> Verdict:
     """Nothing is on record: the first that stood in its way, or that nobody knows."""
     found = first_block(steps)
     if found is not None:
@@ -273,9 +277,9 @@ def _cause(scene: _Scene, steps: Iterable[Step]) -> Verdict:
     return Verdict("not_accounted_for", told, step.remedy)
 
 
-def _will_run(scene: _Scene) -> Verdict:
-    at = clock(scene.zone, scene.instants[0])
+def _will_run(snapshot: _SnapshotAt) -> Verdict:
+    at = clock(snapshot.zone, snapshot.instants[0])
     told = _("It will be due at %(at)s (%(zone)s), and nothing that is known holds it.")
     around = workers()
-    text = f"{told % {'at': at, 'zone': scene.zone.key}} {around.absence}".rstrip()
+    text = f"{told % {'at': at, 'zone': snapshot.zone.key}} {around.absence}".rstrip()
     return Verdict("will_run", text, around.remedy)

@@ -18,7 +18,7 @@ _MINUTE = timedelta(minutes=1)
 _REACH = timedelta(days=5 * 366)
 
 
-class Plan(NamedTuple):
+class LimitedRule(NamedTuple):
     """A rule, what it is apart from its limits, and these."""
 
     rule: Rule
@@ -26,13 +26,13 @@ class Plan(NamedTuple):
     limits: Schedule | None
 
 
-def plan_at(rule: Rule, at: datetime) -> Plan:
+def limited_rule_at(rule: Rule, at: datetime) -> LimitedRule:
     part = rule
     while isinstance(part, Succession):
         part = part.former if at < part.begin else part.later
     if isinstance(part, Schedule):
-        return Plan(rule, part.rule, part)
-    return Plan(rule, part, None)
+        return LimitedRule(rule, part.rule, part)
+    return LimitedRule(rule, part, None)
 
 
 def last_before(rule: Rule, at: datetime) -> datetime | None:
@@ -128,9 +128,11 @@ def _window_in_words(hold: Hold, zone: ZoneInfo) -> str:
     }
 
 
-def excluded(plan: Plan | None, since: datetime, until: datetime, zone: ZoneInfo) -> Step:
+def excluded(
+    in_force: LimitedRule | None, since: datetime, until: datetime, zone: ZoneInfo
+) -> Step:
     """Whether the calendar takes away what would be due from `since` to `until`."""
-    limits = plan.limits if plan else None
+    limits = in_force.limits if in_force else None
     found = next(limits.excluded_between(since - _INSTANT, until), None) if limits else None
     if found is None:
         return ok("excluded", _("Its calendar excludes nothing here."))
@@ -140,9 +142,9 @@ def excluded(plan: Plan | None, since: datetime, until: datetime, zone: ZoneInfo
     return blocks("excluded", told % values, _("Start it by hand, or change the calendar."))
 
 
-def limited(plan: Plan | None, at: datetime, zone: ZoneInfo) -> Step:
+def limited(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Step:
     """Whether its rule has begun, has not ended, and is not used up."""
-    limits = plan.limits if plan else None
+    limits = in_force.limits if in_force else None
     if limits is None or limits.is_open_at(at):
         return ok("limits", _("No start, end or number of times stands in its way."))
     times = limits.limit or 0

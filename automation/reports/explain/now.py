@@ -17,13 +17,13 @@ from automation.models import (
 )
 from automation.queue.rules import rule_in_force
 from automation.reports.explain import conditions
-from automation.reports.explain.conditions import Plan, plan_at
-from automation.reports.explain.snapshot import Scene
+from automation.reports.explain.conditions import LimitedRule, limited_rule_at
+from automation.reports.explain.snapshot import Snapshot
 from automation.reports.explain.start import NAMED, conditions_to_start
 from automation.reports.explain.steps import (
     Explanation,
-    State,
     Step,
+    StepState,
     Verdict,
     blocks,
     clock,
@@ -37,41 +37,41 @@ from automation.schedule import Rule, ScheduleError, Unreadable
 
 def explain_now(process: Process) -> Explanation:
     now = timezone.now()
-    scene = Scene(process, now, zone_of(process))
-    process.known = scene.known
+    snapshot = Snapshot(process, now, zone_of(process))
+    process.known = snapshot.known
     rule, error = _rule_of(process)
-    plan = plan_at(rule, now) if rule else None
-    before = _before_its_start(scene, plan, error)
-    waiting = scene.waiting
+    in_force = limited_rule_at(rule, now) if rule else None
+    before = _before_its_start(snapshot, in_force, error)
+    waiting = snapshot.waiting
     if waiting and waiting.trigger not in {Trigger.SCHEDULE, Trigger.RETRY}:
         before = [_not_for(waiting, step) for step in before]
-    steps = before + conditions_to_start(scene)
+    steps = before + conditions_to_start(snapshot)
     last = process.executions.real().filter(status__in=FINAL).order_by("-id").first()
-    about = [last, *scene.own_running[:NAMED], waiting]
+    about = [last, *snapshot.own_running[:NAMED], waiting]
     shown = {one.pk: one for one in about if one is not None}
-    verdict = _verdict(scene, steps, rule)
+    verdict = _verdict(snapshot, steps, rule)
     return Explanation(process, None, verdict, steps, list(shown.values()))
 
 
-def _before_its_start(scene: Scene, plan: Plan | None, error: str) -> list[Step]:
-    process, now, zone = scene.process, scene.now, scene.zone
+def _before_its_start(snapshot: Snapshot, in_force: LimitedRule | None, error: str) -> list[Step]:
+    process, now, zone = snapshot.process, snapshot.now, snapshot.zone
     morning = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return [
-        _due(scene, plan, error),
+        _due(snapshot, in_force, error),
         conditions.enabled(process, zone, now, on=process.is_enabled),
         *conditions.held(process, now, zone),
-        conditions.excluded(plan, morning, now, zone),
-        conditions.limited(plan, now, zone),
+        conditions.excluded(in_force, morning, now, zone),
+        conditions.limited(in_force, now, zone),
     ]
 
 
 def _not_for(execution: Execution, step: Step) -> Step:
     """What a person starts runs all the same."""
-    if step.state != State.BLOCKS:
+    if step.state != StepState.BLOCKS:
         return step
     told = _("That does not hold #%(execution)s, which was started by hand.")
     text = f"{step.text} {told % {'execution': execution.pk}}"
-    return replace(step, state=State.OK, text=text, remedy="")
+    return replace(step, state=StepState.OK, text=text, remedy="")
 
 
 def _rule_of(process: Process) -> tuple[Rule | None, str]:
@@ -85,70 +85,70 @@ def _rule_of(process: Process) -> tuple[Rule | None, str]:
         return None, str(error)
 
 
-def _due(scene: Scene, plan: Plan | None, error: str) -> Step:
-    process, zone = scene.process, scene.zone
+def _due(snapshot: Snapshot, in_force: LimitedRule | None, error: str) -> Step:
+    process, zone = snapshot.process, snapshot.zone
     if process.is_by_hand:
         return ok("due", _("It has no schedule: it runs when somebody starts it."))
-    if plan is None:
+    if in_force is None:
         told = _("Its rule cannot be read: %(error)s") % {"error": error}
         if not error:
             told = _("It has no rule, and its function declares none.")
         return blocks("due", told, _("Give it a rule that can be followed."))
-    row = scene.next_run
-    if row is None and process.is_enabled and plan.rule.next_after(scene.now) is not None:
+    row = snapshot.next_run
+    if row is None and process.is_enabled and in_force.rule.next_after(snapshot.now) is not None:
         told = _("Its Schedule row is gone, or waits for nothing.")
         return blocks("due", told, _("Run the command sync_schedules."))
     version = ScheduleVersion.newest_of(process)
-    words = [plan.rule.words.rstrip(".") + ".", conditions.origin(version, zone)]
-    if plan.bare.next_after(scene.now) is None and not (row and row <= scene.now):
+    words = [in_force.rule.words.rstrip(".") + ".", conditions.origin(version, zone)]
+    if in_force.bare.next_after(snapshot.now) is None and not (row and row <= snapshot.now):
         told = _("Nothing is due any more.")
         return blocks("due", " ".join([told, *words]), _("Give it a new time."))
-    return ok("due", " ".join(filter(None, [*words, _next(scene, plan.rule, row)])))
+    return ok("due", " ".join(filter(None, [*words, _next(snapshot, in_force.rule, row)])))
 
 
-def _next(scene: Scene, rule: Rule, row: datetime | None) -> str:
-    if row is not None and row <= scene.now:
-        return _("It is due since %(at)s.") % {"at": clock(scene.zone, row)}
-    at = rule.next_after(scene.now)
-    return _due_next(scene.zone, at) if at else ""
+def _next(snapshot: Snapshot, rule: Rule, row: datetime | None) -> str:
+    if row is not None and row <= snapshot.now:
+        return _("It is due since %(at)s.") % {"at": clock(snapshot.zone, row)}
+    at = rule.next_after(snapshot.now)
+    return _due_next(snapshot.zone, at) if at else ""
 
 
 def _due_next(zone: ZoneInfo, at: datetime) -> str:
     return _("It is due next at %(at)s (%(zone)s).") % {"at": clock(zone, at), "zone": zone.key}
 
 
-def _verdict(scene: Scene, steps: list[Step], rule: Rule | None) -> Verdict:
-    own = scene.own_running
-    if own and not scene.is_ready:
-        since = clock(scene.zone, own[0].started_at or scene.now)
+def _verdict(snapshot: Snapshot, steps: list[Step], rule: Rule | None) -> Verdict:
+    own = snapshot.own_running
+    if own and not snapshot.is_ready:
+        since = clock(snapshot.zone, own[0].started_at or snapshot.now)
         told = _("It is running: execution #%(execution)s, since %(since)s.")
         text = f"{told % {'execution': own[0].pk, 'since': since}} {silence_of(own[0])}"
         return Verdict("running", text.rstrip())
     blocked = first_block(steps)
     if blocked is not None:
         return blocked
-    if scene.is_ready and scene.waiting:
+    if snapshot.is_ready and snapshot.waiting:
         told = _("It starts in a moment: #%(execution)s is next.")
-        return Verdict("starting", told % {"execution": scene.waiting.pk})
-    return _verdict_on_next(scene, rule)
+        return Verdict("starting", told % {"execution": snapshot.waiting.pk})
+    return _verdict_on_next(snapshot, rule)
 
 
-def _verdict_on_next(scene: Scene, rule: Rule | None) -> Verdict:
-    at = rule.next_after(scene.now) if rule else None
-    row = scene.next_run if rule else None
-    if row is not None and row <= scene.now:
-        return _verdict_on_overdue(scene, row)
+def _verdict_on_next(snapshot: Snapshot, rule: Rule | None) -> Verdict:
+    at = rule.next_after(snapshot.now) if rule else None
+    row = snapshot.next_run if rule else None
+    if row is not None and row <= snapshot.now:
+        return _verdict_on_overdue(snapshot, row)
     if at is not None:
-        return Verdict("due_next", _due_next(scene.zone, at))
+        return Verdict("due_next", _due_next(snapshot.zone, at))
     if rule is not None:
         return Verdict("over", _("Nothing is due any more."))
     told = _("It waits for nothing: it has no schedule, and nobody started it.")
     return Verdict("by_hand", told, _("Start it by hand."))
 
 
-def _verdict_on_overdue(scene: Scene, row: datetime) -> Verdict:
-    at = {"at": clock(scene.zone, row)}
-    if scene.now - row <= timedelta(seconds=ON_TIME):
+def _verdict_on_overdue(snapshot: Snapshot, row: datetime) -> Verdict:
+    at = {"at": clock(snapshot.zone, row)}
+    if snapshot.now - row <= timedelta(seconds=ON_TIME):
         told = _("It is due since %(at)s; the clock of a node starts it within seconds.")
         return Verdict("starting", told % at)
     told = _("It is due since %(at)s, and the clock of no node has started it.")

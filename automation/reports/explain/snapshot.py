@@ -11,7 +11,7 @@ from automation.queue.messages import default_queue
 
 
 @dataclass
-class Scene:
+class Snapshot:
     """What goes on just now, each read once."""
 
     process: Process

@@ -11,20 +11,20 @@ from automation.models import Execution, Node, Status
 from automation.parameters import ParameterError
 from automation.queue.messages import default_queue
 from automation.registry import is_taken_for_atomic
-from automation.reports.explain.snapshot import Scene
+from automation.reports.explain.snapshot import Snapshot
 from automation.reports.explain.steps import Step, blocks, clock, ok, unknown
 
 #: Runs, or nodes, that a sentence names.
 NAMED = 5
 
 
-def conditions_to_start(scene: Scene) -> list[Step]:
+def conditions_to_start(snapshot: Snapshot) -> list[Step]:
     parts = (_overlap, _group, _queue, _nodes, _function, _parameters, _writer)
-    return [part(scene) for part in parts]
+    return [part(snapshot) for part in parts]
 
 
-def _overlap(scene: Scene) -> Step:
-    process, own = scene.process, scene.own_running
+def _overlap(snapshot: Snapshot) -> Step:
+    process, own = snapshot.process, snapshot.own_running
     told = _("Running at once: %(count)s of %(most)s")
     text = told % {"count": len(own), "most": process.max_concurrency}
     if own:
@@ -32,20 +32,20 @@ def _overlap(scene: Scene) -> Step:
     text += ". " + _("When that many run: %(policy)s.") % {
         "policy": process.get_overlap_policy_display()
     }
-    if scene.is_ready and len(own) >= process.max_concurrency:
+    if snapshot.is_ready and len(own) >= process.max_concurrency:
         return blocks("overlap", text, _("Wait for its end, cancel it, or allow more at once."))
     return ok("overlap", text)
 
 
-def _group(scene: Scene) -> Step:
-    group = scene.process.concurrency_group
+def _group(snapshot: Snapshot) -> Step:
+    group = snapshot.process.concurrency_group
     if group is None:
         return ok("group", _("It is in no concurrency group."))
-    busy = [one for one in scene.running if one.concurrency_group_id == group.pk]
+    busy = [one for one in snapshot.running if one.concurrency_group_id == group.pk]
     told = _("Running in the group %(group)s: %(count)s of %(most)s")
     text = told % {"count": len(busy), "most": group.max_concurrency, "group": group.name}
     text += f" ({_named(busy)})." if busy else "."
-    if scene.is_ready and len(busy) >= group.max_concurrency:
+    if snapshot.is_ready and len(busy) >= group.max_concurrency:
         return blocks("group", text, _("Wait for their end, or allow the group more at once."))
     return ok("group", text)
 
@@ -55,23 +55,23 @@ def _named(rows: list[Execution]) -> str:
     return _(", ").join([*names, *(["…"] if len(rows) > NAMED else [])])
 
 
-def _queue(scene: Scene) -> Step:
-    waiting = scene.waiting
+def _queue(snapshot: Snapshot) -> Step:
+    waiting = snapshot.waiting
     if waiting is None:
         return ok("queue", _("Nothing of its own waits."))
-    if not scene.is_ready:
+    if not snapshot.is_ready:
         told = _("#%(execution)s waits for its time, %(at)s.")
-        at = clock(scene.zone, waiting.available_at)
+        at = clock(snapshot.zone, waiting.available_at)
         remedy = _("Start it by hand where that is too late.")
         return blocks("queue", told % {"execution": waiting.pk, "at": at}, remedy)
-    ahead = _ahead_of(waiting, scene.now)
-    workers = sum(node.workers for node in scene.nodes)
+    ahead = _ahead_of(waiting, snapshot.now)
+    workers = sum(node.workers for node in snapshot.nodes)
     text = ngettext(
         "#%(execution)s waits; %(count)s is before it.",
         "#%(execution)s waits; %(count)s are before it.",
         ahead,
     ) % {"execution": waiting.pk, "count": ahead}
-    busy = min(len(scene.running), workers)
+    busy = min(len(snapshot.running), workers)
     text += " " + _("Busy workers: %(busy)s of %(workers)s.") % {
         "busy": busy,
         "workers": workers,
@@ -90,13 +90,13 @@ def _ahead_of(waiting: Execution, now: datetime) -> int:
     return due.filter(before).count()
 
 
-def _nodes(scene: Scene) -> Step:
-    count = len(scene.nodes)
+def _nodes(snapshot: Snapshot) -> Step:
+    count = len(snapshot.nodes)
     if count:
         told = ngettext(
             "%(count)s node works: %(names)s.", "%(count)s nodes work: %(names)s.", count
         )
-        names = _(", ").join(node.name for node in scene.nodes[:NAMED])
+        names = _(", ").join(node.name for node in snapshot.nodes[:NAMED])
         return ok("nodes", told % {"count": count, "names": names})
     newest = Node.objects.filter(cluster=default_queue()).order_by("-seen_at").first()
     told = _("No node has ever run.")
@@ -106,24 +106,24 @@ def _nodes(scene: Scene) -> Step:
     elif newest is not None:
         told = _("No node works; the last, %(name)s, was seen at %(at)s.") % {
             "name": newest.name,
-            "at": clock(scene.zone, newest.seen_at),
+            "at": clock(snapshot.zone, newest.seen_at),
         }
     return blocks("nodes", told, _("Start one: manage.py qcluster."))
 
 
-def _function(scene: Scene) -> Step:
-    key = scene.process.function
+def _function(snapshot: Snapshot) -> Step:
+    key = snapshot.process.function
     values = {"function": key}
-    if scene.known is None:
+    if snapshot.known is None:
         return unknown("function", _("No live node says what it knows.") % values)
-    if key in scene.known.functions:
+    if key in snapshot.known.functions:
         return ok("function", _("Live nodes have %(function)s in their code.") % values)
     remedy = _("Deploy code that has it and restart the nodes, or choose another function.")
     return blocks("function", _("No live node has %(function)s in its code.") % values, remedy)
 
 
-def _parameters(scene: Scene) -> Step:
-    process, function = scene.process, scene.process.registered_function
+def _parameters(snapshot: Snapshot) -> Step:
+    process, function = snapshot.process, snapshot.process.registered_function
     if function is None:
         return unknown("parameters", _("Its function is not in the code here."))
     try:
@@ -136,11 +136,11 @@ def _parameters(scene: Scene) -> Step:
     return ok("parameters", _("The stored parameters fit the function."))
 
 
-def _writer(scene: Scene) -> Step:
-    if connection.vendor != "sqlite" or not is_taken_for_atomic(scene.process.function):
+def _writer(snapshot: Snapshot) -> Step:
+    if connection.vendor != "sqlite" or not is_taken_for_atomic(snapshot.process.function):
         return ok("writer", _("Nobody who writes keeps it waiting."))
-    others = [one for one in scene.running if is_taken_for_atomic(one.function)]
-    if not (others and scene.is_ready):
+    others = [one for one in snapshot.running if is_taken_for_atomic(one.function)]
+    if not (others and snapshot.is_ready):
         return ok("writer", _("Nobody who writes keeps it waiting."))
     told = _("On SQLite one atomic run goes on at a time: %(runs)s.") % {"runs": _named(others)}
     return blocks("writer", told, _("Wait for its end, or move to PostgreSQL."))

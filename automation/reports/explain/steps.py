@@ -13,7 +13,7 @@ from automation.models import Execution, Process
 from automation.schedule import ScheduleError, zone_named
 
 
-class State(StrEnum):
+class StepState(StrEnum):
     OK = "ok"
     BLOCKS = "blocks"
     UNKNOWN = "unknown"
@@ -21,9 +21,9 @@ class State(StrEnum):
     @property
     def label(self) -> str:
         words = {
-            State.OK: pgettext("step", "fine"),
-            State.BLOCKS: pgettext("step", "blocks"),
-            State.UNKNOWN: pgettext("step", "not known"),
+            StepState.OK: pgettext("step", "fine"),
+            StepState.BLOCKS: pgettext("step", "blocks"),
+            StepState.UNKNOWN: pgettext("step", "not known"),
         }
         return words[self]
 
@@ -33,7 +33,7 @@ class Step:
     """One condition: whether it holds, in a sentence, and what to do where it does not."""
 
     code: str
-    state: State
+    state: StepState
     text: str
     remedy: str = ""
 
@@ -63,20 +63,20 @@ class Explanation:
 
 
 def ok(code: str, text: str) -> Step:
-    return Step(code, State.OK, text)
+    return Step(code, StepState.OK, text)
 
 
 def blocks(code: str, text: str, remedy: str = "") -> Step:
-    return Step(code, State.BLOCKS, text, remedy)
+    return Step(code, StepState.BLOCKS, text, remedy)
 
 
 def unknown(code: str, text: str, remedy: str = "") -> Step:
-    return Step(code, State.UNKNOWN, text, remedy)
+    return Step(code, StepState.UNKNOWN, text, remedy)
 
 
 def first_block(steps: Iterable[Step]) -> Verdict | None:
     """The verdict of the first step that blocks, if one does."""
-    found = next((step for step in steps if step.state == State.BLOCKS), None)
+    found = next((step for step in steps if step.state == StepState.BLOCKS), None)
     return Verdict(found.code, found.text, found.remedy) if found else None
 
 
