@@ -1,1 +1,1 @@
-"""What depends on PostgreSQL, SQLite or a driver; it knows no row."""
+"""Everything that depends on PostgreSQL, SQLite or a driver; no model is known here."""

@@ -1,4 +1,4 @@
-"""Wait for a database that is locked by another writer, or away."""
+"""Waiting for a database that does not answer, or that another writer has locked."""
 
 import logging
 import time
@@ -16,18 +16,18 @@ PAUSE = 1
 
 
 def is_away(error: Exception) -> bool:
-    """Whether it says that the database does not answer, or is locked by somebody else.
+    """Whether an error says that the database does not answer, or that somebody else has locked it.
 
-    Where a connection breaks in the middle of an answer psycopg2 raises a DatabaseError of no kind.
+    Where a connection breaks in the middle of an answer, psycopg2 raises a plain DatabaseError.
     """
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
-def patiently(do: Callable[[], T], what: str, *, seconds: float | None = None) -> T:
-    """Return what `do` returns, tried again on a new connection while the database does not answer.
+def repeat_while_away(do: Callable[[], T], what: str, *, seconds: float | None = None) -> T:
+    """Return what `do` returns; repeat it on a new connection while the database does not answer.
 
-    `do` writes nothing, or everything in one transaction. After so many seconds (None: never) the
-    database's own error is raised.
+    `do` writes nothing, or everything in one transaction. `what`: what it does, for the log. After
+    `seconds` (None: never) the database's own error is raised.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""Files beside an SQLite database."""
+"""Files that lie beside an SQLite database."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from django.db import connection
 
 
 def folder() -> Path | None:
-    """None where there is no file beside which they could be."""
+    """Return the folder for such files; None where the database is not a file."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor != "sqlite" or name == ":memory:" or name.startswith("file:"):
         return None
@@ -17,9 +17,9 @@ def folder() -> Path | None:
 
 
 def share_as_the_database(place: Path) -> None:
-    """Let whoever may use the database use what lies beside it, though root may have made that.
+    """Give a path the access rights of the database file, also where root created the path.
 
-    As SQLite does with its own files. Whoever may not do so leaves it as it is.
+    SQLite does so with its own files. A user who may not change the rights leaves them as they are.
     """
     with suppress(OSError):
         database = Path(str(connection.settings_dict["NAME"])).stat()

@@ -1,4 +1,4 @@
-"""What a compiled statement would freeze or lose, refused when it is composed."""
+"""Refuses what a compiled statement would freeze or lose, at the time it is composed."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,18 +8,18 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.query import ModelIterable, ValuesListIterable
 
-#: How a date or a time begins, which SQLite is given as text.
+#: The beginning of a date or a time as text: SQLite gets them so.
 _AS_TEXT = re.compile(r"\d{4}-\d\d-\d\d([ T]|$)|\d\d:\d\d(:\d\d|$)")
 _SECOND = "let a second statement fetch those rows"
 _WITHOUT = "find the rows by other means, such as a subquery in filter()"
 
 
 class StatementError(ValueError):
-    """A statement cannot be compiled; says which, why, and what to do instead."""
+    """A statement cannot be compiled; the text says which, why, and what to do instead."""
 
 
 def refuse_dates(statement: str, values: Iterable[object]) -> None:
-    """Refuse a date or a time that is a part of the statement; a length of time may be one."""
+    """Refuse a constant date or time in the statement; a constant length of time may be there."""
     for value in values:
         is_text = isinstance(value, str) and _AS_TEXT.match(value)
         if is_text or isinstance(value, date | time):
@@ -30,18 +30,18 @@ def refuse_dates(statement: str, values: Iterable[object]) -> None:
 
 
 def refuse_lost(statement: str, rows: "models.QuerySet[Any]") -> None:
-    """Refuse what a queryset does besides its SQL, which alone is kept."""
+    """Refuse a queryset that does more than its SQL says, which alone is kept."""
     _refuse(statement, _lost(rows))
 
 
 def refuse_lost_in_change(statement: str, rows: "models.QuerySet[Any]") -> None:
-    """Refuse also what an UPDATE or a DELETE would not heed."""
+    """Refuse a queryset of which an UPDATE or DELETE would ignore a part."""
     _refuse(statement, _lost(rows))
     _refuse(statement, _lost_in_change(rows.query))
 
 
 def refuse_parents(statement: str, query: Any) -> None:
-    """Refuse an UPDATE that concerns the table of a parent model, too."""
+    """Refuse an UPDATE that also changes the table of a parent model."""
     if query.related_updates:
         _refuse(statement, [("the columns of the parent model", "update that model by itself")])
 
@@ -52,7 +52,7 @@ def _refuse(statement: str, lost: Iterable[tuple[str, str]]) -> None:
 
 
 def _lost(rows: Any) -> Iterator[tuple[str, str]]:
-    """What would be lost, and what to do."""
+    """Yield what would be lost of a queryset, and what to do instead."""
     query = rows.query
     if query.select_related:
         yield "select_related()", _SECOND

@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def named() -> str:
-    """The driver and its version, for people, such as "psycopg2 2.9.13"."""
+    """Return the driver and its version, for people, such as "psycopg2 2.9.13"."""
     module = _module()
     if module.__name__.startswith("sqlite3"):
         return f"SQLite {module.sqlite_version}"
@@ -14,12 +14,12 @@ def named() -> str:
 
 
 def tells_what_it_hears() -> bool:
-    """Whether a connection that listens can be waited for, and then says what it heard."""
+    """Whether a listening connection can be waited for, and then returns what was notified."""
     return connection.vendor == "postgresql" and _module().__name__ in {"psycopg2", "psycopg"}
 
 
 def heard(raw: Any) -> list[str]:
-    """Take what was said to a connection of the driver that listens, without waiting for more.
+    """Return the notifications that have arrived on a listening connection, without waiting.
 
     Raises the driver's OperationalError where the connection is gone.
     """

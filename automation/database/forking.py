@@ -1,4 +1,4 @@
-"""What a forked process must do before anything else, and how one is ended with all that it started."""
+"""What a forked process must do first, and how a process is ended with all that it started."""
 
 import ctypes
 import os
@@ -17,24 +17,24 @@ from automation.database import listen
 LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 
-#: What a child inherited and must neither use nor close: kept, so that nothing collects it.
+#: Connections that a child inherited and must neither use nor close; kept from garbage collection.
 _inherited: list[Any] = []
-#: Statements that Django keeps with DEBUG, of each connection, in a process that serves no requests.
+#: Statements that Django keeps of each connection with DEBUG, in a process that serves no requests.
 KEPT_QUERIES = 50
 
 
 def die_with(parent: int) -> None:
     if LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # It died before that was said.
+    if os.getppid() != parent:  # The parent had died before this was set.
         os._exit(1)
 
 
 def forget_connections() -> None:
-    """A child has connections of its own; those of its parent it leaves alone.
+    """Let a forked child open connections of its own and leave its parent's alone.
 
-    They are not closed, of which the server would hear. On PostgreSQL what is written to them, or
-    read, by whoever still has them or takes their descriptors for its own, does not get there.
+    The inherited ones are not closed: the server would notice. On PostgreSQL their descriptors are
+    led nowhere, so that nothing that still uses them, or the same numbers, reaches the server.
     """
     for listener in listen.listeners:
         _cut_off(listener)
@@ -43,7 +43,7 @@ def forget_connections() -> None:
         _inherited.append(raw)
         if raw is not None and connection.vendor == "postgresql":
             _cut_off(raw)
-        # As before it is connected: a transaction of the parent is none here.
+        # As before connecting: a transaction of the parent is not one of the child.
         connection.in_atomic_block = connection.needs_rollback = False
         connection.closed_in_transaction = False
         connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
@@ -52,7 +52,7 @@ def forget_connections() -> None:
 
 
 def _cut_off(thing: Any) -> None:
-    """Its descriptor stays taken, so that nothing else gets the number; it leads nowhere."""
+    """Lead a descriptor nowhere; it stays open, so that nothing else gets its number."""
     with suppress(Exception):  # It may be closed already.
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, thing.fileno(), inheritable=False)
@@ -60,19 +60,22 @@ def _cut_off(thing: Any) -> None:
 
 
 def live_apart_in_children() -> None:
-    """Let what this process forks, by any library, connect by itself and heed signals as usual."""
+    """Give processes that this one forks connections of their own and the usual signals.
+
+    Whatever library forks them.
+    """
     os.register_at_fork(after_in_child=_live_apart)
 
 
 def _live_apart() -> None:
     forget_connections()
-    with suppress(ValueError):  # Not where another thread forked.
+    with suppress(ValueError):  # Signals cannot be set where another thread forked.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
 
 
 def cause_of(exit_code: int | None) -> str:
-    """How a process ended, for the log: an exit code below 0 is a signal."""
+    """Return how a process ended, for the log; an exit code below 0 is a signal."""
     if exit_code is None or exit_code >= 0:
         return f"exit code {exit_code}"
     try:
@@ -82,7 +85,7 @@ def cause_of(exit_code: int | None) -> str:
 
 
 def kill_with_all_it_started(pid: int) -> None:
-    """On Linux; elsewhere it alone."""
+    """Kill a process and, on Linux, all that it has started."""
     for one in reversed(_family(pid)):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(one, signal.SIGKILL)

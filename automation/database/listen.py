@@ -1,6 +1,6 @@
-"""Wake whoever waits for work: LISTEN and NOTIFY on PostgreSQL, nothing elsewhere.
+"""Wakes processes that wait for work: LISTEN and NOTIFY on PostgreSQL, nothing elsewhere.
 
-A word that is lost costs a moment, no more: everybody looks again after a while.
+A lost notification costs a short delay, no more: every part also looks by itself after a while.
 """
 
 import logging
@@ -17,32 +17,32 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "automation"
 
-#: There may be an execution to run; ordinary work of django-q2; a running one to cancel; a
-#: schedule to look at; a notice to send.
+#: Topics: there may be an execution to run, ordinary work of django-q2, a running execution to
+#: cancel, a schedule to look at, a notice to send.
 RUN, TASK, CANCEL, SCHEDULE, NOTICE = "run", "task", "cancel", "schedule", "notice"
 
 
 def notify(word: str) -> None:
-    """Say it to every node when the transaction commits; equal words of one are said once."""
+    """Notify every node of a topic when the transaction commits; the server drops repetitions."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, word])
 
 
-#: Seconds in which a listener has to hear what it said itself.
+#: Seconds in which a listener has to hear its own notification.
 HEARING = 3
 
 
-#: The listeners of this process, which its children must not use.
+#: The listeners of this process; its children must not use them.
 listeners: "WeakSet[Listener]" = WeakSet()
 
 
 class Listener:
-    """A connection of its own that hears what is said."""
+    """A connection of its own that listens for topics."""
 
     def __init__(self) -> None:
-        """Raises OperationalError where the database is away."""
-        # Not one of django.db.connections: nobody closes or shares it.
+        """Connect and listen. Raises OperationalError where the database does not answer."""
+        # It is not one of django.db.connections, so nothing closes or shares it.
         self._wrapper: Any = connection.copy()
         self._wrapper.ensure_connection()
         self._wrapper.set_autocommit(True)
@@ -61,15 +61,18 @@ class Listener:
 
     @property
     def hears(self) -> bool:
-        """It was heard to: so sessions are kept, and no pooler lends them."""
+        """Whether its own notification arrived: then no pooler lends the sessions."""
         return self._greeting is None
 
     def fileno(self) -> int:
-        """It becomes readable when something was said."""
+        """Return the descriptor that becomes readable when a notification arrives."""
         return int(self._raw.fileno())
 
     def heard(self) -> set[str]:
-        """The words said since. Raises OperationalError where the connection is gone."""
+        """Return the topics notified since the last call.
+
+        Raises OperationalError where the connection is gone.
+        """
         with self._wrapper.wrap_database_errors:
             words = set(driver.heard(self._raw))
         if self._greeting in words:
@@ -81,5 +84,5 @@ class Listener:
 
 
 def can_listen() -> bool:
-    """Whether there is a LISTEN here, and a connection that can be waited for with other things."""
+    """Whether there is a LISTEN here whose connection can be waited for with other things."""
     return driver.tells_what_it_hears()

@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.db import OperationalError, connection, models, transaction
 
-#: What PostgreSQL says where somebody else held a lock for too long.
+#: The error codes of PostgreSQL where somebody else had a lock for too long.
 _NOT_AVAILABLE = "55P03"
 #: Statements that may wait for a row. What only reads, or passes over locked rows, waits for nobody.
 _MAY_WAIT = re.compile(
@@ -18,7 +18,7 @@ _MAY_WAIT = re.compile(
 
 
 def is_locked(error: OperationalError) -> bool:
-    """Whether it says that somebody else held what was wanted for too long."""
+    """Whether an error says that somebody else had a lock for too long."""
     if connection.vendor == "sqlite":
         return "locked" in str(error)
     cause = error.__cause__
@@ -26,7 +26,7 @@ def is_locked(error: OperationalError) -> bool:
 
 
 def locked_model(error: OperationalError) -> type[models.Model] | None:
-    """Of what the row is that was locked, as far as PostgreSQL tells that."""
+    """Return the model of the row that was locked, as far as PostgreSQL names it."""
     context = getattr(getattr(error.__cause__, "diag", None), "context", None) or ""
     tables = {model._meta.db_table: model for model in apps.get_models()}
     return next((tables[name] for name in re.findall(r'"(\w+)"', context) if name in tables), None)
@@ -34,11 +34,11 @@ def locked_model(error: OperationalError) -> type[models.Model] | None:
 
 @contextmanager
 def waiting_for_rows_at_most(seconds: float) -> Iterator[None]:
-    """On PostgreSQL, let no statement inside the block wait longer for a row that is locked.
+    """On PostgreSQL, let no statement in the block wait longer than `seconds` for a locked row.
 
-    What waits longer raises OperationalError, for which `is_locked` is true. It is for what people
-    ask for: a function may keep a row locked for as long as its run goes on. The limit is one of
-    transactions: nothing of it stays in the session.
+    A statement that waits longer raises OperationalError, for which `is_locked` is true. It is for
+    what people ask for: a function may keep a row locked for as long as its run goes on. The limit
+    belongs to transactions: nothing of it stays in the session.
     """
     if connection.vendor != "postgresql":
         yield
@@ -53,9 +53,8 @@ def waiting_for_rows_at_most(seconds: float) -> Iterator[None]:
 def unless_locked(seconds: float) -> Iterator[None]:
     """On PostgreSQL, leave the block without an error where a row in it stays locked for so long.
 
-    Whoever calls comes again later.
-
-    It is for what guards many runs, of which one may have locked what concerns another.
+    The caller tries again later. It is for code that guards many runs, of which one may have locked
+    what concerns another.
     """
     try:
         with waiting_for_rows_at_most(seconds):
@@ -81,14 +80,17 @@ class _Limit:
 
 
 def _set_lock_timeout(value: str) -> None:
-    """By the driver: it is no statement of who asked."""
+    """Set the limit through the driver, so that it does not count as a statement of the caller."""
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout TO {value}")
 
 
 @contextmanager
 def waiting_at_most(seconds: float) -> Iterator[None]:
-    """On SQLite, wait so long for who writes inside the block, not as long as the project says."""
+    """On SQLite, wait at most `seconds` for another writer in the block.
+
+    The project's own limit, which is longer, holds again afterwards.
+    """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
@@ -102,5 +104,6 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
 
 
 def _set_busy_timeout(milliseconds: int) -> None:
-    if connection.connection is not None:  # By the driver: it is no statement of the request.
+    # Through the driver, so that it does not count as a statement of the request.
+    if connection.connection is not None:
         connection.connection.execute(f"PRAGMA busy_timeout = {milliseconds}")

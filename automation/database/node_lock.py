@@ -1,4 +1,4 @@
-"""The lock of the one node of an SQLite file: the system gives it back when its parent is gone."""
+"""The lock of the one node of an SQLite file; the system frees it when that node is gone."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.db import connection
 
-#: How often, and after how many seconds, it is tried again: who looks whether it is free holds it.
+#: How often, and after how many seconds, taking it is tried again: looking whether it is free takes it, too.
 _TRIES, _AGAIN = 3, 0.1
 
 
@@ -17,7 +17,7 @@ _TRIES, _AGAIN = 3, 0.1
 def held(suffix: str) -> Iterator[None]:
     """Hold it for this process alone. Raises BlockingIOError where another one does."""
     with _path(suffix).open("a") as file:
-        # Or whatever a process function forks would hold it after the node's end.
+        # A process that a function forks must not keep it after the node's end.
         os.register_at_fork(after_in_child=file.close)
         for left in reversed(range(_TRIES)):
             try:
@@ -31,7 +31,7 @@ def held(suffix: str) -> Iterator[None]:
 
 
 def is_free() -> bool:
-    """Whether the node is gone that ran executions here. False where nothing is known of one."""
+    """Whether the node that ran executions here is gone; False where no node is known."""
     try:
         with _path("").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

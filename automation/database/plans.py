@@ -1,4 +1,4 @@
-"""The server's plans of compiled statements, kept: to plan one takes as long as to execute it."""
+"""Prepared statements of PostgreSQL: planning a statement takes as long as executing it."""
 
 import logging
 import os
@@ -11,32 +11,32 @@ from django.db import DatabaseError, transaction
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which plans are kept, and how many statements of a session.
+#: Seconds for which plans are kept, and the number of statements that a session keeps.
 KEPT_FOR, MOST = 900, 500
-#: Milliseconds that planning beforehand may wait for a table.
-PATIENCE = 500
+#: Milliseconds that planning in advance may wait for a locked table.
+LOCK_TIMEOUT = 500
 
 
 class Statement(Protocol):
-    """As much of a compiled statement as is to be known here."""
+    """The parts of a compiled statement that are needed here."""
 
     name: str
 
     @property
     def places(self) -> str:
-        """Where an EXECUTE has its values."""
+        """The placeholders for the values of an EXECUTE."""
 
     @property
     def nothing(self) -> list[None]:
         """NULL for each value."""
 
     def as_prepared(self, cursor: Any, /) -> str:
-        """Its text with numbered parameters."""
+        """The statement's text with numbered parameters."""
 
 
 @dataclass
 class _Session:
-    """What a session of the database has prepared."""
+    """What was prepared in one session of the database."""
 
     raw: Any  # the driver's connection
     names: set[str] = field(default_factory=set)
@@ -44,19 +44,19 @@ class _Session:
 
 
 class _Plans:
-    """What PREPARE keeps for a session, and EXECUTE takes.
+    """Prepares statements in a session and executes them there.
 
-    Only for a process that has its session for itself, and on PostgreSQL. They are made anew after
-    a while, for one that was made while a table was small does not fit it for good.
+    Only on PostgreSQL, in a process that has its session for itself. Plans are made anew after a
+    while: one that was made while a table was small may be bad for ever.
     """
 
     def __init__(self) -> None:
         self._process, self._is_warm = 0, False
-        #: What composes the usual shapes of each statement.
+        #: Functions that compose the usual shapes of each statement.
         self.usual: list[Callable[[], Statement]] = []
 
     def compose(self) -> None:
-        """Compose the usual ones now: whoever is the first to need one does not wait for that."""
+        """Compose the usual statements now: whoever needs one first does not wait for that."""
         with transaction.atomic():  # Locks are composed nowhere else.
             for composed in self.usual:
                 composed()
@@ -66,7 +66,7 @@ class _Plans:
         return self._process == os.getpid()
 
     def keep(self, *, on: bool) -> None:
-        """Keep plans in this process, and in none that it forks: a worker cleans its session."""
+        """Keep plans in this process, but in none that it forks: a worker cleans its session."""
         self._process = os.getpid() if on else 0
 
     def prepare(self, cursor: Any, statement: Statement) -> None:
@@ -81,16 +81,16 @@ class _Plans:
         self._prepare(cursor, session, statement)
 
     def _warm_up(self, cursor: Any, session: _Session) -> None:
-        """Let the usual ones be planned, once: the first to need one does not wait for that.
+        """Plan the usual statements once, so that the first to need one does not wait for that.
 
-        Somebody who changes a table just now, or has other ones, is no reason to stumble.
+        Where somebody changes a table just now, or the tables are others, that is left out.
         """
         if self._is_warm or cursor.db.in_atomic_block:
             return
         self._is_warm = True
         try:
             with transaction.atomic():
-                cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE}")
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
                 for composed in self.usual:
                     statement = composed()
                     self._prepare(cursor, session, statement)

@@ -1,4 +1,4 @@
-"""The database session of a run: whose it is, how it is cleaned, and its limit for statements."""
+"""The database session of a run: who else uses it, how it is cleaned, and its statement limit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.db.backends.signals import connection_created
 
-#: Milliseconds after which PostgreSQL notices that the process of a session is gone.
+#: Milliseconds between the looks of PostgreSQL whether the client of a session is still there.
 _CHECK = 1_000
-#: The most milliseconds that PostgreSQL can hold as a limit: 24.8 days.
+#: The longest limit of PostgreSQL in milliseconds: 24.8 days.
 _MOST = 2**31 - 1
 #: Seconds by which the time limit of a run comes before the end of its statement, where a thread
 #: ends that, and between attempts to end it.
@@ -25,9 +25,9 @@ _ours: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
 
 
 def without_pool() -> None:
-    """Do without Django's own pool in this process and those that it forks, which cannot share it.
+    """Do without Django's own connection pool in this process and those that it forks.
 
-    A worker has one session and keeps it: there is nothing to pool.
+    They cannot share a pool, and a worker keeps its one session: there is nothing to pool.
     """
     for one in connections.all():
         options = one.settings_dict.get("OPTIONS", {})
@@ -39,12 +39,12 @@ def without_pool() -> None:
             one.settings_dict["OPTIONS"] = {k: v for k, v in options.items() if k != "pool"}
 
 
-#: The project's own options of the connection, where this process or its parent has others.
+#: The project's own options of the connection, where this process or its parent has changed them.
 _options: dict[str, Any] | None = None
 
 
 def give_way_after(seconds: float) -> None:
-    """On SQLite, take it for an answer when somebody else writes for so long."""
+    """On SQLite, give up on a lock after so many seconds, for the whole process."""
     global _options
     if connection.vendor == "sqlite":
         _options = connection.settings_dict.get("OPTIONS", {})
@@ -52,11 +52,11 @@ def give_way_after(seconds: float) -> None:
 
 
 def settle() -> None:
-    """Keep one connection for all runs of this process, and learn of each whether it is its own."""
+    """Keep one connection for all runs of this process, and learn whether its session is shared."""
     wanted = connection.settings_dict
     if _options is not None:
         wanted["OPTIONS"] = _options
-    # A look at its socket before each run shows whether it still is there.
+    # Without Django's check of the connection: before each run a look at its socket is enough.
     wanted["CONN_MAX_AGE"], wanted["CONN_HEALTH_CHECKS"] = None, False
     connection_created.connect(_meet, dispatch_uid="automation.session")
 
@@ -64,9 +64,9 @@ def settle() -> None:
 def _meet(*, connection: Any, **_: Any) -> None:
     """Let the server notice when this process is killed, where the session is ours.
 
-    That is so where the server's process has the number that was told when connecting. A pooler
-    tells one of its own: what it is told stays in sessions that it lends to others. Nor may
-    settings come with the connecting itself: a pooler refuses that.
+    It is ours where the server's process has the number that it gave when connecting. A pooler
+    gives a number of its own, and what is set in its sessions stays in those that it lends to
+    others. Nor can the setting be given when connecting: a pooler refuses that.
     """
     if connection.vendor != "postgresql" or connection.alias != DEFAULT_DB_ALIAS:
         return
@@ -79,23 +79,23 @@ def _meet(*, connection: Any, **_: Any) -> None:
         )
         is_ours = cursor.fetchone()[0] is not None
     _ours[connection] = raw if is_ours else None
-    # Its rows would be in another session than the one that is asked for more.
+    # A pooler may ask another session for further rows, which does not have the cursor.
     if not is_ours:
         connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 
 def is_ours() -> bool:
-    """Whether nobody else uses the session of the connection, as far as is known."""
+    """Whether no other process uses the session of the connection, as far as that is known."""
     raw = connection.connection
     return raw is not None and _ours.get(connections[DEFAULT_DB_ALIAS]) is raw
 
 
 def clean(seconds: int) -> None:
-    """Forget what an earlier run left in the database session, and limit statements to `seconds`.
+    """Remove what an earlier run left in the session, and limit statements to `seconds`.
 
-    Only for a session that is ours. PostgreSQL's DISCARD ALL, in parts that go through in one round
-    trip together with the limit and with what is set when connecting; but the plans of foreign keys
-    stay, of which nothing is to be seen.
+    Only for a session that is ours. It is PostgreSQL's DISCARD ALL, in parts that take one round
+    trip together with the limit and with what is set when connecting. The plans of foreign key
+    checks stay, as they cannot be seen.
     """
     global _cleaned
     with connection.cursor() as cursor:
@@ -109,7 +109,7 @@ def clean(seconds: int) -> None:
 
 
 def _of_django() -> str:
-    """What Django sets when it connects."""
+    """Return the settings that Django makes when it connects."""
     zone = connection.timezone_name.replace("'", "''")
     role = connection.settings_dict.get("OPTIONS", {}).get("assume_role")
     as_role = f"SET ROLE {connection.ops.quote_name(role)}; " if role else ""
@@ -117,18 +117,21 @@ def _of_django() -> str:
 
 
 def _milliseconds(seconds: int) -> int:
-    """0, which is no limit, where PostgreSQL cannot hold it: the run is ended without its help."""
+    """Return a limit in ms; 0, which is none, above what PostgreSQL takes.
+
+    The time limit of the run holds all the same.
+    """
     wanted = int(seconds * 1000)
     return wanted if wanted <= _MOST else 0
 
 
 @contextmanager
 def statement_limit(seconds: int) -> Iterator[None]:
-    """On PostgreSQL, end a statement inside the block after `seconds`.
+    """On PostgreSQL, end a statement in the block after `seconds`.
 
-    Python handles no signal while it waits for one: it would be ended too late. In a session that
-    is not known to be ours the limit is one of the transaction; without a transaction a thread
-    cancels what goes on.
+    Python handles no signal while it waits for a statement, so the time limit of a run would come
+    too late. Where the session may be shared, the limit belongs to the transaction; without a
+    transaction a thread cancels the statement.
     """
     if connection.vendor != "postgresql" or _cleaned == (connection.connection, seconds):
         yield
@@ -162,7 +165,7 @@ def _cancelled_after(seconds: int) -> Iterator[None]:
         wait = seconds + _AFTER
         while not over.wait(wait):
             wait = _AGAIN
-            with suppress(Exception):  # It may be closed just now.
+            with suppress(Exception):  # The connection may be closed at this moment.
                 of_run.connection.cancel()
 
     thread = Thread(target=cancel, name="statement limit", daemon=True)

@@ -27,17 +27,17 @@ from automation.database.composable import (
 from automation.database.plans import plans
 
 _numbers = count(1)
-#: Shapes of one statement that are kept: a number of rows, mostly.
+#: Shapes of one statement that are kept at most; a shape mostly is a number of rows.
 SHAPES = 256
 
 
 class Parameter(models.Expression):
-    """Stands in a statement for a value that comes with each of its executions."""
+    """A place in a statement for a value that comes with each execution of it."""
 
     def __init__(
         self, name: str, field: "models.Field[Any, Any]", index: int | None = None
     ) -> None:
-        """`index`: of the value in a sequence."""
+        """Name the value, and its field; `index`: its place in a sequence of that name."""
         super().__init__(output_field=field)
         self.name, self.index = name, index
 
@@ -50,7 +50,7 @@ class Parameter(models.Expression):
 
 
 def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
-    """Stand for so many values that come as one sequence."""
+    """Return places for so many values that come as one sequence."""
     return [Parameter(name, field, index) for index in range(count)]
 
 
@@ -75,9 +75,10 @@ def select(*usual: Shape) -> Decorator:
 
 
 def update(*usual: Shape) -> Decorator:
-    """The same for an UPDATE: the function returns the rows and their new columns.
+    """Let an UPDATE be executed by `name(*shape, **values)`, which returns the number of rows.
 
-    Called, it returns how many rows there were.
+    The decorated function returns the rows and their new columns, for a shape. Otherwise as
+    `select`.
     """
 
     def composed(statement: str, parts: "tuple[models.QuerySet[Any], dict[str, Any]]") -> _Change:
@@ -92,7 +93,7 @@ def update(*usual: Shape) -> Decorator:
 
 
 def delete(*usual: Shape) -> Decorator:
-    """The same for a DELETE of rows on which no others depend."""
+    """Let a DELETE of rows on which no others depend be executed, as `update` does an UPDATE."""
 
     def composed(statement: str, rows: "models.QuerySet[Any]") -> _Change:
         refuse_lost_in_change(statement, rows)
@@ -123,7 +124,7 @@ def _decorator(
 
 
 def insert(row: models.Model, **computed: models.Expression) -> None:
-    """Save a new row, around the signals; `computed` columns are the database's, and read back."""
+    """Save a new row without signals; the database fills `computed` columns, read back then."""
     values = _values(row, computed)
     statement = _insert(type(row), tuple(values), tuple(computed.items()))
     for name, value in statement.insert(values).items():
@@ -157,7 +158,7 @@ def _insert(
 
 
 def _is_open(parameter: Any) -> bool:
-    """Whether its value is new each time; others are part of the statement."""
+    """Whether the value of a column is new each time; any other is part of the statement."""
     return isinstance(parameter, Parameter)
 
 
@@ -203,7 +204,7 @@ class _Statement:
         number, places = count(1), []
         for parameter in self.parameters:
             if _is_open(parameter):
-                # Without a length, to which it would be cut in silence.
+                # Without the length, to which PostgreSQL would cut a value silently.
                 kind = str(parameter.output_field.db_type(connection)).partition("(")[0]
                 places.append(f"${next(number)}::{kind}")
             else:

@@ -1,4 +1,4 @@
-"""Locks of terminals on SQLite: the system gives them back when whoever held one is gone."""
+"""Locks of terminals on SQLite; the system frees a lock when its process is gone."""
 
 import fcntl
 import os
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from automation.database import beside
 
-#: With what the node of an execution ends that runs at a terminal.
+#: The ending of `node` of an execution that runs at a terminal.
 TERMINAL = " (terminal)"
 
-#: Its file and this process's descriptor of it, which is never closed: that would give all back.
+#: The file of the locks and this process's descriptor of it: closing that would free all of them.
 _open: dict[str, int] = {}
 _held: set[int] = set()
 

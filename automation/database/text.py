@@ -1,12 +1,12 @@
-"""Text from anywhere, as every database takes it."""
+"""Texts of any origin, made storable in every database."""
 
-#: Characters that are kept of a traceback or an error message.
+#: Characters of a traceback or an error message that are kept.
 MAX_TEXT = 20_000
 
 
 def storable(text: str, limit: int) -> str:
-    """The text as every database takes it (no NUL, no lone surrogate), cut in the middle."""
-    # Of `str` itself, for an author's own kind of text may do anything in its methods.
+    """Return a text without NUL and lone surrogates, cut in the middle where it is too long."""
+    # By `str` itself: an author's subclass of it may do anything in its methods.
     text = str.encode(text, "utf-8", "replace").decode("utf-8")
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if len(text) <= limit:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.mail import EmailMessage
 
 from automation.conf import setting
-from automation.database.away import patiently
+from automation.database.away import repeat_while_away
 from automation.database.text import storable
 from automation.models import Notice
 from automation.notifications import mail
@@ -83,14 +83,14 @@ def _record(notices: list[Notice], token: UUID, told: Mail, to: list[str]) -> No
         newest.update(subject=told.subject[:300], body=storable(told.body, 100_000))
         Notice.objects.held_with(token).mark_sent(", ".join(to))
 
-    patiently(write, "record a notice as sent", seconds=RECORD_WITHIN)
+    repeat_while_away(write, "record a notice as sent", seconds=RECORD_WITHIN)
     logger.info("Sent a notice: %s", told.subject)
 
 
 def _put_off(notices: list[Notice], token: UUID, error: Exception) -> None:
     delay = delay_after(max(notice.attempts for notice in notices))
     told = storable(f"{type(error).__name__}: {error}", MAX_ERROR)
-    patiently(
+    repeat_while_away(
         lambda: Notice.objects.held_with(token).put_off(delay, told),
         "record that a notice was not sent",
         seconds=RECORD_WITHIN,

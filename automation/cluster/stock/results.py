@@ -22,7 +22,7 @@ from django_q.signals import post_execute
 from django_q.utils import get_func_repr
 
 from automation.cluster.readiness import is_in_memory
-from automation.database.away import patiently
+from automation.database.away import repeat_while_away
 from automation.queue import messages
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 def finish(task: dict[str, Any]) -> None:
     """What django-q2's monitor does with a result: save, acknowledge, signal, log."""
-    patiently(_wait_for_the_database, f"save the result of task {task['name']}")
+    repeat_while_away(_wait_for_the_database, f"save the result of task {task['name']}")
     broker = get_broker()
     _save(task, broker)
     ack_id = task.pop("ack_id", False)
@@ -85,7 +85,9 @@ def _save(task: dict[str, Any], broker: Any) -> None:
     except Exception as error:  # Pickling runs the project's own code.
         failed(task, f"Its result cannot be stored: {error!r}")
     try:
-        patiently(partial(_save_once, task, broker), f"save the result of task {task['name']}")
+        repeat_while_away(
+            partial(_save_once, task, broker), f"save the result of task {task['name']}"
+        )
     except Exception as error:
         logger.exception("The result of task %s could not be saved.", task["name"])
         _record(task, f"Its result could not be saved: {error!r}")

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from django.db import Error, connection, transaction
 
 from automation.database import beside, session
-from automation.database.away import patiently
+from automation.database.away import repeat_while_away
 from automation.database.forking import (
     die_with,
     forget_connections,
@@ -132,7 +132,7 @@ class _Guard:
                 self._look()
         finally:
             os.close(self.pipe)
-        patiently(lambda: self._record(status), f"record the end of {self.held.execution}")
+        repeat_while_away(lambda: self._record(status), f"record the end of {self.held.execution}")
 
     def _status(self) -> int | None:
         pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -11,7 +11,7 @@ from django.db import (
     connection,
 )
 
-from automation.database.away import patiently
+from automation.database.away import repeat_while_away
 from automation.queue.messages import GRACE
 
 #: What a database, or its driver, says of a value that it does not take.
@@ -24,8 +24,8 @@ _WITHIN = GRACE / 2
 def write_surely(write: Callable[[], None], what: str) -> None:
     """Call `write`, which is one transaction; a database that is away is waited for."""
     try:
-        patiently(write, what, seconds=_WITHIN)
+        repeat_while_away(write, what, seconds=_WITHIN)
     except (ProgrammingError, InternalError, NotSupportedError):
         # The function may have spoilt its session: a path, a role. A new one is clean.
         connection.close()
-        patiently(write, what, seconds=_WITHIN)
+        repeat_while_away(write, what, seconds=_WITHIN)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from automation import logs
-from automation.database.away import patiently
+from automation.database.away import repeat_while_away
 from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
 from automation.engine.end import cancel_requests
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 def run_execution(execution_id: int) -> None:
     """What a worker does with a message: claim the execution and run it, or let it be."""
     what = f"start execution {execution_id}"
-    held = patiently(lambda: claim(execution_id, node=node_name()), what)
+    held = repeat_while_away(lambda: claim(execution_id, node=node_name()), what)
     if held is not None:
         run(held)
 
@@ -136,7 +136,7 @@ def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
 def _transaction(held: Claim) -> Iterator[None]:
     with ExitStack() as stack:
         # On SQLite a transaction begins with the write lock, and that may have to be waited for.
-        patiently(
+        repeat_while_away(
             lambda: stack.enter_context(transaction.atomic()),
             f"run {held.execution}",
             seconds=LEASE_GRACE,

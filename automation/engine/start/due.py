@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from automation.database.away import is_away, patiently
+from automation.database.away import is_away, repeat_while_away
 from automation.engine.end import recovery
 from automation.engine.start.launch import launch_locked, make_way
 from automation.limits import ON_TIME
@@ -90,9 +90,9 @@ def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> 
     `rule` is what the row remembers of itself.
     """
     since = parse_datetime(scheduled_for)
-    patiently(lambda: account_for(process_id, since=since), "start an occurrence")
+    repeat_while_away(lambda: account_for(process_id, since=since), "start an occurrence")
     # No clock of ours looks for them, it may be, and only messages reach a stock cluster.
-    patiently(recovery.requeue_forgotten, "look for messages that are gone")
+    repeat_while_away(recovery.requeue_forgotten, "look for messages that are gone")
 
 
 @transaction.atomic

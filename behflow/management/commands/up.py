@@ -30,7 +30,7 @@ MAIN_JOB = "reschedule_remaining_tasks"
 #: Seconds for requests that are being answered at the end: the supervisor waits longer.
 WEB_GRACE = 6
 #: Seconds for the web server to answer, and for the workers to run the main job once.
-PATIENCE = 60
+LONGEST_WAIT = 60
 
 
 class Command(BaseCommand):
@@ -114,7 +114,7 @@ class Command(BaseCommand):
 
     def _web_server_answers(self, supervisor: Supervisor, port: int) -> bool:
         """Wait until it gives any answer: which one is a matter of ALLOWED_HOSTS and HTTPS."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LONGEST_WAIT
         while not supervisor.is_stopping and time.monotonic() < deadline:
             try:
                 server = HTTPConnection("127.0.0.1", port, timeout=1)
@@ -125,12 +125,14 @@ class Command(BaseCommand):
             else:
                 return True
         if not supervisor.is_stopping:
-            self._say(f"The web server has not answered for {PATIENCE} s; the lines above say why.")
+            self._say(
+                f"The web server has not answered for {LONGEST_WAIT} s; the lines above say why."
+            )
         return False
 
     def _run_main_job(self, supervisor: Supervisor) -> None:
         """Hand the main job to the workers, as the admin's button does, and print its result."""
-        command = ["run_process", MAIN_JOB, "--queue", "--wait", str(PATIENCE), "--json"]
+        command = ["run_process", MAIN_JOB, "--queue", "--wait", str(LONGEST_WAIT), "--json"]
         with subprocess.Popen(_manage(command), stdout=subprocess.PIPE) as job:  # noqa: S603
             while job.poll() is None and not supervisor.is_stopping:
                 time.sleep(0.1)
