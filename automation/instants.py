@@ -29,7 +29,7 @@ _is_named = ContextVar("automation_zones_are_named", default=False)
 
 
 class SiteZone(ZoneInfo):
-    """The zone of the site, in place of one that this machine does not know; texts say so."""
+    """Stands for the zone of the site, where this machine does not know a zone; texts say so."""
 
     gone: str
 
@@ -42,7 +42,7 @@ class SiteZone(ZoneInfo):
 
 @contextmanager
 def naming_zones() -> Iterator[None]:
-    """Let each instant inside the block name its zone: a mail and a command are no page of a zone."""
+    """Let each instant in the block name its zone, as mails and commands need it."""
     token = _is_named.set(True)
     try:
         yield
@@ -53,7 +53,8 @@ def naming_zones() -> Iterator[None]:
 def to_minute(at: datetime, zone: tzinfo | None = None, *, bare: bool = False) -> str:
     """Return an instant of a rule: `Wed 2026-11-25 16:34`.
 
-    `zone`: that of what it is said of; without one that of the page. `bare`: the zone stands beside.
+    `zone`: the zone of what it is about; without one that of the page. `bare`: leave the zone out,
+    as it stands beside.
     """
     return _written(at, zone, _MINUTE, bare=bare)
 
@@ -84,7 +85,7 @@ def beside(at: datetime, first: datetime, zone: tzinfo | None = None) -> str:
 
 
 def day(of: date) -> str:
-    """Return a day: `Wed 2026-11-25`. The one place where a date is made to be read."""
+    """Return a day: `Wed 2026-11-25`. All dates for people are made here."""
     return f"{WEEKDAYS_ABBR[of.weekday()]} {_date(of)}"
 
 
@@ -123,7 +124,7 @@ def as_browsers_type(at: datetime, zone: tzinfo | None = None) -> str:
 
 
 def element(at: datetime | None, written: str, title: str = "") -> SafeString:
-    """Return what was written of an instant as an element that has the instant itself; "" for None."""
+    """Return a text about an instant as an HTML element that also has the instant; "" for None."""
     if at is None:
         return SafeString("")
     hint = format_html(' title="{}"', title) if title else ""
@@ -131,7 +132,7 @@ def element(at: datetime | None, written: str, title: str = "") -> SafeString:
 
 
 def name_of(zone: tzinfo) -> str:
-    """Return a zone by its name; of one that is gone also that it is."""
+    """Return the name of a zone; of one that this machine does not know, it also says that."""
     if isinstance(zone, SiteZone):
         told = _("%(zone)s (there is no time zone %(gone)s here)")
         return told % {"zone": zone.key, "gone": zone.gone}
@@ -144,10 +145,10 @@ def _written(at: datetime, zone: tzinfo | None, pattern: str, *, bare: bool) -> 
 
 
 def _local(at: datetime, zone: tzinfo | None) -> datetime:
-    """What clocks on the wall show; a time without a zone is that already."""
+    """Return what clocks on the wall show; a time without a zone is taken as such."""
     if at.tzinfo is None:
         return at
-    # By way of UTC: a local time that does not exist is shown as the one that does.
+    # Through UTC: a local time that does not exist is written as the one that does.
     return at.astimezone(UTC).astimezone(zone or get_current_timezone())
 
 

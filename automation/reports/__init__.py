@@ -1,1 +1,1 @@
-"""Answers: what is read of rows, and nothing written."""
+"""What is read of the rows to be shown; nothing here writes."""

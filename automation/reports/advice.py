@@ -1,4 +1,4 @@
-"""Advice: what of a process is allowed, and still does not fit the rest. One sentence each."""
+"""Advice about columns of a process that are allowed, and do not fit the rest; a sentence each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ from django.utils.translation import ngettext
 from automation.models import Process
 from automation.queue.messages import GRACE
 
-#: Seconds for which an atomic run may keep every other writer of an SQLite file waiting: they give
+#: Seconds for which an atomic run may keep all other writers of an SQLite file waiting: these give
 #: up after 20.
 SQLITE_LIMIT = 15
 
 
 def about(process: Process) -> list[str]:
-    """All of it; nothing for a process that fits."""
+    """Return all advice about a process; empty for one that fits."""
     found = (about_retries, about_group, about_messages, about_sqlite)
     return [told for sentence in found if (told := sentence(process))]
 
@@ -48,7 +48,10 @@ def about_group(process: Process) -> str:
 
 
 def about_messages(process: Process) -> str:
-    """Of django-q2's own cluster over the same rows; ours takes no message twice."""
+    """Return advice for a stock cluster of django-q2 over the same rows; "" where all fits.
+
+    Our own cluster takes no message twice.
+    """
     cluster: Mapping[str, Any] = getattr(settings, "Q_CLUSTER", {})
     retry, needed = cluster.get("retry", 60), process.effective_time_limit + GRACE
     if cluster.get("orm") != "default" or retry > needed:

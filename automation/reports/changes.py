@@ -17,24 +17,24 @@ from automation.models import Execution
 from automation.registry import ProcessFunction
 from automation.reports.masking import masker_of
 
-#: Change rows that are shown of one run; their number is shown beside.
+#: Change rows of one run that are shown at most; how many there are is shown beside.
 SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeRows:
-    """What one run changed, or would have changed."""
+    """The change rows of one run, or of a preview."""
 
     title: str
     total: int
-    #: What one of them is called.
+    #: The name of one change row.
     singular: str
     fields: "list[Field[Any, Any]]"
     rows: list[dict[str, Any]]  # by the fields' column names
 
     @property
     def counted(self) -> str:
-        """How many of them, by name."""
+        """The number of rows with their name, such as "3 moves"."""
         names = self.singular if self.total == 1 else self.title
         told = pgettext("changes", "%(count)s %(names)s")
         return told % {"count": number_format(self.total), "names": names}
@@ -56,7 +56,7 @@ def rows_of(execution: Execution) -> QuerySet[Any] | None:
 
 
 def as_rows(execution: Execution, rows: "QuerySet[Any]", total: int) -> ChangeRows:
-    """What is shown of some rows of an execution that wrote `total`, without its secrets."""
+    """Return what is shown of some rows of an execution that wrote `total`; secrets are hidden."""
     masker = masker_of(execution)
     shown = [masker.json(_columns_of(row)) for row in rows]
     return _change_rows(rows.model, total, shown)

@@ -1,4 +1,4 @@
-"""look_ahead: what it would do to stop the nodes now, and to go on with the code that is here."""
+"""A look ahead: what it would do to stop the nodes now and to go on with the code that is here."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,43 +27,43 @@ from automation.parameters import ParameterError
 
 #: Seconds between looks while it waits for runs to end.
 LOOK = 1
-#: Occurrences of one process that are named.
+#: Occurrences of one process that are listed at most.
 NAMED = 10
 
 
 @dataclass(frozen=True)
 class Due:
-    """What falls due soon."""
+    """The occurrences of a process that fall due soon."""
 
     process: Process
     instants: list[datetime]
 
     @property
     def may_be_missed(self) -> bool:
-        """Others are caught up as soon as a node works again."""
+        """Whether the process makes up for nothing; any other starts when a node works again."""
         return self.process.catch_up == CatchUp.NONE
 
 
 @dataclass(frozen=True)
 class Running:
-    """What runs, and when it has ended at the latest."""
+    """A running execution, and when it has ended at the latest."""
 
     execution: Execution
     until: datetime
-    #: A stop of its node does not wait so long.
+    #: Whether a stop of its node does not wait so long.
     is_interrupted: bool
 
 
 @dataclass(frozen=True)
 class DeploymentOutlook:
-    """What a deployment would meet."""
+    """What a deployment would interrupt, refuse or leave without a function."""
 
     running: list[Running]
-    #: Seconds for which a node that is stopped may wait for what runs, as limits are now; None: it
-    #: has no limit.
+    #: Seconds for which a node that is stopped may wait for what runs, by the limits of now; None: for
+    #: ever.
     longest_stop: float | None
     due: list[Due]
-    #: Waiting executions whose parameters this code refuses, with its sentence.
+    #: Waiting executions whose parameters this code refuses, each with the reason as a sentence.
     refused: list[tuple[Execution, str]]
     #: Processes with a schedule or with waiting executions whose function is not in this code.
     orphaned: list[Process]
@@ -76,9 +76,10 @@ class DeploymentOutlook:
 
 
 def look_ahead(minutes: float, *, wait: float = 0) -> DeploymentOutlook:
-    """What falls due within so many minutes counts; `wait` so many seconds for runs to end.
+    """Wait up to `wait` seconds for runs to end, then say what a deployment would do.
 
-    Where the stop waits for a run that may take longer, what falls due meanwhile counts too.
+    `minutes`: how far to look for what falls due; farther where a stop would wait for a run that
+    may take longer.
     """
     deadline = monotonic() + wait
     while (running := _running()) and monotonic() < deadline:
@@ -102,7 +103,11 @@ def _running() -> list[Running]:
 
 
 def _ending(execution: Execution, graces: dict[str, float | None]) -> Running:
-    """Of a terminal, or another cluster, it is not known that it waits."""
+    """Say when an execution ends at the latest, and whether a stop would interrupt it.
+
+    It would where the execution is not of a reporting node: of a terminal or another cluster it is
+    not known that it waits.
+    """
     process, now = execution.process, timezone.now()
     limit = process.effective_time_limit if process else int(setting("DEFAULT_TIME_LIMIT"))
     until = max(now, (execution.started_at or now) + timedelta(seconds=limit + KILL_GRACE))
@@ -112,7 +117,10 @@ def _ending(execution: Execution, graces: dict[str, float | None]) -> Running:
 
 
 def _longest_stop() -> float | None:
-    """By the time limits of now, and that of ordinary work; a grace of all live nodes caps it."""
+    """Return how many seconds a stop may take, by the time limits of now and of ordinary work.
+
+    Where all live nodes have a grace, the longest of these. None where there is no limit.
+    """
     graces = list(Node.objects.live().values_list("stop_grace", flat=True)) or [
         setting("STOP_GRACE")
     ]

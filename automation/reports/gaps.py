@@ -1,4 +1,4 @@
-"""gaps: which times of a process were missed since it last ran on time."""
+"""Gaps: the times of a process that were missed since it last ran on time."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,33 +21,34 @@ from automation.models import (
     reasons,
 )
 
-#: How far back anybody looks for them by default.
+#: How far back gaps are looked for by default.
 LONGEST = timedelta(days=30)
-#: Times of a process that was switched off are counted so far.
+#: Up to how many times are counted while a process was switched off.
 COUNTED = 1_000
 
 _NOT_STARTED = {*reasons.LASTING, reasons.DISABLED} - {reasons.STILL_RUNNING}
 
 
 class Gap(NamedTuple):
-    """Times that nothing started, and for which nobody has decided yet."""
+    """Times that nothing started, and about which nobody has decided yet."""
 
     times: int
     since: datetime
 
 
 def begin_of_gap(process: Process) -> datetime:
-    """When the process last ran on time; within LONGEST, and the life of the process."""
+    """Return when the process last ran on time, within LONGEST and the life of the process."""
     earliest = max(process.created_at, timezone.now() - LONGEST)
     last = _of(process).filter(_on_time(process), scheduled_for__gt=earliest).order_by("-pk")
     ran = last.values_list("scheduled_for", flat=True).first()
-    return ran + timedelta(minutes=1) if ran else earliest  # Rules know no seconds.
+    return ran + timedelta(minutes=1) if ran else earliest  # Rules are due at whole minutes.
 
 
 def gap_of(process: Process) -> Gap | None:
-    """What was missed since it last ran on time, or somebody last chose; None for nothing.
+    """Return what was missed since the process last ran on time, or since somebody last decided.
 
-    None too while it is off or held: then the gap goes on. In a constant number of statements.
+    None where nothing was, and while the process is off or held: the gap goes on then. In a
+    constant number of statements.
     """
     rule = process.usable_rule
     if rule is None or hold_now(process):
@@ -70,13 +71,19 @@ def _of(process: Process) -> ExecutionQuerySet:
 
 
 def _on_time(process: Process) -> Q:
-    """It completed, and was no catching up: it was recorded when it was due, or tried again."""
+    """The condition of an execution that completed and caught nothing up.
+
+    It was recorded when it was due, or it is a retry.
+    """
     late = timedelta(seconds=ON_TIME + process.jitter)
     on_time = Q(trigger=Trigger.SCHEDULE, created_at__lte=F("scheduled_for") + late)
     return Q(status=Status.COMPLETED) & (on_time | Q(trigger=Trigger.RETRY))
 
 
 def _spans_without_rule(process: Process, since: datetime) -> Iterator[Span]:
-    """When nothing made it due: it was switched off. Versions begin with its first rule."""
+    """Yield the spans in which nothing made the process due, as it was switched off.
+
+    Versions begin with the first rule of a process.
+    """
     spans = ScheduleVersion.objects.spans_of(process, since, timezone.now())
     return (span for span in spans if span.version.schedule is None)

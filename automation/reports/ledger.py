@@ -12,21 +12,21 @@ from django.utils import timezone
 from automation.models import Execution, Kind, Node, Process, ScheduleVersion, Status, Trigger
 from automation.queue import messages, schedules
 
-#: So long an occurrence may be without a row: a message of a stock cluster waits for its worker,
-#: or none waits, and it is being started.
+#: How long an occurrence may be without a row: where a message of a stock cluster may be waiting for
+#: a worker, and where none is and it is being started.
 GRACE, SHORT_GRACE = timedelta(hours=1), timedelta(minutes=2)
-#: Findings that are listed one by one; all are counted.
+#: Findings that are listed at most; all are counted.
 MOST_LISTED = 1_000
 
 
 class What(StrEnum):
-    #: Due, and no row accounts for it.
+    #: An instant was due, and no row accounts for it.
     GAP = "gap"
-    #: Two rows account for it, or a row for another number than it says.
+    #: Two rows account for an instant, or a row for another number of instants than it says.
     DOUBLE = "double"
-    #: A row for an instant at which nothing was due.
+    #: A row accounts for an instant at which nothing was due.
     STRAY = "stray"
-    #: Due, and its row is still to come.
+    #: An instant was due, and its row is still to come.
     WAITING = "waiting"
 
 
@@ -35,7 +35,7 @@ class Finding:
     what: What
     since: datetime
     until: datetime
-    #: Ids of the rows it is about.
+    #: The ids of the rows that the finding is about.
     executions: tuple[int, ...] = ()
     occurrences: int = 1
 
@@ -48,13 +48,13 @@ class Proof:
     since: datetime
     until: datetime
     occurrences: int = 0
-    #: How many ended how, by status; of those that were skipped, by reason.
+    #: The number of occurrences by status, and of skipped ones by reason.
     outcomes: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
-    #: How many occurrences (of strays: rows) there are of each finding.
+    #: The number of occurrences (of strays: of rows) for each kind of finding.
     counts: Counter[What] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
-    #: Spans of time whose rule cannot be read any more: of them nothing is said.
+    #: Spans of time whose rule cannot be read any more; nothing is said about them.
     unreadable: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     @property
@@ -68,9 +68,9 @@ class Proof:
 
 
 def prove(process: Process, since: datetime | None = None, until: datetime | None = None) -> Proof:
-    """Prove what can be proven of a process: since its rules are written down and history is kept.
+    """Prove what can be proven of a process: since its rules are recorded and its history is kept.
 
-    `until` is now, unless it is said. Reads rows as they come, so that any number is no matter.
+    `until` is now by default. Rows are read one after the other, so their number does not matter.
     """
     until = until or timezone.now()
     begin = beginning(process) or until
@@ -81,7 +81,7 @@ def prove(process: Process, since: datetime | None = None, until: datetime | Non
 
 
 def beginning(process: Process) -> datetime | None:
-    """From when on there is proof; None where no rule was ever written down."""
+    """Return from when on there is proof; None where no rule was ever recorded."""
     versions = ScheduleVersion.objects.filter(process=process).order_by("id")
     first = versions.values_list("valid_from", flat=True).first()
     return max(first, process.history_begins_at or first) if first else None
@@ -94,10 +94,10 @@ def account(
     waiting_from: datetime | None = None,
     repeats: "Iterator[CoveringRow] | None" = None,
 ) -> None:
-    """Match what is due with the rows that account for it.
+    """Match what was due with the rows that account for it, and note what does not fit in `proof`.
 
-    `waiting_from`: what is due from then on may still be without a row. `repeats`: the retries and
-    backfills, in the order of what they repeat.
+    `waiting_from`: what was due from then on may still be without a row. `repeats`: the retries and
+    backfills, in the order of the instants that they repeat.
     """
     spans = ScheduleVersion.objects.spans_of(proof.process, proof.since, proof.until)
     proof.unreadable = [(span.since, span.until) for span in spans if span.version.is_unreadable]
@@ -114,7 +114,7 @@ def account(
 
 @dataclass
 class CoveringRow:
-    """As much of an execution as the proof needs, and what it turned out to cover."""
+    """The columns of an execution that the proof needs, and the occurrences that it covers."""
 
     pk: int
     since: datetime
@@ -132,14 +132,14 @@ class CoveringRow:
 
 
 class _Stream:
-    """Rows in order, taken as far as they are needed."""
+    """Rows in order, read only as far as they are needed."""
 
     def __init__(self, rows: Iterator[CoveringRow]) -> None:
         self.rows = rows
         self.next = next(rows, None)
 
     def take(self, until: datetime | None) -> Iterator[CoveringRow]:
-        """Yield those that begin at an instant or before; None: all."""
+        """Yield the rows that begin at an instant or before; None: all."""
         while self.next and (until is None or self.next.since <= until):
             row, self.next = self.next, next(self.rows, None)
             yield row
@@ -178,7 +178,7 @@ class _Matching:
                 self._judge(row)
 
     def _note(self, what: What, at: datetime) -> None:
-        """What follows on one another and is of one kind is one finding."""
+        """Note an occurrence that does not fit; consecutive ones of one kind make one finding."""
         rows = tuple(sorted(row.pk for row in self.open))
         last = self.last
         if last and (last.what, last.executions) == (what, rows):
@@ -189,7 +189,7 @@ class _Matching:
             self.proof.note(self.last)
 
     def _is_within(self, row: CoveringRow) -> bool:
-        """Whether all that it covers was looked at."""
+        """Whether all occurrences that a row covers lie within the span that was looked at."""
         proof = self.proof
         unreadable = any(row.since <= end and row.until > begin for begin, end in proof.unreadable)
         return row.since > proof.since and row.until <= proof.until and not unreadable
@@ -230,9 +230,10 @@ def _read(rows: QuerySet[Execution]) -> Iterator[CoveringRow]:
 
 
 def _waiting_from(process: Process, now: datetime) -> datetime:
-    """What is due from then on may have no row yet: a grace, or nobody has been there since.
+    """Return from when on a due occurrence may still be without a row.
 
-    Where its Schedule row is beyond it, or gone, nothing but a message could still bring it.
+    It may be within a grace, or since nobody was there to start it. Where its Schedule row has
+    moved beyond it, or is gone, nothing but a message could still bring the row.
     """
     recently = now - (GRACE if messages.some_ordinary() else SHORT_GRACE)
     due_since: datetime | None = schedules.next_run_of(process.pk)

@@ -1,4 +1,4 @@
-"""plan: at which times of a range a process was due, and what became of each."""
+"""The plan of a backfill: the due times of a range, and what became of each."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from automation.queue import schedules
 from automation.schedule import Rule, ScheduleError
 from automation.why_not import RefusedError, WhyNot
 
-#: So many a plan holds: a range with more is refused.
+#: Times that a plan holds at most; a range with more is refused.
 LIMIT = 200_000
 
 _INSTANT = timedelta(microseconds=1)
@@ -27,28 +27,28 @@ class BackfillError(RefusedError):
 
 
 class NoTimesError(BackfillError):
-    """Nothing makes the process due, or nothing readable: that is the answer, nobody's mistake."""
+    """Nothing makes the process due, or its rule cannot be read: an answer, and no mistake."""
 
 
 @dataclass(slots=True)
 class Occurrence:
-    """A time of the past, and what became of it."""
+    """An instant of the past, and what became of it."""
 
     at: datetime
-    #: Of the last row that accounts for it, and that row's number; none where there is no row.
+    #: The status and the number of the last row that accounts for it; none where there is no row.
     status: str = ""
     execution: int | None = None
     succeeded: bool = False
-    #: It runs, or waits for a worker.
+    #: Whether it runs, or waits for a worker.
     is_open: bool = False
-    #: The clock has yet to account for it: it is not up to a backfill.
+    #: Whether the clock has yet to account for it, so that a backfill leaves it alone.
     is_due: bool = False
 
     def may_start(self, *, again: bool) -> bool:
         return self.action(again=again) == "start"
 
     def action(self, *, again: bool) -> str:
-        """What a backfill does with it; public, in the JSON."""
+        """Return what a backfill does with the occurrence: a public code in the JSON."""
         if self.is_open:
             return "open"
         if self.is_due:
@@ -64,20 +64,20 @@ class Plan:
     rule: Rule
     since: datetime
     until: datetime
-    #: Whether those that succeeded are offered too.
+    #: Whether occurrences that succeeded are offered too.
     again: bool
     occurrences: list[Occurrence]
-    #: Since when the rule has been what it is, where that is within the range.
+    #: Since when the rule of now is in force, where that is within the range.
     rule_since: datetime | None
 
     @property
     def offered(self) -> list[datetime]:
-        """What may be started."""
+        """The instants that may be started."""
         return [each.at for each in self.occurrences if each.may_start(again=self.again)]
 
     @property
     def pruned_before(self) -> datetime | None:
-        """Until when, within the range, the history may have forgotten what succeeded."""
+        """Until when, within the range, the history may have lost what succeeded; else None."""
         begin = self.process.history_begins_at
         return begin if begin and begin > self.since else None
 
@@ -131,7 +131,7 @@ def _rule_of(process: Process) -> Rule:
 
 
 def looked_up(process: Process, instants: Sequence[datetime]) -> list[Occurrence]:
-    """What became of each; a row may stand for several. In two statements."""
+    """Return what became of each instant; a row may stand for several. In two statements."""
     found = [Occurrence(at) for at in instants]
     if not found:
         return found
@@ -153,7 +153,7 @@ def looked_up(process: Process, instants: Sequence[datetime]) -> list[Occurrence
 
 
 def _rule_since(process: Process, rule: Rule, since: datetime, until: datetime) -> datetime | None:
-    """The end of the last span within the range in which another rule was in force."""
+    """Return when another rule was last in force within the range; None where none was."""
     spans = ScheduleVersion.objects.spans_of(process, since, until)
     others = [s.until for s in spans if s.version.schedule not in (None, rule.as_json())]
     return max(others, default=None)

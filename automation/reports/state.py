@@ -1,4 +1,4 @@
-"""The state of a process, as monitors have it."""
+"""The state of a process, in the terms of monitoring."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,14 +23,17 @@ from automation.models import (
 )
 from automation.queue import schedules
 
-#: By how much a start may be late, its jitter apart, before it is called so.
+#: How late a start may be, jitter apart, before the process is called late.
 GRACE = timedelta(seconds=60)
 
 _WENT_WRONG = [Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.MISSED]
 
 
 class State(models.TextChoices):
-    """The first that is true counts, in the order OFF, PAUSED, BROKEN, DOWN, LATE, NEW, UP."""
+    """The state of a process.
+
+    Where several apply, the first of these counts: OFF, PAUSED, BROKEN, DOWN, LATE, NEW, UP.
+    """
 
     NEW = "new", _("new")
     UP = "up", _("up")
@@ -42,10 +45,10 @@ class State(models.TextChoices):
 
 
 def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
-    """Give each process its `state`, and the execution (or None) that it follows from: `newest_end`.
+    """Give each process its `state`, and as `newest_end` the execution that it follows from.
 
-    That is its last run that ended and is not tried again, or the occurrence that was missed since.
-    Its status is `newest_status`.
+    `newest_end`: the last run that ended and is not tried again, or the occurrence that was missed
+    since; None for none. `newest_status`: its status.
     """
     ends = _ends().order_by("-pk")
     state = Case(
@@ -68,13 +71,13 @@ def with_state(processes: ProcessQuerySet) -> models.QuerySet[Any]:
 
 
 def state_of(process: Process) -> State | None:
-    """None of one that is deleted."""
+    """Return the state of a process; None where it was deleted."""
     states = with_state(Process.objects.filter(pk=process.pk)).values_list("state", flat=True)
     return next((State(state) for state in states), None)
 
 
 def _kind_of_rule() -> models.QuerySet[Any]:
-    """What the newest version of its schedule is: for one, a rule that cannot be read."""
+    """The kind of the newest version of a process's schedule, such as one that cannot be read."""
     versions = ScheduleVersion.objects.filter(process=OuterRef("pk")).order_by("-id")
     return versions.values(kind=KeyTextTransform("kind", "schedule"))[:1]
 
@@ -90,13 +93,13 @@ def _ends() -> models.QuerySet[Execution]:
 
 
 def _waiting() -> models.QuerySet[Execution]:
-    """Occurrences that were queued, and that no worker took."""
+    """Occurrences that are queued and that no worker has taken in time."""
     rows = Execution.objects.filter(process=OuterRef("pk"), trigger=Trigger.SCHEDULE)
     return rows.filter(status=Status.PENDING, available_at__lte=timezone.now() - GRACE)
 
 
 def _due() -> Any:
-    """Schedule rows whose occurrence nobody queued."""
+    """Schedule rows whose occurrence was not queued in time."""
     seconds = Cast(OuterRef("jitter"), models.IntegerField())
     jitter = models.ExpressionWrapper(
         seconds * Value(timedelta(seconds=1)), output_field=models.DurationField()

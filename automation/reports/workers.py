@@ -1,7 +1,7 @@
-"""Whether anybody is there to run something, and since when not.
+"""Whether a worker is running, and since when not.
 
-Whatever speaks of the future asks this first. A node counts as a whole: it keeps its own clock alive,
-or ends.
+Everything that speaks of the future asks this first. A node counts as a whole: it keeps its own
+clock alive, or ends.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from django.utils.translation import gettext as _
 from automation.models import Execution, Known, Node, Process, Status, Trigger, coming
 from automation.queue.messages import default_queue
 
-#: What starts one.
+#: The command that starts workers.
 COMMAND = "python manage.py qcluster"
 
 
 @dataclass(frozen=True)
 class Workers:
-    #: What the code of the live nodes has; None where none is live.
+    #: What the code of the live nodes knows; None where no node is live.
     known: Known | None
-    #: When the last one was seen, where none is live; None too where none ever was.
+    #: Where no node is live: when the last one was seen; None where there never was one.
     seen_at: datetime | None
-    #: The last one ends what it runs, and starts nothing more.
+    #: Whether the last node is stopping: it ends what it runs, and starts nothing more.
     is_stopping: bool = False
 
     @property
     def absence(self) -> str:
-        """That nobody is there to run anything, and since when; "" where somebody is."""
+        """A sentence that no worker is running, and since when; "" where one is."""
         if self.known is not None:
             return ""
         if self.seen_at is None:
@@ -44,14 +44,14 @@ class Workers:
 
     @property
     def remedy(self) -> str:
-        """What to do about the absence; "" where there is none."""
+        """A sentence about what to do where no worker is running; "" where one is."""
         if self.known is not None:
             return ""
         told = _("What is due or started now waits until one does: %(command)s")
         return told % {"command": COMMAND}
 
     def absence_for(self, function: str) -> str:
-        """Why nobody is there to run this function, and what then becomes of it; "" where somebody is."""
+        """Say why no worker can run this function, and what becomes of it; "" where one can."""
         if self.known is None:
             told = _("%(absence)s It starts when one does: %(command)s")
             return told % {"absence": self.absence, "command": COMMAND}
@@ -65,7 +65,7 @@ class Workers:
 
 
 def workers() -> Workers:
-    """Look, in one statement. Nodes that serve other queues than that of executions do not count."""
+    """Look who is there, in one statement; nodes that serve another queue do not count."""
     nodes = Node.objects.filter(cluster=default_queue())
     newest = nodes.order_by("-seen_at").values("pk")[:1]
     with_state: QuerySet[Any] = nodes.with_state()
@@ -80,9 +80,9 @@ def workers() -> Workers:
 
 
 def why_it_waits(execution: Execution, around: Workers | None = None) -> str:
-    """Why a pending execution does not start as soon as a worker is free; "" where it does.
+    """Say why a pending execution does not start as soon as a worker is free; "" where it does.
 
-    `around`: where somebody has looked already.
+    `around`: the workers, where the caller has looked already.
     """
     if execution.status != Status.PENDING:
         return ""
@@ -92,7 +92,7 @@ def why_it_waits(execution: Execution, around: Workers | None = None) -> str:
 
 
 def _why_held(execution: Execution) -> str:
-    """Pauses and maintenance hold retries; what a person started runs all the same."""
+    """Say what holds a retry: pauses and maintenance do; not what a person started."""
     process: Process | None = execution.process
     if process is None or execution.trigger != Trigger.RETRY:
         return ""
@@ -105,12 +105,12 @@ def _why_held(execution: Execution) -> str:
 
 
 def silence_of(execution: Execution) -> str:
-    """That the node on which an execution runs reports itself no more; "" where it does."""
+    """Say that the node on which an execution runs no longer reports itself; "" where it does."""
     if execution.status != Status.RUNNING:
         return ""
     of_it: QuerySet[Any] = Node.objects.with_state().filter(name=execution.node)
     node = of_it.exclude(state__in=["live", "stopping"]).first()
-    if node is None:  # It lives; or is a terminal, which has no row.
+    if node is None:  # The node lives, or is a terminal, which has no row.
         return ""
     told = _(
         "Its worker was last seen at %(at)s: it counts as lost as soon as another worker notices. "

@@ -1,4 +1,4 @@
-"""Who keeps others from writing: on SQLite at all, on PostgreSQL the rows that it has locked."""
+"""Runs that keep others from writing: on SQLite at all, on PostgreSQL by locked rows."""
 
 from django.db import OperationalError, connection
 from django.utils import timezone
@@ -8,12 +8,12 @@ from automation.database import locks
 from automation.models import Execution, Status
 from automation.registry import is_taken_for_atomic
 
-#: Running executions that are named.
+#: Running executions that are named at most.
 NAMED = 5
 
 
 def who_writes() -> Execution | None:
-    """The atomic run that goes on, which is the only one to write; None elsewhere."""
+    """Return the running atomic execution, which is the only writer on SQLite; None elsewhere."""
     if connection.vendor != "sqlite":
         return None
     running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at")
@@ -21,13 +21,13 @@ def who_writes() -> Execution | None:
 
 
 def likely_holders() -> list[Execution]:
-    """What runs now, the longest first: a row that stays locked was most likely locked by one of it."""
+    """Return the longest running executions, one of which most likely has the locked row."""
     running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at", "pk")
     return list(running[:NAMED])
 
 
 def what_is_locked(error: OperationalError) -> str:
-    """The sentence that says that something which goes on has locked what was asked for."""
+    """Return a sentence about what is locked: something that still runs has locked it."""
     model = locks.locked_model(error)
     what = model._meta.verbose_name if model else _("row")
     told = _("This needs a %(what)s that is locked by something that goes on. It was not done.")
@@ -35,7 +35,7 @@ def what_is_locked(error: OperationalError) -> str:
 
 
 def why_locked(error: OperationalError) -> str:
-    """What is locked, in a sentence, with what runs now and what to do."""
+    """Return a sentence about what is locked, what runs now, and what to do."""
     holders = [
         f"{one.title} ({timezone.localtime(one.started_at):%H:%M:%S})" for one in likely_holders()
     ]

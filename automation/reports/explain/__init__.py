@@ -1,4 +1,4 @@
-"""explain: why a process does not run now, or did or will not at another instant."""
+"""The explanation why a process does not run now, or why it did not or will not at an instant."""
 
 from datetime import datetime
 
@@ -13,7 +13,8 @@ __all__ = ["Explanation", "Step", "StepState", "Verdict", "explain"]
 def explain(process: Process, at: datetime | None = None) -> Explanation:
     """Look at all that must hold for a process to run, in order; writes nothing.
 
-    `at`: another instant than now, with a zone. One of the process's own zone may be a local time
-    that clocks jump over: what came of it is told. The number of queries is constant.
+    `at`: another instant than now, with a zone. In the zone of the process it may be a local time
+    that clocks jump over: the explanation says what came of that. The number of queries is
+    constant.
     """
     return explain_now(process) if at is None else explain_then(process, at)

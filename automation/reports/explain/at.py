@@ -36,7 +36,7 @@ from automation.reports.explain.steps import (
 from automation.reports.workers import workers
 from automation.schedule import Effect, ScheduleError, Unreadable, affected, clock_changes
 
-#: Executions that are shown.
+#: Executions that are shown at most.
 MOST_SHOWN = 50
 
 _INSTANT = timedelta(microseconds=1)
@@ -76,12 +76,12 @@ class _SnapshotAt:
     version: ScheduleVersion | None
     in_force: LimitedRule | None
     error: str
-    #: None: not on record.
+    #: Whether it was switched on; None where that is not on record.
     was_on: bool | None
     was_by_hand: bool
     #: What a clock change does to this local time.
     effect: Effect | None
-    #: When it is due at that time: twice, maybe; the instant itself where it is not due.
+    #: When it is due at that local time, which may come twice; the instant itself where it is not due.
     instants: list[datetime]
     is_due: bool
 
@@ -132,7 +132,7 @@ def _effect_on(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Ef
 
 
 def _exists(at: datetime, zone: ZoneInfo) -> bool:
-    """Whether clocks of the zone ever show this time."""
+    """Whether clocks of the zone ever show this local time."""
     return at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == at.astimezone(zone).replace(
         tzinfo=None
     )
@@ -195,9 +195,9 @@ def _nearest(snapshot: _SnapshotAt, in_force: LimitedRule) -> str:
 
 
 def _nodes(snapshot: _SnapshotAt) -> Step:
-    """Whether one was there, as far as they reported themselves."""
+    """Whether a node was there, as far as nodes reported themselves."""
     at = snapshot.instants[0]
-    # Without those that serve another queue.
+    # Nodes that serve another queue do not count.
     nodes: QuerySet[Any] = Node.objects.exclude(functions=[]).with_end()
     running = nodes.filter(started_at__lte=at, there_until__gte=at).order_by("pk").first()
     if running is not None:
@@ -213,7 +213,7 @@ def _nodes(snapshot: _SnapshotAt) -> Step:
 
 
 def _rows(snapshot: _SnapshotAt) -> list[Execution]:
-    """What accounts for the occurrence: its own row, its retries and backfills."""
+    """Return the rows about the occurrence: its own row, its retries and its backfills."""
     wanted = Q(pk__in=[])
     for at in snapshot.instants:
         within = Q(trigger=Trigger.SCHEDULE, scheduled_for__lte=at, scheduled_until__gte=at)
@@ -241,7 +241,7 @@ def _record(snapshot: _SnapshotAt, rows: list[Execution]) -> Step:
 
 
 def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
-    """What became of it, by its last row: an occurrence's outcome is that."""
+    """Return what became of the occurrence, by its last row."""
     if not rows:
         return None
     last = rows[-1]
@@ -268,7 +268,7 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
 
 
 def _cause(snapshot: _SnapshotAt, steps: Iterable[Step]) -> Verdict:
-    """Nothing is on record: the first that stood in its way, or that nobody knows."""
+    """Return why there is no row: the first step that blocked, or that nobody knows."""
     found = first_block(steps)
     if found is not None:
         return found

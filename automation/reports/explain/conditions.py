@@ -1,4 +1,4 @@
-"""The conditions that concern any instant, past, present or to come."""
+"""The conditions that matter at any instant, past, present or to come."""
 
 from bisect import bisect_left
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ _REACH = timedelta(days=5 * 366)
 
 
 class LimitedRule(NamedTuple):
-    """A rule, what it is apart from its limits, and these."""
+    """The rule in force, the same rule without its limits (`bare`), and its limits."""
 
     rule: Rule
     bare: Rule
@@ -36,7 +36,7 @@ def limited_rule_at(rule: Rule, at: datetime) -> LimitedRule:
 
 
 def last_before(rule: Rule, at: datetime) -> datetime | None:
-    """The last occurrence before an instant, of the last five years; found by halves."""
+    """Return the last occurrence before an instant, of the last five years, by bisection."""
 
     def has_some(minutes: int) -> bool:
         first = rule.next_after(at - minutes * _MINUTE)
@@ -48,7 +48,7 @@ def last_before(rule: Rule, at: datetime) -> datetime | None:
 
 
 def origin(version: ScheduleVersion | None, zone: ZoneInfo) -> str:
-    """Since when a rule holds, and who made it so."""
+    """Say since when a rule is in force, and who set it."""
     if version is None:
         return ""
     told = _("In force since %(since)s; set by %(who)s.")
@@ -66,7 +66,7 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
     last_on = rows.filter(is_enabled=True).first()
     since = last_on.history_id if last_on else 0
     change = rows.filter(history_id__gt=since).select_related("history_user").last()
-    if change is None:  # Switched off past every door.
+    if change is None:  # It was switched off by code that keeps no history.
         return blocks("enabled", _("Switched off."), remedy)
     told = _("Switched off since %(since)s, by %(who)s.")
     who = change.history_user or _("the system")
@@ -75,7 +75,7 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
 
 
 def held(process: Process, at: datetime, zone: ZoneInfo) -> list[Step]:
-    """Whether it is paused, and whether there is maintenance."""
+    """Say whether the process is paused, and whether there is maintenance."""
     found = holds_between([process], at, at)[process.pk].all_at(at)
     pauses = [hold for hold in found if hold.reason != reasons.MAINTENANCE]
     windows = [hold for hold in found if hold.reason == reasons.MAINTENANCE]
@@ -83,7 +83,7 @@ def held(process: Process, at: datetime, zone: ZoneInfo) -> list[Step]:
 
 
 def _paused(pauses: list[Hold], zone: ZoneInfo) -> Step:
-    """The one that ends last is named first."""
+    """Say which pauses hold the process; the one that ends last comes first."""
     if not pauses:
         return ok("paused", _("No pause holds it, and none holds everything."))
     remedies = {
@@ -131,7 +131,7 @@ def _window_in_words(hold: Hold, zone: ZoneInfo) -> str:
 def excluded(
     in_force: LimitedRule | None, since: datetime, until: datetime, zone: ZoneInfo
 ) -> Step:
-    """Whether the calendar takes away what would be due from `since` to `until`."""
+    """Say whether the calendar excludes what would be due from `since` to `until`."""
     limits = in_force.limits if in_force else None
     found = next(limits.excluded_between(since - _INSTANT, until), None) if limits else None
     if found is None:
@@ -143,7 +143,7 @@ def excluded(
 
 
 def limited(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Step:
-    """Whether its rule has begun, has not ended, and is not used up."""
+    """Say whether the rule has begun, has not ended and is not used up at an instant."""
     limits = in_force.limits if in_force else None
     if limits is None or limits.is_open_at(at):
         return ok("limits", _("No start, end or number of times stands in its way."))

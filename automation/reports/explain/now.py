@@ -1,4 +1,4 @@
-"""Why a process does not run just now."""
+"""Why a process does not run now."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -66,7 +66,7 @@ def _before_its_start(snapshot: Snapshot, in_force: LimitedRule | None, error: s
 
 
 def _not_for(execution: Execution, step: Step) -> Step:
-    """What a person starts runs all the same."""
+    """Return a step that does not block what a person started."""
     if step.state != StepState.BLOCKS:
         return step
     told = _("That does not hold #%(execution)s, which was started by hand.")
@@ -75,7 +75,7 @@ def _not_for(execution: Execution, step: Step) -> Step:
 
 
 def _rule_of(process: Process) -> tuple[Rule | None, str]:
-    """What makes it due, or would if it were on; and what is wrong with it."""
+    """Return the rule in force, or of a process that is off its own; and what is wrong with it."""
     try:
         planned = rule_in_force(process) if process.is_enabled else None
         if isinstance(planned, Unreadable):

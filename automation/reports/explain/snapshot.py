@@ -1,4 +1,4 @@
-"""What goes on around a process just now."""
+"""What happens around a process at this moment, to explain why it does not run."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from automation.queue.messages import default_queue
 
 @dataclass
 class Snapshot:
-    """What goes on just now, each read once."""
+    """What happens around a process at this moment, each part read once."""
 
     process: Process
     now: datetime
@@ -20,7 +20,7 @@ class Snapshot:
 
     @cached_property
     def running(self) -> list[Execution]:
-        """Everybody's: there are as many as workers."""
+        """The running executions of all processes: there are as many as workers."""
         columns = ("process", "process_name", "function", "status", "kind", "concurrency_group")
         times = ("started_at", "available_at", "completed_at", "scheduled_for", "slot", "node")
         reason = ("reason", "reason_data", "trigger", "attempt")
@@ -35,18 +35,18 @@ class Snapshot:
 
     @cached_property
     def waiting(self) -> Execution | None:
-        """Of its own, the one that may start first."""
+        """The pending execution of the process that may start first."""
         rows = self.process.executions.real().filter(status=Status.PENDING)
         return rows.order_by("available_at", "id").first()
 
     @property
     def is_ready(self) -> bool:
-        """Something of its own is due, and waits for nothing but what holds everybody."""
+        """Whether an execution of the process is due, and nothing of its own delays it."""
         return self.waiting is not None and self.waiting.available_at <= self.now
 
     @cached_property
     def next_run(self) -> datetime | None:
-        """When its Schedule row is due, or has been due since."""
+        """When the Schedule row of the process is due, which may be past."""
         at: datetime | None = schedules.next_run_of(self.process.pk)
         return at
 

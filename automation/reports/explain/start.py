@@ -1,4 +1,4 @@
-"""The conditions for something that is due to start: room, its turn, a worker that can."""
+"""The conditions for a start of what is due: a free slot, its turn, and a worker for it."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from automation.registry import is_taken_for_atomic
 from automation.reports.explain.snapshot import Snapshot
 from automation.reports.explain.steps import Step, blocks, clock, ok, unknown
 
-#: Runs, or nodes, that a sentence names.
+#: Runs, or nodes, that a sentence names at most.
 NAMED = 5
 
 

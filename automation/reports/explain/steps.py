@@ -1,4 +1,4 @@
-"""What an explanation is made of."""
+"""The parts of an explanation: steps and a verdict."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer: the code of the step that blocks, or one that says what happens or happened."""
+    """The answer: the code of the step that blocks, or a code for what happens or happened."""
 
     code: str
     text: str
@@ -54,11 +54,11 @@ class Verdict:
 @dataclass(frozen=True)
 class Explanation:
     process: Process
-    #: None: it is about now.
+    #: The instant asked about; None for now.
     at: datetime | None
     verdict: Verdict
     steps: list[Step]
-    #: Those that the answer is about, oldest first.
+    #: The executions that the answer is about, oldest first.
     executions: list[Execution] = field(default_factory=list)
 
 
@@ -75,13 +75,13 @@ def unknown(code: str, text: str, remedy: str = "") -> Step:
 
 
 def first_block(steps: Iterable[Step]) -> Verdict | None:
-    """The verdict of the first step that blocks, if one does."""
+    """Return the verdict of the first step that blocks; None where none does."""
     found = next((step for step in steps if step.state == StepState.BLOCKS), None)
     return Verdict(found.code, found.text, found.remedy) if found else None
 
 
 def zone_of(process: Process) -> ZoneInfo:
-    """That of the process; UTC where it has none that is known."""
+    """Return the zone of a process; UTC where it has none that is known."""
     try:
         return zone_named(process.effective_timezone)
     except ScheduleError:
@@ -89,8 +89,8 @@ def zone_of(process: Process) -> ZoneInfo:
 
 
 def clock(zone: ZoneInfo, at: datetime) -> str:
-    """An instant as the clocks of the zone show it."""
-    # By way of UTC: a local time that does not exist is shown as the one that does.
+    """Write an instant as the clocks of the zone show it."""
+    # Through UTC: a local time that does not exist is written as the one that does.
     return f"{at.astimezone(UTC).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
