@@ -1,1 +1,1 @@
-"""What the engine does: launch, claim, run, tick, recover."""
+"""What the engine does: start executions, run them, end them, and keep its rows in order."""

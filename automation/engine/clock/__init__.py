@@ -1,4 +1,4 @@
-"""Rows that an earlier release wrote name `automation.engine.start.due.start_occurrence`."""
+"""A former place: rows of an earlier release name `automation.engine.clock.start_occurrence`."""
 
 from automation.engine.start.due import start_occurrence
 

@@ -1,1 +1,1 @@
-"""Verbs that end an execution, and what follows from its end."""
+"""Functions that end an execution, and what follows from its end."""

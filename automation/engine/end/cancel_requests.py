@@ -1,6 +1,6 @@
-"""Requests to cancel, in files beside an SQLite database.
+"""Requests to cancel, as files beside an SQLite database.
 
-An atomic run there is the only one that may write: who wants it cancelled could not say so in the
+An atomic run there is the only one that may write: a request for its end could not be stored in the
 database before it has ended.
 """
 
@@ -18,7 +18,7 @@ from automation.models import Execution
 
 
 def ask(execution_id: int, *, by: int | None, by_name: str) -> bool:
-    """Write a request down, for whoever runs the execution; False where that is not possible."""
+    """Write a request for whoever runs the execution; False where that is not possible."""
     place = beside.folder()
     if place is None:
         return False
@@ -34,13 +34,13 @@ def ask(execution_id: int, *, by: int | None, by_name: str) -> bool:
 
 
 def asked() -> list[int]:
-    """The executions that somebody wants cancelled."""
+    """Return the ids of the executions that somebody wants cancelled."""
     place = beside.folder()
     if place is None:
         return []
     try:
         names = os.listdir(place)
-    except OSError:  # Nobody asked yet, or it is somebody else's.
+    except OSError:  # There is no such folder yet, or it belongs to another user.
         return []
     return sorted(int(n[:-5]) for n in names if n.endswith(".json") and n[:-5].isdigit())
 
@@ -50,7 +50,10 @@ def is_asked_for(execution: Execution) -> bool:
 
 
 def who_asked(execution: Execution) -> dict[str, Any]:
-    """The columns of an execution that say who asked, and when; none where nobody did."""
+    """Return the columns of an execution that say who asked for its end, and when.
+
+    Empty where nobody did.
+    """
     request = _request_for(execution)
     if not request:
         return {}
@@ -63,7 +66,10 @@ def who_asked(execution: Execution) -> dict[str, Any]:
 
 
 def _request_for(execution: Execution) -> dict[str, Any]:
-    """One that is older than the execution was for another database, in this one's place before."""
+    """Return the request for an execution.
+
+    One that is older than the execution was for another database that lay here before.
+    """
     place = beside.folder()
     if place is None:
         return {}

@@ -1,4 +1,4 @@
-"""cancel and retry: what a person does to an execution that waits, runs or has ended."""
+"""Cancel executions that wait or run."""
 
 from contextlib import suppress
 from typing import Any
@@ -24,7 +24,7 @@ class CancelError(RefusedError):
     """The execution cannot be cancelled any more; the text says why."""
 
 
-#: Seconds that cancelling waits on SQLite for who writes, before the request goes around it.
+#: Seconds that cancelling waits on SQLite for a writer, before the request is written to a file.
 LONGEST_WAIT = 0.3
 
 
@@ -57,7 +57,7 @@ def cancel(
 
 
 def carry_out(execution_id: int) -> None:
-    """Do what was asked for beside the database, now that it can be written to."""
+    """Cancel the execution for which there is a request in a file, now that it can be stored."""
     execution = Execution.objects.filter(pk=execution_id).first()
     who = cancel_requests.who_asked(execution) if execution else {}
     if execution is not None and not execution.is_final and who:
@@ -70,7 +70,7 @@ def carry_out(execution_id: int) -> None:
 @transaction.atomic
 def _cancel(execution: Execution, who: dict[str, Any]) -> Execution:
     running = Execution.objects.filter(pk=execution.pk, status=Status.RUNNING)
-    # Without the gate: the run that is to end may itself have locked the row of a process.
+    # Without locking the process: the run that is to end may itself have locked its row.
     if execution.status != Status.RUNNING or not running.update(**who):
         _cancel_by_the_gate(execution, who)
     notify(CANCEL)
@@ -91,7 +91,7 @@ def _cancel_by_the_gate(execution: Execution, who: dict[str, Any]) -> None:
 
 
 def why_not_cancel(execution: Execution) -> WhyNot | None:
-    """Why this execution cannot be cancelled any more; None if it can."""
+    """Return why an execution cannot be cancelled any more; None if it can."""
     return _ended_already(execution) if execution.is_final else None
 
 
@@ -102,10 +102,10 @@ def _ended_already(execution: Execution) -> WhyNot:
 
 
 def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None) -> int:
-    """Stop those of the executions that have not ended; return how many.
+    """Stop all of the executions that have not ended; return how many.
 
-    What runs comes first: it may have locked the process of another. One whose process stays locked
-    keeps none of the others. Raises OperationalError for it where none could be stopped.
+    Running ones come first: they may have locked the process of another. One whose process stays
+    locked is passed over. Raises OperationalError for it where none could be stopped.
     """
     cancelled, locked = 0, dict[int | None, OperationalError]()
     open_ones = executions.filter(status__in=[Status.PENDING, Status.RUNNING])

@@ -1,4 +1,4 @@
-"""end: write how an execution ended, with all that follows from it, in one transaction."""
+"""Write how an execution ended, with all that follows from it, in one transaction."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +12,7 @@ from automation.queue import messages
 
 
 class ClaimLostError(Exception):
-    """The execution was given up for lost meanwhile: nothing of this run may be kept."""
+    """The execution was taken for lost meanwhile: nothing of this run may be kept."""
 
 
 def end(
@@ -23,10 +23,10 @@ def end(
     is_followed: bool = False,
     **columns: Any,
 ) -> None:
-    """End a running execution that is held with `token`; call it in a transaction.
+    """End a running execution that was claimed with `token`; call it in a transaction.
 
-    `is_followed`: whether it works again is known only after what follows the commit.
-    Raises ClaimLostError where the claim is gone.
+    `is_followed`: what follows its commit is still to come, so that it is not known yet whether the
+    process works again. Raises ClaimLostError where the claim is gone.
     """
     if not claiming.finish(execution.pk, status, token=token, **columns):
         raise ClaimLostError

@@ -1,4 +1,4 @@
-"""Notices are recorded here, those of ends in the transaction that ends; sending is not done here."""
+"""Record notices, those of an end in the transaction that ends; mails are sent elsewhere."""
 
 from typing import Any
 
@@ -22,29 +22,29 @@ from automation.reports.state import State, state_of, with_state
 
 
 def after_failure(execution: Execution, status: Status) -> None:
-    """People are to hear that an execution failed, timed out or was lost for good."""
+    """Record a notice that an execution failed, timed out or was lost for good."""
     _record(NoticeEvent(status.value), **_of(execution))
 
 
 def after_commit(execution: Execution) -> None:
-    """People are to hear that a run is committed, but that what was to follow did not go well."""
+    """Record a notice that a run is committed, but that what was to follow did not go well."""
     if execution.kind == Kind.RUN:
         _record(NoticeEvent.AFTER_COMMIT, **_of(execution))
 
 
 def are_sent() -> bool:
-    """Whether anybody is told anything."""
+    """Whether there is anybody who gets notices."""
     return bool(setting("NOTIFY_EMAILS"))
 
 
 def after_success(execution: Execution) -> None:
-    """They are to hear, once, that a process works again."""
+    """Record a notice, once, that a process works again."""
     if not are_sent() or execution.kind != Kind.RUN or not execution.process_id:
         return
     last = Notice.objects.filter(process=execution.process_id).first()
     if last is None or last.event == NoticeEvent.RECOVERED:
         return
-    # The first of several that are late does not make the others less so.
+    # Where several occurrences are late, the first one that runs does not end the lateness.
     process = Process.objects.filter(pk=execution.process_id).first()
     lasts = last.event in {NoticeEvent.LATE, NoticeEvent.BROKEN}
     if not (lasts and process and state_of(process) == last.event):
@@ -52,9 +52,9 @@ def after_success(execution: Execution) -> None:
 
 
 def about_silence() -> None:
-    """They are to hear, once, that a process is late or its rule broken, or that nothing started it.
+    """Record a notice, once, for each process that is late, broken or was not started.
 
-    Not of one that is off, paused or maintained. In one statement where all is well.
+    Processes that are off or held are left out. In one statement where all is well.
     """
     if not are_sent():
         return
@@ -67,7 +67,7 @@ def about_silence() -> None:
 
 @transaction.atomic
 def _tell(process: Any) -> None:
-    # Of several nodes, and beside the end of a run, one at a time.
+    # One at a time, beside other nodes and the end of a run.
     locked = locking.lock(process.pk, skip_locked=True)
     if locked is None or _is_told(process):
         return
@@ -82,7 +82,10 @@ def _tell(process: Any) -> None:
 
 
 def _is_told(process: Any) -> bool:
-    """Of this lateness, which lasts until it runs again; or of this stretch that was missed."""
+    """Whether there is a notice already: of this lateness, or of these missed times.
+
+    Lateness lasts until the process runs again.
+    """
     notices = Notice.objects.filter(process=process.pk)
     if process.state == State.DOWN:
         return notices.filter(event=NoticeEvent.MISSED, execution=process.newest_end).exists()
@@ -91,13 +94,13 @@ def _is_told(process: Any) -> bool:
 
 
 def _unreadable(process: Process) -> int | None:
-    """The row that says why its rule cannot be read; None where nothing was due yet."""
+    """Return the row that says why the rule cannot be read; None where nothing was due yet."""
     rows = Execution.objects.filter(process=process, reason=reasons.RULE_UNREADABLE)
     return rows.order_by("-pk").values_list("pk", flat=True).first()
 
 
 def _waiting(process: Process) -> int | None:
-    """The occurrence that waits; None where it was not even queued."""
+    """Return the occurrence that waits; None where it was not even queued."""
     rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
     waiting = rows.filter(status=Status.PENDING).order_by("available_at", "pk")
     return waiting.values_list("pk", flat=True).first()
@@ -115,6 +118,6 @@ def _of(execution: Execution) -> dict[str, Any]:
 def _record(event: NoticeEvent, **columns: Any) -> None:
     if not are_sent():
         return
-    # Of two runs that end at once, one is the recovery.
+    # Where two runs end at once, only one is the recovery.
     Notice.objects.bulk_create([Notice(event=event, **columns)], ignore_conflicts=True)
     notify(NOTICE)

@@ -1,4 +1,4 @@
-"""pause and resume: let processes, or everything, not start by themselves for a while."""
+"""Pause and resume processes, or everything: paused, they do not start by themselves."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ from automation.why_not import RefusedError, WhyNot
 
 
 class PauseError(RefusedError):
-    """It cannot be paused so; the text says why."""
+    """A pause cannot be made; the text says why."""
 
 
 FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
@@ -32,8 +32,8 @@ def pause(
 ) -> int:
     """Pause those of the processes (None: everything) that are not paused; return how many.
 
-    What runs goes on, what a person starts runs; retries wait. Raises PauseError without a
-    reason, or for an end that has passed.
+    What runs goes on, and people can still start a process; retries wait. Raises PauseError without
+    a reason, or for an end that has passed.
     """
     if not why.strip():
         raise PauseError(WhyNot("no_reason", _("Say why.")))
@@ -65,7 +65,7 @@ def resume(
 
 
 def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
-    """Return the processes that start by themselves no more than before, each with the reason."""
+    """Return the processes that still do not start by themselves, each with the reason."""
     chosen = list(processes)
     comings = coming_of(chosen)
     found = []
@@ -79,7 +79,10 @@ def why_still_held(processes: Iterable[Process]) -> list[tuple[Process, str]]:
 
 
 def pause_after_failures(execution: Execution, _status: Status) -> None:
-    """Pause its process where this was one failure too many in a row. Call it in a transaction."""
+    """Pause the process where this was one failure too many in a row.
+
+    Call it in a transaction.
+    """
     process = Process.objects.filter(pk=execution.process_id or 0).first()
     most = process.pause_after_failures if process else None
     if process is None or most is None or not _are_failures(process, most):
@@ -88,7 +91,7 @@ def pause_after_failures(execution: Execution, _status: Status) -> None:
 
 
 def _are_failures(process: Process, count: int) -> bool:
-    """Whether its last `count` runs failed for good, since it was resumed."""
+    """Whether the last `count` runs failed for good, counted since the process was resumed."""
     retries = Execution.objects.filter(retry_of=OuterRef("pk"))
     ended = Execution.objects.filter(
         process=process, kind=Kind.RUN, status__in=[*FAILURES, Status.COMPLETED]
@@ -102,14 +105,17 @@ def _are_failures(process: Process, count: int) -> bool:
 
 def _create(subjects: Iterable[Process | None], *, why: str, **columns: Any) -> list[Pause]:
     pauses = [Pause(**_named(one), why=why[:MAX_REASON], **columns) for one in subjects]
-    # Of two that pause the same one at once, one does.
+    # Where two pause the same process at once, only one pause is made.
     created = Pause.objects.bulk_create(pauses, ignore_conflicts=True)
     _wake()
     return created
 
 
 def _named(process: Process | None) -> dict[str, Any]:
-    """Which process it is, also for after its deletion; nothing for everything."""
+    """Return the columns of a pause that name its process, also for after its deletion.
+
+    Empty for a pause of everything.
+    """
     if process is None:
         return {}
     return {
@@ -120,10 +126,10 @@ def _named(process: Process | None) -> dict[str, Any]:
 
 
 def let_go(process: Process, *, by: AbstractBaseUser | None = None) -> None:
-    """End what holds this process alone: it is about to be deleted. Call it in a transaction.
+    """End what holds only this process, which is about to be deleted. Call it in a transaction.
 
-    Its pauses stay as history. A maintenance window that names no other process goes: one that
-    names none would hold everything.
+    Its pauses stay as history. A maintenance window that names no other process is deleted: a
+    window without any would hold everything.
     """
     Pause.objects.filter(process=process).end(by=by)
     for window in MaintenanceWindow.objects.filter(processes=process):

@@ -1,4 +1,4 @@
-"""What a dead worker or a lost message leaves behind is put right."""
+"""Repair what a dead worker or a lost message leaves behind."""
 
 import logging
 from collections import defaultdict
@@ -17,22 +17,25 @@ from automation.queue import messages
 
 logger = logging.getLogger(__name__)
 
-#: Executions that are put right in one go: whoever calls has other things to do.
+#: Executions that are repaired in one call at most: the caller has other things to do.
 MOST = 200
-#: Seconds to wait for the row of a process: a run that goes on may have locked it.
+#: Seconds to wait for the row of a process, which a run may have locked.
 MOMENT = 0.5
 
 
 def mark_lost(process: Process | None) -> int:
-    """End the executions of a process (None: of deleted ones) whose lease ran out; return how many.
+    """End the executions of a process whose lease is over; return how many.
 
-    Call it in a transaction, with the process locked.
+    `process` None: of deleted processes. Call it in a transaction, with the process locked.
     """
     return ending.lose(Execution.objects.filter(process=process).expired(), reasons.LEASE_EXPIRED)
 
 
 def mark_all_lost() -> int:
-    """The same for every process, each in a transaction of its own."""
+    """End the executions of every process whose lease is over; return how many.
+
+    Each process in a transaction of its own.
+    """
     lost = 0
     for (process_id,) in _processes_with_expired():
         with locks.unless_locked(MOMENT), transaction.atomic():
@@ -46,11 +49,11 @@ def _processes_with_expired() -> "QuerySet[Any, Any]":
 
 
 def mark_lost_of_node(name: str, reason: str) -> int:
-    """End what runs on a node of which it is known that none of its workers lives."""
+    """End what runs on a node whose workers are known to be dead; return how many."""
     lost = 0
     running = Execution.objects.filter(status=Status.RUNNING, node=name)
     for execution in running.order_by("pk"):
-        # Else its lease ends.
+        # Where the process stays locked, the lease will end.
         with locks.unless_locked(MOMENT), transaction.atomic():
             locking.lock(execution.process_id)
             lost += ending.lose([execution], reason)
@@ -58,9 +61,9 @@ def mark_lost_of_node(name: str, reason: str) -> int:
 
 
 def mark_lost_of_the_dead() -> int:
-    """On SQLite, end what ran on a node or at terminals that are gone, without awaiting a lease.
+    """On SQLite, end what ran on a dead node or at dead terminals, without awaiting a lease.
 
-    Return how many.
+    Returns how many.
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return 0
@@ -69,7 +72,7 @@ def mark_lost_of_the_dead() -> int:
 
 def _mark_lost_of_dead_node() -> int:
     running = Execution.objects.filter(status=Status.RUNNING).values("node")
-    # Looked up before the lock is: one that started since runs under another name.
+    # Before the lock is looked at: a node that started since has another name.
     there = Node.objects.filter(stopped_at__isnull=True, name__in=running)
     names = list(there.values_list("name", flat=True))
     if not names or not node_lock.is_free():
@@ -78,7 +81,7 @@ def _mark_lost_of_dead_node() -> int:
 
 
 def mark_lost_of_dead_terminals() -> int:
-    """On SQLite, end what runs at terminals that are gone; return how many."""
+    """On SQLite, end what ran at terminals that are dead; return how many."""
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return 0
     running = Execution.objects.filter(status=Status.RUNNING).order_by("pk")
@@ -93,9 +96,9 @@ def mark_lost_of_dead_terminals() -> int:
 
 
 def requeue_forgotten() -> int:
-    """Queue pending executions that no message would bring to a worker. Return how many.
+    """Queue pending executions that no message would bring to a worker; return how many.
 
-    Not all in one go, where there are many.
+    At most MOST in one call.
     """
     forgotten = [pk for (pk,) in _forgotten()]
     queued = _requeue(forgotten) if forgotten else 0
@@ -113,7 +116,7 @@ def _forgotten() -> "QuerySet[Any, Any]":
 
 @transaction.atomic
 def _requeue(ids: list[int]) -> int:
-    # Looked for once more, now that nobody else can queue them.
+    # Looked for again, now that nobody else can queue them.
     rows = Execution.objects.filter(pk__in=ids, status=Status.PENDING)
     locked = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
     by_limit = defaultdict(list)
@@ -129,7 +132,7 @@ def _requeue(ids: list[int]) -> int:
 def skip_what_no_node_knows() -> int:
     """Skip pending executions whose function is in the code of no live node; return how many.
 
-    Not all in one go, where there are many.
+    At most MOST in one call.
     """
     queue = messages.default_queue()
     nodes = [node for node in Node.live_ones() if node.cluster == queue]

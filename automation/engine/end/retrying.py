@@ -1,4 +1,4 @@
-"""retry: try an ended execution again, as its process says or because a person asks for it."""
+"""Try an ended execution again, as its process says or because a person asks for it."""
 
 import random
 from datetime import timedelta
@@ -43,7 +43,7 @@ def retry(execution: Execution, **who: Any) -> Execution:
 
 
 def why_not_retry(execution: Execution) -> WhyNot | None:
-    """Why this execution cannot be tried again; None if it can."""
+    """Return why an execution cannot be tried again; None if it can."""
     if not execution.is_final:
         return WhyNot("not_ended", _("It has not ended yet."))
     if execution.kind != Kind.RUN:
@@ -69,26 +69,26 @@ def why_not_retry(execution: Execution) -> WhyNot | None:
 
 
 def process_deleted() -> WhyNot:
-    """Of an execution: its process is gone."""
+    """Return why nothing can be started for an execution whose process was deleted."""
     return WhyNot("process_deleted", _("Its process was deleted."))
 
 
 def _has_no_parameters(execution: Execution) -> bool:
-    """It was skipped before it got any."""
+    """Whether an execution was skipped before it got parameters."""
     without = {reasons.FUNCTION_GONE, reasons.PARAMETERS_REFUSED}
     return execution.status == Status.SKIPPED and execution.reason in without
 
 
 def try_again(execution: Execution, status: Status, reason: str) -> bool:
-    """Queue another attempt of a failed run where its process says so, or only its node was stopped.
+    """Queue another attempt of a failed run; return whether that was done.
 
-    Return whether it did.
+    It is where the process says so, or where only the node was stopped.
     """
     process = Process.objects.filter(pk=execution.process_id or 0).first()
     if process is None:
         return False
     if status == Status.LOST and reason == reasons.NODE_STOPPED:
-        if process.is_atomic:  # Nothing of it stayed: it is as if it had not begun.
+        if process.is_atomic:  # Nothing of it was kept: it is as if it had not begun.
             again(execution, process, attempt=execution.attempt, delay=timedelta(0))
         return process.is_atomic
     if not process.is_enabled or execution.attempt > process.max_retries:
@@ -99,9 +99,9 @@ def try_again(execution: Execution, status: Status, reason: str) -> bool:
 
 
 def delay_of(process: Process, attempt: int) -> timedelta:
-    """How long after the end of this attempt (from 1) the next may start.
+    """Return how long after the end of this attempt (from 1) the next one may start.
 
-    That of its policy, and a random part of the jitter's percentage on top.
+    It is the delay of the process's policy, and a random part of the jitter (a percentage) on top.
     """
     seconds = process.delay_before(attempt)
     return timedelta(seconds=seconds * (1 + random.random() * process.retry_jitter / 100))  # noqa: S311
@@ -119,7 +119,8 @@ def again(
         trigger=Trigger.RETRY,
         retry_of=execution,
         attempt=attempt,
-        priority=min(process.priority, execution.priority),  # A backfill goes on giving way.
+        # A retry of a backfill still comes after the others.
+        priority=min(process.priority, execution.priority),
         scheduled_for=execution.scheduled_for,
         available_at=timezone.now() + delay,
         parameters=execution.parameters,

@@ -1,1 +1,1 @@
-"""Verbs by which an execution is claimed and run."""
+"""Functions that claim an execution and run it."""

@@ -1,4 +1,4 @@
-"""claim: take pending executions for this node, so that nobody else runs them."""
+"""Claim pending executions for this node, so that nobody else runs them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -33,19 +33,19 @@ from automation.models import (
 from automation.queue import messages
 from automation.registry import ProcessFunction
 
-#: Seconds beyond the time limit after which an execution that nobody renews is taken for lost.
+#: Seconds beyond the time limit after which an execution without a renewed lease counts as lost.
 LEASE_GRACE = 10
-#: Seconds until an execution that found no free slot is tried again.
+#: Seconds until the message of an execution that found no free slot comes again.
 WAIT = 1
-#: Waiting executions that are looked at together, once the first cannot all start.
+#: Waiting executions that are looked at together, where the first ones cannot all start.
 LOOK_AHEAD = 50
-#: After so many that must not start any more it is the turn of other things: the lease, for one.
+#: Executions that are skipped in one call at most: others have to be done, such as renewing leases.
 MOST_SKIPPED = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """An execution that is ours to run: only the holder of the token ends it."""
+    """The right to run an execution; only whoever has the token can end it."""
 
     execution: Execution
     token: UUID
@@ -58,12 +58,11 @@ class Claim:
 
 
 def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list[Claim]:
-    """Claim up to `count` executions that are due: by priority, then in the order they came.
+    """Claim up to `count` due executions: by priority, then in the order they came.
 
-    Without a `lease` the claims last as long as the longest of the runs may.
-
-    Only of functions that this code has. What finds no free slot, or whose process somebody else
-    holds just now, is passed over; what must not start any more is skipped.
+    Only executions of functions that this code has. One without a free slot, or whose process
+    somebody else has locked, is passed over; one that must not start any more is skipped.
+    Without a `lease` the claims last as long as the longest of the runs may take.
     """
     claims: list[Claim] = []
     passed_over: set[int] = set()
@@ -71,7 +70,7 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
     skipped = 0
     look_ahead = count
     while len(claims) < count and skipped < MOST_SKIPPED:
-        # Read first: on SQLite a transaction keeps everybody else from writing.
+        # Read before the transaction, which on SQLite keeps everybody else from writing.
         try:
             waiting = _waiting(passed_over, held, look_ahead)
             if not waiting:
@@ -85,7 +84,7 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
         except Error as error:
             if not (claims and is_away(error)):
                 raise
-            break  # What is claimed already has to be run; the rest is there next time.
+            break  # What is claimed already has to be run; the rest is still there next time.
         claims += found
         passed_over |= taking.passed_over
         skipped += taking.skipped
@@ -98,7 +97,7 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
 
 
 def _waiting(passed_over: Collection[int], held: Collection[int], count: int) -> list[Execution]:
-    """What is due, but for executions of processes passed over, and retries of those held."""
+    """Return what is due, but for executions of processes passed over, and retries of held ones."""
     known = [key for f in registry.all_functions() for key in (f.key, *f.options.aliases)]
     if not (passed_over or held):
         return claiming.first_in_line(known, count)
@@ -109,13 +108,13 @@ def _waiting(passed_over: Collection[int], held: Collection[int], count: int) ->
 
 
 def _held_of(waiting: Iterable[Execution]) -> set[int]:
-    """The processes that are off or paused, of those whose retries are among what waits."""
+    """Return the processes that are off or paused, of those whose retries are waiting."""
     found = {row.process_id or 0 for row in waiting if row.trigger == Trigger.RETRY}
     return set(held_now().filter(pk__in=found).values_list("pk", flat=True)) if found else set()
 
 
 def _holds_of(waiting: Iterable[Execution], processes: Iterable[Process]) -> dict[int, Hold]:
-    """What holds processes, of those whose occurrences are among what waits."""
+    """Return what holds processes, of those whose occurrences are waiting."""
     came = {row.process_id for row in waiting if row.trigger == Trigger.SCHEDULE}
     scheduled = [process for process in processes if process.pk in came]
     return holds_now(scheduled) if scheduled else {}
@@ -123,7 +122,7 @@ def _holds_of(waiting: Iterable[Execution], processes: Iterable[Process]) -> dic
 
 @dataclass
 class _Taking:
-    """One transaction of claims: what waits, the processes it locked and their free slots."""
+    """One transaction that claims: what waits, the processes it locked and their free slots."""
 
     waiting: list[Execution]
     #: Processes of which nothing more can start now, and how many executions were skipped.
@@ -146,7 +145,10 @@ class _Taking:
         return _start(chosen, node, lease)
 
     def _lock(self, waiting: list[Execution]) -> None:
-        """The gate: whoever claims, launches or ends by force holds the row of the process."""
+        """Lock the processes of what waits.
+
+        Whoever claims, launches or ends by force locks the row of the process first.
+        """
         wanted = {execution.process_id for execution in waiting if execution.process_id}
         self.processes = {process.pk: process for process in locking.lock_free(wanted)}
         self.passed_over |= wanted - set(self.processes)
@@ -166,7 +168,7 @@ class _Taking:
 
     def _may_start(self, execution: Execution, process: Process | None) -> bool:
         if execution.process_id is not None and process is None:
-            return False  # Somebody else holds it just now.
+            return False  # Somebody else has locked it.
         refusal = refusal_of(execution, process, self.holds)
         if refusal is not None:
             skip(execution, refusal)
@@ -193,7 +195,7 @@ class _Taking:
         return Slot(number, process.concurrency_group_id, in_group)
 
     def _must_wait_for_the_only_writer(self, execution: Execution) -> bool:
-        """On SQLite an atomic run holds the one write lock there is: another would wait in vain."""
+        """Whether, on SQLite, another atomic run has the one write lock there is."""
         if connection.vendor != "sqlite" or not registry.get(execution.function).options.atomic:
             return False
         busy, self.writer_is_busy = self.writer_is_busy, True
@@ -211,7 +213,7 @@ def _start(
     started = claiming.start(node=node, release=release(), lease=lease, slots=slots)
     now = timezone.now()
     claims = []
-    # What a stock cluster would carry; that it is claimed says more.
+    # A stock cluster needs the message only until the execution is claimed.
     messages.delete([chosen[pk][0].message for pk in started])
     for pk, (execution, process, slot) in chosen.items():
         if pk not in started:
@@ -261,27 +263,27 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
 
 @transaction.atomic
 def give_back(claims: Iterable[Claim]) -> None:
-    """Let anybody claim again what was claimed here and has not begun."""
+    """Let others claim what was claimed here and has not begun."""
     for held in claims:
         if Execution.objects.all().release([held.token]):
             messages.push(held.execution, time_limit=held.time_limit)
 
 
 def _lowest_free(taken: set[int | None], limit: int) -> int | None:
-    if len(taken) >= limit:  # The limit may have been lowered meanwhile.
+    if len(taken) >= limit:  # The limit may have been lowered while they ran.
         return None
     return next((slot for slot in range(limit) if slot not in taken), None)
 
 
 def _an_atomic_run_goes_on() -> bool:
-    """One whose lease is over holds nothing any more."""
+    """Whether an atomic run goes on; one whose lease is over locks nothing any more."""
     running = Execution.objects.filter(status=Status.RUNNING, lease_until__gt=Now())
     functions = running.values_list("function", flat=True)
     return any(registry.is_taken_for_atomic(key) for key in Counter(functions))
 
 
 def _come_again(execution: Execution, process: Process) -> None:
-    """Send the message once more, a little later: a worker that waited would be a worker less."""
+    """Send the message again, a little later: a worker that waited would be missing elsewhere."""
     messages.delete([execution.message])
     later = timezone.now() + timedelta(seconds=WAIT)
     messages.push(execution, time_limit=process.effective_time_limit, not_before=later)

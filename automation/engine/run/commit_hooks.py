@@ -1,7 +1,7 @@
-"""What an atomic run left to be done once it is committed: `transaction.on_commit`.
+"""Hooks that an atomic run has left to be called after its commit: `transaction.on_commit`.
 
-Django would call these hooks in the COMMIT itself, without a limit, and no further one after the
-first that raises. The engine calls them: all of them, within a time limit and with their log.
+Django would call these hooks in the COMMIT itself, without a limit, and none after the first that
+raises. The engine calls all of them, within a time limit, and keeps their log.
 """
 
 import logging
@@ -35,14 +35,14 @@ from automation.models import AfterCommit, Execution, LogLine, Status, locking
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that the hooks of a run have at least; else what its time limit left.
+#: Seconds that the hooks of a run have at least; more where its time limit leaves more.
 AT_LEAST = 10
 
 Hook = Callable[[], object]
 
 
 class CommitHooks:
-    """The hooks of one run."""
+    """The hooks of one run, their outcome and their errors."""
 
     def __init__(self, held: Claim, log: RunLog, watcher: Watcher) -> None:
         self._held, self._log, self._watcher = held, log, watcher
@@ -51,9 +51,10 @@ class CommitHooks:
         self._errors: list[tuple[Hook, BaseException]] = []
 
     def take(self) -> bool:
-        """Take over what is to follow the transaction, at the end of it; whether there is anything.
+        """Take the hooks over at the end of the transaction; return whether there are any.
 
-        Not where that is part of another transaction, as in tests: Django calls them after that.
+        Where the run is part of another transaction, as in tests, none are taken: Django calls them
+        after that.
         """
         if len(connection.atomic_blocks) == 1:
             taken: list[Any] = connection.run_on_commit
@@ -64,9 +65,9 @@ class CommitHooks:
         return bool(self._hooks)
 
     def call(self) -> None:
-        """Call them, once the run is committed, and record where that does not go well.
+        """Call the hooks once the run is committed, and record where that does not go well.
 
-        Nothing that they raise gets out of here but a KeyboardInterrupt, which is recorded too.
+        Nothing that they raise is raised on but a KeyboardInterrupt, which is recorded too.
         """
         if not self._hooks:
             return
@@ -85,13 +86,13 @@ class CommitHooks:
         return limit_after(took.total_seconds(), self._held.time_limit)
 
     def _call_all(self) -> tuple[AfterCommit | None, str]:
-        """Return how that went, and a sentence where it did not go to its end."""
+        """Call all hooks; return how that went, and a sentence where they were cut short."""
         limit = self._limit()
         try:
             with statement_limit(limit), Interruptions(limit) as interruptions:
                 for hook in self._hooks:
                     self._call(hook)
-                    if interruptions.happened:  # It caught that.
+                    if interruptions.happened:  # The hook caught the interruption.
                         break
             if interruptions.happened:
                 return AfterCommit.TIMED_OUT, self._too_long(limit)
@@ -99,7 +100,7 @@ class CommitHooks:
             return AfterCommit.CUT_OFF, "It was cancelled."
         except Interrupted:
             return AfterCommit.TIMED_OUT, self._too_long(limit)
-        except Exception as error:  # The database, before the first was called.
+        except Exception as error:  # An error of the database, before the first was called.
             self._errors.append((self._call_all, error))
         return AfterCommit.FAILED if self._errors else None, ""
 
@@ -111,14 +112,14 @@ class CommitHooks:
                 hook()
         except Interrupted:
             raise
-        except BaseException as error:  # Even of SystemExit, the next one hears nothing.
+        except BaseException as error:  # Even after SystemExit the next hook is called.
             if isinstance(error, KeyboardInterrupt) and self._watcher.is_at_terminal:
                 raise
             self._errors.append((hook, error))
             logger.error("What follows the commit failed: %s.", _name_of(hook), exc_info=error)
         finally:
             if os.getpid() != process_id:
-                os._exit(0)  # It forked and let its child return.
+                os._exit(0)  # The hook forked and let its child return.
 
     def _too_long(self, limit: int) -> str:
         last, left = _name_of(self._hooks[self._called - 1]), len(self._hooks) - self._called
@@ -126,7 +127,7 @@ class CommitHooks:
         return f"{told} Not called: {left} more." if left else told
 
     def _record(self, outcome: AfterCommit | None, told: str, written: int) -> None:
-        """Write how that went. Nothing is written where all is well and nothing was logged."""
+        """Write how the hooks went; nothing where all is well and nothing was logged."""
         execution, lines = self._held.execution, self._log.lines[written:]
         if outcome is None and not lines and not notices.are_sent():
             return
@@ -134,7 +135,7 @@ class CommitHooks:
         told, trace = self._in_words(told)
         try:
             write_surely(partial(self._write, outcome, lines, told, trace), what)
-        except UNSTORABLE as error:  # The last line of defence: nothing of what was said.
+        except UNSTORABLE as error:  # Nothing of what the hooks said is in what is written now.
             logger.exception("What followed the commit of %s could not be stored.", execution)
             outcome = outcome or AfterCommit.FAILED
             told = f"What it said could not be stored: {type(error).__name__}."
@@ -143,7 +144,7 @@ class CommitHooks:
             logs.after_commit(execution, outcome, told)
 
     def _in_words(self, told: str) -> tuple[str, str]:
-        """The errors of the hooks, and their tracebacks, as they are stored."""
+        """Return the errors of the hooks and their tracebacks, as they are stored."""
         errors = [f"{_name_of(hook)}: {in_words(error)}" for hook, error in self._errors]
         traces = [traceback_of(error, below=__file__) for _hook, error in self._errors]
         texts = "\n".join([*errors, told]).strip(), "\n".join(traces)
@@ -164,7 +165,7 @@ class CommitHooks:
 
 
 def limit_after(took: float, time_limit: int) -> int:
-    """For how many seconds the hooks may go on, where the function took so many of its limit."""
+    """Return for how many seconds hooks may go on, where the function took `took` of its limit."""
     return max(AT_LEAST, math.ceil(time_limit - took))
 
 
@@ -207,7 +208,7 @@ def record(
 
 
 def _name_of(hook: Hook) -> str:
-    """The function's, through partial objects; an author's object may have none."""
+    """Return the name of a hook's function, also through partial objects."""
     try:
         function = getattr(hook, "func", hook)
         name = getattr(function, "__qualname__", type(function).__qualname__)

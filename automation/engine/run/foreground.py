@@ -15,7 +15,7 @@ from automation.engine.start.launch import launch, make_way
 from automation.engine.start.undo import launch_undo
 from automation.models import Execution, Process, Status, Trigger
 
-#: Seconds between looks at an execution that somebody else runs, or that has to wait.
+#: Seconds between looks at an execution that somebody else runs, or that waits.
 LOOK = 0.3
 
 
@@ -32,14 +32,20 @@ def start_here(process: Process, **options: Any) -> tuple[Execution, Claim | Non
 
 
 def undo_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
-    """The same for the undoing of an execution. Raises UndoError."""
+    """Launch the undoing of an execution for this terminal, as `start_here` does a process.
+
+    Raises UndoError.
+    """
     recovery.mark_lost_of_the_dead()
     with transaction.atomic():
         return _claimed(launch_undo(execution, queue=False, **options))
 
 
 def retry_here(execution: Execution, **options: Any) -> tuple[Execution, Claim | None]:
-    """The same for another attempt of an execution. Raises RetryError."""
+    """Launch another attempt of an execution for this terminal, as `start_here` does a process.
+
+    Raises RetryError.
+    """
     recovery.mark_lost_of_the_dead()
     with transaction.atomic():
         return _claimed(retrying.retry(execution, **options))
@@ -52,7 +58,10 @@ def _claimed(execution: Execution) -> tuple[Execution, Claim | None]:
 
 
 def _claim(execution: Execution) -> Claim | None:
-    """Held before others see that it runs, or they would take it for one of a terminal that is gone."""
+    """Claim an execution, with its lock taken before others can see that it runs.
+
+    Without the lock they would take it for one of a dead terminal.
+    """
     terminal_locks.hold(execution.pk)
     node = f"{node_name()}{terminal_locks.TERMINAL}"
     held = claim(execution.pk, node=node, lease=lease.length())
@@ -62,10 +71,10 @@ def _claim(execution: Execution) -> Claim | None:
 
 
 def run_here(execution: Execution, held: Claim | None) -> Execution:
-    """Run what was claimed, else whatever slot comes free first; return the ended execution.
+    """Run an execution, claimed or as soon as it can be claimed; return it when it has ended.
 
-    Ctrl-C, SIGTERM or SIGHUP ends it as cancelled and is raised on as KeyboardInterrupt. Others may
-    cancel it.
+    Ctrl-C, SIGTERM or SIGHUP ends it as cancelled, and is raised on as KeyboardInterrupt. Others
+    may cancel it.
     """
     with Signals() as signals:
         while held is None and execution.status == Status.PENDING:

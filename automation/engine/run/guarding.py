@@ -1,4 +1,4 @@
-"""Guard a run at a terminal as a dispatcher guards one of its workers.
+"""Guard a run at a terminal, as a dispatcher guards a run of one of its workers.
 
 The run is a process of its own: whatever it does, its time limit holds, others can cancel it, and
 its end is recorded.
@@ -39,12 +39,12 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks at the child, and at the database.
 LOOK, ASK = 0.1, 1
-#: What ends a run at a terminal.
+#: The signals that end a run at a terminal.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """While it is entered, the signals raise KeyboardInterrupt, or are noted for who guards."""
+    """In its block, signals raise KeyboardInterrupt, or are only noted while a run is guarded."""
 
     def __init__(self) -> None:
         self.raises, self.came = True, False
@@ -72,10 +72,10 @@ class Signals:
 
 
 def run_guarded(held: Claim, signals: Signals) -> None:
-    """Run it in a child process; raise KeyboardInterrupt where a signal ended it.
+    """Run a claim in a child process; raise KeyboardInterrupt where a signal ended it.
 
-    Inside a transaction (a test's), which no child would see, and on a database without a file it
-    is run in this process.
+    It runs in this process inside a transaction (of a test), which no child would see, and on a
+    database without a file.
     """
     in_memory = connection.vendor == "sqlite" and beside.folder() is None
     if connection.in_atomic_block or in_memory:
@@ -89,7 +89,7 @@ def run_guarded(held: Claim, signals: Signals) -> None:
 
 @dataclass
 class _Begun(Watcher):
-    """Tells the guard that the function is called, and then that it is about to be committed."""
+    """Tells the guard that the function is called, and that the run is about to commit."""
 
     pipe: int
 
@@ -105,12 +105,12 @@ class _Guard:
     held: Claim
     signals: Signals
     begun_at: float | None = None
-    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
+    #: Where hooks follow its commit: when they began at the earliest, and their limit (s).
     committing_at: float | None = None
     commit_limit: int = 0
-    #: When what it does now has taken too long.
+    #: When it will have passed its time limit.
     over_at: float = math.inf
-    #: Why it is to end, and when it is killed.
+    #: Why it has to end, and when it is killed.
     why: str = ""
     kill_at: float | None = None
     asked_at: float = field(default_factory=time.monotonic)
@@ -119,7 +119,7 @@ class _Guard:
     def watch(self) -> None:
         self.pipe, theirs = os.pipe()
         if connection.vendor == "sqlite":
-            connection.close()  # Its locks and shared memory are not for a child.
+            connection.close()  # A child must not have its locks and shared memory.
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
@@ -152,14 +152,14 @@ class _Guard:
             kill_with_all_it_started(self.pid)
 
     def _hear(self) -> None:
-        """Wait a moment for what it says."""
-        if self.committing_at is not None:  # It has nothing more to say.
+        """Wait a moment for what the child says."""
+        if self.committing_at is not None:  # The child has closed its end.
             time.sleep(LOOK)
             return
         if not select.select([self.pipe], [], [], LOOK)[0]:
             return
         if not os.read(self.pipe, 1):
-            time.sleep(LOOK)  # It is gone, or will be in a moment.
+            time.sleep(LOOK)  # The child is gone, or will be in a moment.
         elif self.begun_at is None:
             self.begun_at = time.monotonic()
             self.over_at = self.begun_at + self.held.time_limit
@@ -176,7 +176,7 @@ class _Guard:
             os.kill(self.pid, number)
 
     def _must_end(self, now: float) -> bool:
-        """Whether somebody cancelled it, or its claim is gone."""
+        """Whether somebody cancelled the run, or its claim is gone."""
         execution = self.held.execution
         if cancel_requests.is_asked_for(execution):
             return True
@@ -192,14 +192,14 @@ class _Guard:
                     Execution.objects.all().renew({execution.pk: self.held.token}, length)
                 )
                 self.renewed_at = now
-        except Error as error:  # The database is away; it may be back before the lease ends.
+        except Error as error:  # The database may be back before the lease ends.
             logger.warning("%s is not watched: %s", execution, str(error).strip())
             connection.close()
             return bool(length and now - self.renewed_at >= length.total_seconds() * lease.GIVE_UP)
         return must_end
 
     def _record(self, exit_code: int) -> None:
-        """Write how it ended where it could not do so itself."""
+        """Write how the run ended, where the child could not write it."""
         execution = self.held.execution
         if Execution.objects.all().held_with([self.held.token]).exists():
             status, columns = self._how_it_ended(exit_code)
@@ -226,7 +226,7 @@ class _Guard:
 
 
 def _live(main: Callable[[], object], parent: int) -> NoReturn:
-    """What the child does: nothing of its parent's runs in it."""
+    """Run the child's part; nothing of its parent's is executed in it."""
     code = 1
     try:
         die_with(parent)

@@ -1,4 +1,4 @@
-"""What surrounds a process function while it runs: its limits, and who hears of it."""
+"""What surrounds a process function while it runs: its limits, and who is told of its progress."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from automation.models import Execution, LogLine
 
 
 class Interrupted(BaseException):  # no Error: `except Exception` must not stop it
-    """The run has to end now."""
+    """An exception that ends a run; no Error, so that `except Exception` does not stop it."""
 
 
 class TimeLimitExceeded(Interrupted):
@@ -25,21 +25,21 @@ class TimeLimitExceeded(Interrupted):
 
 
 class RunCancelled(Interrupted):
-    """A person stopped it."""
+    """A person cancelled the run."""
 
     def __init__(self) -> None:
         super().__init__("It was cancelled.")
 
 
-#: What tells a worker that a person cancelled the run it is in.
+#: The signal that tells a worker that a person cancelled its run.
 CANCEL_SIGNAL = signal.SIGUSR1
 
 
 class Interruptions:
-    """Raises inside a block what has to end it: the time limit, or a person. Main thread only.
+    """Raises in a block what has to end it: the time limit, or a cancel. Main thread only.
 
-    Code that swallows even that is given a few more seconds; then this process kills itself, so
-    that the run is over before its lease lets another start.
+    Code that swallows the exception has a few more seconds. Then this process kills itself, so that
+    the run is over before its lease lets another start.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -75,12 +75,15 @@ class Interruptions:
 
 
 class LeftOpenError(RuntimeError):
-    """The function ended, and the transaction that it began did not."""
+    """The function ended, but a transaction that it began did not."""
 
 
 @contextmanager
 def transactions_as_found() -> Iterator[None]:
-    """Roll back what the function begins and leaves open, and say so where nothing else is said."""
+    """Roll back transactions that the block begins and leaves open.
+
+    Raises LeftOpenError where no other error is raised.
+    """
     before = _open_transactions()
     blocks, was_atomic = len(connection.atomic_blocks), connection.in_atomic_block
     try:
@@ -89,7 +92,7 @@ def transactions_as_found() -> Iterator[None]:
             raise LeftOpenError("The function left a transaction open; it was rolled back.")
     finally:
         if _open_transactions() != before:
-            if was_atomic:  # The engine's own, which this error ends.
+            if was_atomic:  # The transaction of the engine, which this error ends.
                 del connection.savepoint_ids[before[1] :], connection.atomic_blocks[blocks:]
                 connection.needs_rollback = True
             else:
@@ -104,19 +107,19 @@ def _open_transactions() -> tuple[bool, int, bool]:
 
 
 class Watcher:
-    """Hears of a run while it goes on; this one does not listen."""
+    """Is told of a run while it goes on; this one ignores it."""
 
-    #: Whether a KeyboardInterrupt is a person's, who wants the whole command to end.
+    #: Whether a KeyboardInterrupt comes from a person who wants the whole command to end.
     is_at_terminal = True
 
     def begun(self) -> None:
-        """The function is about to be called."""
+        """Take note that the function is about to be called."""
 
     def line(self, line: LogLine) -> None:
-        """It logged something."""
+        """Take a line that the run logged."""
 
     def progress(self, execution: Execution) -> None:
-        """It said how far it is."""
+        """Take the progress of the run."""
 
     def committing(self, seconds: int) -> None:
-        """It is about to be committed; what is to follow may take so long."""
+        """Take note that the run is about to commit; `limit`: seconds for what follows."""

@@ -6,15 +6,15 @@ from django.db import connection
 
 from automation.conf import setting
 
-#: Shares of it: when it is renewed; and when, unrenewed, the run is ended. So an old run is over
-#: before another may start.
+#: Shares of the lease: when it is renewed; and when a run whose lease was not renewed is ended, so
+#: that it is over before another may start.
 RENEW, GIVE_UP = 0.2, 0.7
 
 
 def length() -> timedelta | None:
-    """None on SQLite: an atomic run keeps everybody else from writing, so nothing can be renewed.
+    """Return the length of a lease; None on SQLite: as long as the run may take.
 
-    There a claim lasts as long as its run may take.
+    An atomic run there keeps everybody else from writing, so nothing could be renewed.
     """
     if connection.vendor == "sqlite":
         return None

@@ -1,4 +1,4 @@
-"""The log of a run: what Python's logging says while it goes on."""
+"""The log of a run: what Python's logging says while the run goes on."""
 
 import logging
 import os
@@ -12,11 +12,11 @@ from automation.engine.run.interruptions import Watcher
 from automation.models import Execution, LogLine
 from automation.parameters import Masker
 
-#: What a run's log may hold; what is over it is cut, and said.
+#: Limits of a run's log; what is beyond is cut, and the log says so.
 MAX_LINES = 1_000
 MAX_LINE_LENGTH = 4_000  # characters
 
-#: The message, and the traceback where one was logged.
+#: Formats the message, and the traceback where one was logged.
 _FORMATTER = logging.Formatter("%(message)s")
 
 RUN_LOGGER = logging.getLogger("automation.run")
@@ -35,7 +35,7 @@ class RunLog(logging.Handler):
 
     @contextmanager
     def captured(self) -> Iterator[None]:
-        """Keep every line that is logged inside the block, besides wherever else it goes."""
+        """Keep every line that is logged in the block, besides wherever else it goes."""
         root, level = logging.getLogger(), RUN_LOGGER.level
         root.addHandler(self)
         RUN_LOGGER.setLevel(logging.DEBUG)
@@ -54,7 +54,7 @@ class RunLog(logging.Handler):
         try:
             at = datetime.fromtimestamp(record.created, UTC)
             self._keep(str(record.levelname), str(record.name), _FORMATTER.format(record), at)
-        except Exception:  # A wrong log call is the author's; it must not end the run.
+        except Exception:  # A wrong call of logging is the author's; it must not end the run.
             self._keep("WARNING", RUN_LOGGER.name, _UNFORMATTED, datetime.now(UTC))
 
     def _keep(self, level: str, logger: str, message: str, at: datetime) -> None:
@@ -69,7 +69,7 @@ class RunLog(logging.Handler):
         self._watcher.line(line)
 
     def save(self, execution: Execution) -> None:
-        """Write the lines that are not there yet."""
+        """Write the lines that are not stored yet."""
         if self.left_out and len(self.lines) == MAX_LINES:  # Saving may be tried again.
             message = f"{self.left_out} more lines were left out: a run keeps {MAX_LINES}."
             self._keep("WARNING", RUN_LOGGER.name, message, datetime.now(UTC))
@@ -77,7 +77,7 @@ class RunLog(logging.Handler):
 
 
 def save_lines(execution_id: int, lines: list[LogLine]) -> None:
-    """Write lines of a run; those that were written while it went on stay as they are."""
+    """Write lines of a run; lines that were written while it went on stay as they are."""
     for line in lines:
         line.execution_id = execution_id
     if lines:
@@ -86,7 +86,7 @@ def save_lines(execution_id: int, lines: list[LogLine]) -> None:
 
 @contextmanager
 def masked_records(masker: Masker) -> Iterator[None]:
-    """Let no record that is made inside the block have a secret, whatever handler it comes to."""
+    """Hide secrets in every log record that is made in the block, whatever handler gets it."""
     if not masker:
         yield
         return
@@ -117,7 +117,7 @@ def _mask(record: logging.LogRecord, masker: Masker) -> None:
 
 
 def _mask_traceback(record: logging.LogRecord, masker: Masker) -> None:
-    """What reads the exception itself would see the secret: it gets none then."""
+    """Hide secrets in a record's traceback; a handler that reads the exception gets none then."""
     try:
         shown = _FORMATTER.formatException(record.exc_info)  # type: ignore[arg-type]
     except Exception:

@@ -1,13 +1,13 @@
-"""What a function returns, as every database keeps it."""
+"""The result of a function, as every database can store it."""
 
 import json
 import re
 from typing import Any
 
-#: Characters that the result of a run may take as JSON, and lists and objects inside one another.
+#: Limits of a result: characters of JSON, and lists and objects inside one another.
 MAX_RESULT, MAX_DEPTH = 1_000_000, 900
 
-#: NUL in JSON text: an escape that is not itself escaped.
+#: NUL in JSON text: an escape whose backslash is not itself escaped.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -16,7 +16,10 @@ class ResultError(ValueError):
 
 
 def as_json(result: Any) -> Any:
-    """Raises ResultError for what JSON, or the JSON of a database, cannot hold."""
+    """Return a result as plain JSON values.
+
+    Raises ResultError for what JSON, or the JSON of a database, cannot hold.
+    """
     try:
         text = json.dumps(result, allow_nan=False, ensure_ascii=False)
         text.encode("utf-8")

@@ -1,4 +1,4 @@
-"""run: the story of one run, from its claim to its record."""
+"""The story of one run, from its claim to its record."""
 
 import logging
 import os
@@ -44,7 +44,10 @@ logger = logging.getLogger(__name__)
 
 
 def run_execution(execution_id: int) -> None:
-    """What a worker does with a message: claim the execution and run it, or let it be."""
+    """Claim the execution that a message names and run it.
+
+    Does nothing where it cannot be claimed.
+    """
     what = f"start execution {execution_id}"
     held = repeat_while_away(lambda: claim(execution_id, node=node_name()), what)
     if held is not None:
@@ -52,15 +55,15 @@ def run_execution(execution_id: int) -> None:
 
 
 def node_name() -> str:
-    """Return who runs: this machine and process."""
+    """Return the name of this machine and process, as an execution's node."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def run(held: Claim, watcher: Watcher | None = None) -> Status:
     """Run a claimed execution and record how it ended; return that status.
 
-    Nothing the function does gets out of here but a KeyboardInterrupt, which is recorded too.
-    `watcher` hears of the run while it goes on.
+    Nothing that the function raises is raised on but a KeyboardInterrupt, which is recorded too.
+    `watcher` is told of the run while it goes on.
     """
     watcher = watcher or Watcher()
     log = RunLog(watcher, masker_of(held.execution))
@@ -81,7 +84,7 @@ def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Stat
         logger.error("%s was given up for lost; its work was rolled back.", held.execution)
         return Status.LOST
     except KeyboardInterrupt as error:
-        if not watcher.is_at_terminal:  # Nobody pressed Ctrl-C: it is the function's own.
+        if not watcher.is_at_terminal:  # Nobody pressed Ctrl-C: the function raised it.
             return _record_failure(held, log, error)
         status = _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
         logs.ended(held.execution, status, _seconds(held))
@@ -89,7 +92,7 @@ def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Stat
     except RunCancelled:
         who = cancel_requests.who_asked(held.execution)
         status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
-    except BaseException as error:  # SystemExit and the time limit are the function's too.
+    except BaseException as error:  # Including SystemExit and the time limit.
         return _record_failure(held, log, error)
     logs.ended(held.execution, status, _seconds(held))
     return status
@@ -105,7 +108,7 @@ def _cause(held: Claim) -> str:
 
 
 def _seconds(held: Claim) -> float:
-    """How long the run has taken so far."""
+    """Return how long the run has taken so far, in seconds."""
     return (timezone.now() - (held.execution.started_at or timezone.now())).total_seconds()
 
 
@@ -115,7 +118,7 @@ def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher, hooks: Commit
     if not held.function.options.atomic:
         return _record(held, log, Status.COMPLETED, result=_call(held, log, watcher))
     with _transaction(held):
-        # One transaction: the function's writes are there exactly if its success is.
+        # One transaction: the function's writes are kept exactly if its success is.
         result = _call(held, log, watcher)
         _end(held, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
     return Status.COMPLETED
@@ -125,7 +128,7 @@ def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
     """Call the function, look at what it changed, and roll everything back."""
     with _transaction(held):
         result = _call(held, log, watcher)
-        # What is checked at the end of a transaction would otherwise never be.
+        # Constraints that are checked at a commit would otherwise never be.
         connection.check_constraints()
         previewed = changes.as_json(changes.written_by(held.execution, held.function))
         transaction.set_rollback(True)
@@ -135,7 +138,7 @@ def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
 @contextmanager
 def _transaction(held: Claim) -> Iterator[None]:
     with ExitStack() as stack:
-        # On SQLite a transaction begins with the write lock, and that may have to be waited for.
+        # On SQLite a transaction begins with the write lock, for which it may have to wait.
         repeat_while_away(
             lambda: stack.enter_context(transaction.atomic()),
             f"run {held.execution}",
@@ -172,7 +175,8 @@ def _context(held: Claim, log: RunLog, watcher: Watcher, interruptions: Interrup
         )
         RUN_LOGGER.warning(told, held.zone, zone)
     return Run(
-        execution=copy(held.execution),  # Whatever it does with it, ours is written at the end.
+        # The function may change its copy: ours is written at the end.
+        execution=copy(held.execution),
         now=timezone.now().astimezone(zone),
         log=RUN_LOGGER,
         on_progress=partial(_note_progress, held, log, watcher),
@@ -188,7 +192,7 @@ def _note_progress(held: Claim, log: RunLog, watcher: Watcher, said: Execution) 
 
 
 def _zone_of(held: Claim) -> tzinfo:
-    """The time zone of the process; where it cannot be read, the default zone of the site."""
+    """Return the time zone of the process; where it cannot be read, that of the site."""
     try:
         return zone_named(held.zone)
     except ScheduleError:
@@ -196,7 +200,7 @@ def _zone_of(held: Claim) -> tzinfo:
 
 
 def _end(held: Claim, log: RunLog, status: Status, **columns: Any) -> None:
-    """Write the end, unless the claim is gone; the message goes with it."""
+    """Write the end, unless the claim is gone; the message is deleted with it."""
     columns |= {"started_at": held.execution.started_at, **_progress(held.execution)}
     end(held.execution, status, token=held.token, **columns)
     log.save(held.execution)
@@ -225,7 +229,7 @@ def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
 
 
 def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
-    """Record an end in a transaction of its own; a database that is away is waited for."""
+    """Record an end in a transaction of its own; wait for a database that is away."""
 
     def write() -> None:
         with transaction.atomic():
@@ -241,7 +245,7 @@ def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
 
 
 def _record_plainly(held: Claim, error: Exception) -> Status:
-    """The last line of defence: nothing of what the run said is in what is written."""
+    """Record an end without anything that the run said, where that cannot be stored."""
     logger.exception("What %s said could not be stored.", held.execution)
     told = f"What it said could not be stored: {type(error).__name__}. Its log was left out."
     ended: dict[str, Any] = {"result": {"success": False, "error": told}, "error_message": told}
@@ -255,7 +259,10 @@ def _record_plainly(held: Claim, error: Exception) -> Status:
 
 
 def _what_became_of(held: Claim) -> Status:
-    """A COMMIT may have been done without being confirmed: the row knows."""
+    """Return the status of an execution whose claim is gone.
+
+    It may be the run's own: a COMMIT can be done without being confirmed.
+    """
     ours = Execution.objects.filter(pk=held.execution.pk, token=held.token)
     found = ours.exclude(status=Status.RUNNING).values_list("status", flat=True).first()
     if found in {None, Status.LOST}:

@@ -1,4 +1,4 @@
-"""Rows that an earlier release wrote name `automation.engine.run.runner.run_execution`."""
+"""A former place: rows of an earlier release name `automation.engine.runner.run_execution`."""
 
 from automation.engine.run.runner import run_execution
 

@@ -1,1 +1,1 @@
-"""Verbs that bring an execution into being."""
+"""Functions that create executions."""

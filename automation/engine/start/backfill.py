@@ -1,4 +1,4 @@
-"""backfill: start times of the past, each once, in order, and behind what is due now."""
+"""Start times of the past, each once, in order, and after what is due now."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,9 +16,9 @@ from automation.queue import messages
 from automation.reports.missed import BackfillError, looked_up
 from automation.why_not import WhyNot
 
-#: So many are started without asking twice.
+#: Times that are started without asking for confirmation.
 MOST = 10_000
-#: So many are started in one transaction; whatever else concerns the process waits for it.
+#: Times that are started in one transaction; whatever else concerns the process waits for it.
 BATCH = 500
 
 
@@ -33,11 +33,10 @@ def backfill(
 ) -> int:
     """Start the times in order, with the parameters of now; return how many were started.
 
-    They wait for free slots, whatever the process does about overlaps, one place behind its
-    priority. One that runs or waits already, or succeeded (unless `again`), is left alone: two
-    people may ask for the same at once. They are queued in batches: after an error the first ones
-    may be, and asking again goes on behind them.
-
+    They wait for free slots, whatever the process does about overlaps, with a priority one below
+    that of the process. A time that runs or waits already, or succeeded (unless `again`), is left
+    alone: two people may ask for the same at once. They are queued in batches: after an error the
+    first batches may be queued, and asking again goes on after them.
     Raises BackfillError for a time that lies ahead, and where no run could start.
     """
     wanted = sorted(set(occurrences))
@@ -58,7 +57,7 @@ def _start(process: Process, instants: Sequence[datetime], *, again: bool, **ask
         "trigger": Trigger.BACKFILL,
         "parameters": _parameters_of(locked),
         "available_at": timezone.now(),
-        # Behind whatever else is due of its own priority, however long that came after it.
+        # After everything else with the priority of the process, however much later that came.
         "priority": locked.priority - 1,
     }
     executions = [

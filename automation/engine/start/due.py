@@ -1,4 +1,4 @@
-"""tick: start what is due. One transaction for each process, so one that fails stops no other."""
+"""Start what is due, each process in a transaction of its own, so that one harms no other."""
 
 import logging
 from collections import deque
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 def tick() -> None:
-    """Put right what was left behind, then start every process that is due."""
+    """Repair what was left behind, then start every process that is due."""
     recovery.mark_all_lost()
     recovery.requeue_forgotten()
     start_due()
@@ -53,9 +53,9 @@ def tick() -> None:
 def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lambda: True) -> bool:
     """Start every process that is due; return whether none of them is due any more.
 
-    `away`: when nobody looked, though this node was there. `goes_on` is asked before each, and ends
-    it with False. One that somebody else holds just now stays due, as does one that cannot be started. Raises the
-    database's own error where it is away.
+    `away`: a time in which nobody looked, though this node was there. `goes_on` is asked before
+    each process, and ends the loop with False. A process whose row is locked stays due, and so does
+    one that cannot be started. Raises the database's own error where it is away.
     """
     due = schedules.due(timezone.now())
     _make_way(due)
@@ -64,7 +64,7 @@ def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lamb
             return False
         try:
             account_for(process_id, away=away)
-        except Exception as error:  # One process harms no other; the next look tries it again.
+        except Exception as error:  # Other processes go on; the next look tries this one again.
             if is_away(error):
                 raise
             logger.exception("Process %s could not be started.", process_id)
@@ -72,7 +72,10 @@ def start_due(away: Silence | None = None, *, goes_on: Callable[[], bool] = lamb
 
 
 def _make_way(due: Iterable[int]) -> None:
-    """On SQLite, let atomic runs end that what is due now cancels: before them no start is written."""
+    """On SQLite, ask atomic runs to end which a due process cancels.
+
+    Before they have ended, no start can be written.
+    """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return
     cancelling = Process.objects.filter(overlap_policy=OverlapPolicy.CANCEL_RUNNING)
@@ -85,13 +88,13 @@ def _make_way(due: Iterable[int]) -> None:
 
 
 def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> None:
-    """What a Schedule row calls where django-q2's own scheduler fires it, outside our qcluster.
+    """Start an occurrence for django-q2's own scheduler, outside our qcluster.
 
-    `rule` is what the row remembers of itself.
+    It is what a Schedule row calls; `rule` is what the row remembers of itself.
     """
     since = parse_datetime(scheduled_for)
     repeat_while_away(lambda: account_for(process_id, since=since), "start an occurrence")
-    # No clock of ours looks for them, it may be, and only messages reach a stock cluster.
+    # There may be no clock of ours to look for them, and only messages reach a stock cluster.
     repeat_while_away(recovery.requeue_forgotten, "look for messages that are gone")
 
 
@@ -99,11 +102,11 @@ def start_occurrence(process_id: int, *, scheduled_for: str, rule: str = "") -> 
 def account_for(
     process_id: int, *, since: datetime | None = None, away: Silence | None = None
 ) -> Execution | None:
-    """Give every occurrence that is due and has no row its row; return that of the latest.
+    """Give every occurrence that is due and has no row a row; return the row of the latest.
 
-    They are counted from `since`, or else from when its Schedule row says, by the rules that were
-    in force. The latest is started (or, if nothing is to be caught up, only if it is on time), the
-    others are missed. The Schedule row moves on in the same transaction.
+    Occurrences are counted from `since`, or else from the instant in the Schedule row, by the rules
+    that were in force. The latest is started (or, if nothing is to be caught up, only if it is on
+    time), the others are missed. The Schedule row moves on in the same transaction.
     """
     process = locking.lock(process_id, skip_locked=since is None)
     if process is None and not Process.objects.filter(pk=process_id).exists():
@@ -116,7 +119,7 @@ def account_for(
 
 
 def _others_know(process: Process) -> bool:
-    """During an upgrade its function may be in the code of other nodes only: their clocks start it."""
+    """Whether other nodes have the function, whose clocks then start it; so during an upgrade."""
     return process.is_broken and bool(Node.objects.live().knowing(process.function))
 
 
@@ -127,7 +130,7 @@ def _account(
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
     spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
     holds = holds_between([process], since, now)[process.pk]
-    # Twice over what is due, which may be more than one wants to keep.
+    # What is due is computed twice: it may be too much to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())
     wanted = _to_catch_up(process, (at for at in due if not holds.at(at)), now)
     if isinstance(rule, Unreadable):
@@ -149,7 +152,7 @@ def _account(
 
 @dataclass(frozen=True)
 class _Causes:
-    """Why occurrences are not started; None for those that are."""
+    """Why each occurrence is not started; None for one that is."""
 
     process: Process
     rule: Rule | None
@@ -188,12 +191,12 @@ def _start(process: Process, occurrences: list[datetime]) -> Execution | None:
 
 
 def _is_in_force(span: Span, rule: Rule | None) -> bool:
-    """Whether what was due then still is by the rule of now."""
+    """Whether the rule by which something was due is still in force."""
     return rule is not None and str(span.version.rule) == str(rule)
 
 
 def _to_catch_up(process: Process, due: Iterable[datetime], now: datetime) -> list[datetime]:
-    """The latest of what is due, as many as are to be caught up."""
+    """Return the latest of the due instants, as many as are to be caught up."""
     if process.catch_up == CatchUp.ALL:
         return list(deque(due, maxlen=process.catch_up_limit))
     latest = deque(due, maxlen=1)

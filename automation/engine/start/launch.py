@@ -1,4 +1,4 @@
-"""launch: record an execution and queue it, or record why it was not started."""
+"""Record an execution and queue it, or record why it was not started."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,7 +28,7 @@ from automation.parameters import ParameterError
 from automation.queue import messages
 from automation.why_not import RefusedError, WhyNot
 
-#: Characters that are kept of a note, and of the name of who asked.
+#: Characters of a note that are kept, and of the name of who asked.
 MAX_NOTE, MAX_NAME = 2_000, 200
 
 
@@ -37,7 +37,7 @@ class PreviewError(RefusedError):
 
 
 def launch(process: Process, **options: Any) -> Execution:
-    """Start a process, in one transaction: `launch_locked` with a lock; the options are its own."""
+    """Start a process in a transaction of its own; `options` are those of `launch_locked`."""
     make_way(process, **options)
     with transaction.atomic():
         locked = locking.lock(process.pk)
@@ -49,11 +49,11 @@ def launch(process: Process, **options: Any) -> Execution:
 def make_way(process: Process, **options: Any) -> None:
     """On SQLite, ask the runs to end that a launch with these options is about to cancel.
 
-    For an atomic one that has to happen before the launch, which waits for its end. Call it before
+    For an atomic run that has to happen before the launch, which waits for its end. Call it before
     the transaction: inside one it does nothing.
     """
     if options.get("kind") == Kind.PREVIEW or options.get("waits"):
-        return  # It cancels none.
+        return  # Such a launch cancels none.
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return
     function = registry.find(process.function)
@@ -62,7 +62,7 @@ def make_way(process: Process, **options: Any) -> None:
     try:
         function.parameters.clean({**process.parameters, **(options.get("parameters") or {})})
     except (ParameterError, TypeError):
-        return  # It is not going to start.
+        return  # Such a launch will not start anything.
     ahead = list(launching.ahead_of(process))
     for older in ahead[: max(len(ahead) - process.max_concurrency + 1, 0)]:
         if older.status == Status.RUNNING:
@@ -84,16 +84,16 @@ def launch_locked(
     queue: bool = True,
     waits: bool = False,
 ) -> Execution:
-    """Start a process that the transaction has locked.
+    """Start a process that the transaction has locked; return its execution.
 
-    Return its execution, `pending` and queued, or `skipped` with the reason. An occurrence that has
-    a row already gets that one.
+    The execution is `pending` and queued, or `skipped` with the reason. For an occurrence that has
+    a row already, that row is returned.
     `parameters` override those of the process. A preview waits for nobody. `queue=False` leaves the
-    message out: the caller claims the execution in the same transaction. `waits`: where as many run
-    as may at once it waits, whatever the policy of the process is.
+    message out: the caller claims the execution in the same transaction. `waits`: it waits where as
+    many run as may at once, whatever the policy of the process is.
 
-    Raises ParameterError where a person gave parameters that do not fit (those that a schedule
-    brings are recorded instead), PreviewError for a preview of a function that offers none.
+    Raises ParameterError where a person gave parameters that do not fit (those of a schedule are
+    recorded instead), PreviewError for a preview of a function that offers none.
     """
     if scheduled_for is not None and trigger == Trigger.SCHEDULE:
         known = launching.row_of_occurrence(process, scheduled_for)
@@ -123,7 +123,7 @@ def launch_locked(
 
 
 def why_not_preview(process: Process) -> WhyNot | None:
-    """Why no preview of this process can be run; None if it can."""
+    """Return why no preview of a process can be run; None if it can."""
     function = registry.find(process.function)
     if function is None:
         told = gettext("The function %(function)s is not in the code.")
@@ -142,7 +142,7 @@ def record_of(
     note: str,
     **columns: Any,
 ) -> Execution:
-    """An execution of the process, not saved, that says who asked for it and why."""
+    """Return an execution of the process, not saved, that says who asked for it and why."""
     return Execution(
         process=process,
         process_name=process.name,
@@ -165,7 +165,7 @@ def _make_ready(
     if execution.is_preview and (refusal := why_not_preview(process)):
         raise PreviewError(refusal)
     try:
-        if execution.kind != Kind.UNDO:  # That takes its change rows, no parameters.
+        if execution.kind != Kind.UNDO:  # An undoing takes change rows, and no parameters.
             execution.parameters = function.parameters.clean({**process.parameters, **overrides})
     except (ParameterError, TypeError) as error:
         if execution.trigger == Trigger.MANUAL and isinstance(error, ParameterError):
@@ -175,7 +175,7 @@ def _make_ready(
 
 
 def _find_room(execution: Execution, process: Process) -> bool:
-    """Let its process's policy decide where as many run, or are about to, as may at once."""
+    """Apply the process's policy where as many executions run, or are about to, as may at once."""
     if process.overlap_policy == OverlapPolicy.WAIT or launching.has_room(process):
         return True
     recovery.mark_lost(process)

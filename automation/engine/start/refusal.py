@@ -1,4 +1,4 @@
-"""What keeps an execution that waited from starting at all: it is skipped, and says why."""
+"""What keeps an execution that waited from starting at all: it is skipped with a reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ class Refusal:
 def refusal_of(
     execution: Execution, process: Process | None, holds: Mapping[int, Hold]
 ) -> Refusal | None:
-    """Why the execution must not start any more; None where it may.
+    """Return why an execution must not start any more; None where it may.
 
-    `holds` says what holds processes just now, by their ids.
+    `holds`: what holds processes now, by their ids.
     """
     if process is None:
         return Refusal(reasons.PROCESS_DELETED)

@@ -25,7 +25,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class From(StrEnum):
-    """From when on an edited schedule holds."""
+    """From when on an edited schedule is in force."""
 
     TODAY = "today"
     TOMORROW = "tomorrow"
@@ -33,10 +33,10 @@ class From(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """Whether an edit is to hold today too, or from `tomorrow` on.
+    """Whether an edit is to be in force today too, or from `tomorrow` on.
 
-    `passed` is the time of today that has passed by the old rule, and `comes` the one that comes by
-    the new one; where today would have none (not `is_twice`), it is the other way round.
+    `passed`: the time of today that has passed by the old rule. `comes`: the time of today that
+    comes by the new one. Where today would have no run (not `is_twice`), it is the other way round.
     """
 
     is_twice: bool
@@ -62,11 +62,11 @@ class Question:
 
 
 def take_over(process: Process, stored: Process | None, answer: str = "") -> Question | None:
-    """Let the edited rule of a process, not saved yet, hold from when the answer says (`From`).
+    """Set from when on an edited rule, not saved yet, is in force, by the answer (`From`).
 
-    Return the question that the edit asks, if there is one; without an answer, the rule holds at once.
-    A process whose rule was not changed keeps what was answered before, until that has passed.
-    Raises ScheduleError where the new rule cannot be followed.
+    Returns the question that the edit asks, if there is one; without an answer, the rule is in
+    force at once. A process whose rule was not changed keeps what was answered before, until that
+    has passed. Raises ScheduleError where the new rule cannot be followed.
     """
     old = stored.usable_rule if stored else None
     if stored and _is_same(process, stored):
@@ -82,7 +82,7 @@ def take_over(process: Process, stored: Process | None, answer: str = "") -> Que
 
 
 def question_about_today(old: Rule | None, new: Rule | None, now: datetime) -> Question | None:
-    """Return what an edit asks, where it makes today (in the new zone) run twice or not at all."""
+    """Return the question where an edit makes today (in the new zone) run twice or not at all."""
     if old is None or new is None or old == new:
         return None
     today = wall_clock(new.zone, now).date()
@@ -90,7 +90,7 @@ def question_about_today(old: Rule | None, new: Rule | None, now: datetime) -> Q
     old_passed, old_comes = _around(old, begin, now, tomorrow)
     new_passed, new_comes = _around(new, begin, now, tomorrow)
     if new.next_after(tomorrow - _INSTANT) is None:
-        return None  # There is nothing to begin tomorrow.
+        return None  # The new rule has nothing from tomorrow on.
     if old_passed and new_comes and not old_comes:
         return Question(True, old_passed, new_comes, tomorrow, new)
     if old_comes and new_passed and not (old_passed or new_comes):
@@ -101,13 +101,13 @@ def question_about_today(old: Rule | None, new: Rule | None, now: datetime) -> Q
 def _around(
     rule: Rule, begin: datetime, now: datetime, tomorrow: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """An occurrence of today that has passed, and the next that comes today."""
+    """Return an occurrence of today that has passed, and the next one that comes today."""
     passed = next(rule.between(begin - _INSTANT, now), None)
     return passed, next(rule.between(now, tomorrow - _INSTANT), None)
 
 
 def _until(rule: Rule, tomorrow: datetime) -> Rule:
-    """What holds until tomorrow, of a rule that may itself follow on another."""
+    """Return what is in force until tomorrow, of a rule that may itself follow on another."""
     if not isinstance(rule, Succession):
         return rule
     if rule.begin <= timezone.now():
@@ -116,7 +116,7 @@ def _until(rule: Rule, tomorrow: datetime) -> Rule:
 
 
 def _is_same(process: Process, stored: Process) -> bool:
-    """The rule was not edited; that the process was switched does not count."""
+    """Whether the rule was not edited; switching the process does not count."""
     try:
         return stored.newest_rule == process.newest_rule
     except ScheduleError:
@@ -124,7 +124,7 @@ def _is_same(process: Process, stored: Process) -> bool:
 
 
 def _is_due(process: Process) -> bool:
-    """An occurrence waits to be started: by another rule it would count as missed."""
+    """Whether an occurrence waits to be started: by another rule it would count as missed."""
     next_run = schedules.next_run_of(process.pk)
     return next_run is not None and next_run <= timezone.now()
 

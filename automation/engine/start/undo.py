@@ -1,4 +1,4 @@
-"""undo: put back what a run changed, by a run of its own."""
+"""Take back what a run changed, by a run of its own."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def launch_undo(execution: Execution, **options: Any) -> Execution:
 
 
 def why_not_undo(execution: Execution) -> WhyNot | None:
-    """Why this execution cannot be undone; None if it can."""
+    """Return why an execution cannot be undone; None if it can."""
     refusal = _why_never(execution)
     if refusal:
         return refusal
@@ -58,14 +58,14 @@ def why_not_undo(execution: Execution) -> WhyNot | None:
 
 
 def why_not_apply(execution: Execution) -> WhyNot | None:
-    """Why this execution is no preview to run for real; None if it is."""
+    """Return why an execution is no preview that can be run for real; None if it is."""
     if not execution.is_preview or execution.status != Status.COMPLETED:
         return WhyNot("not_a_preview", _("Only a preview that was completed can be applied."))
     return _why_not_by_its_process(execution)
 
 
 def _why_not_by_its_process(execution: Execution) -> WhyNot | None:
-    """Why its process would not run the function that this execution ran; None if it would."""
+    """Return why its process would not run the function of an execution; None if it would."""
     if execution.process is None:
         return process_deleted()
     if registry.find(execution.process.function) is not registry.find(execution.function):

@@ -1,1 +1,1 @@
-"""Verbs that keep rows as they should be."""
+"""Functions that keep rows as they should be."""

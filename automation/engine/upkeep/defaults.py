@@ -1,4 +1,4 @@
-"""The processes that functions declare by default are created once, by `migrate`."""
+"""Create, once, the processes that functions declare by default; `migrate` calls this."""
 
 from django.db import transaction
 
@@ -11,7 +11,7 @@ from automation.registry import ProcessFunction
 def create_default_processes() -> list[Process]:
     """Create each declared process that was never created before; return them.
 
-    One that an admin deleted stays deleted.
+    A process that somebody deleted is not created again.
     """
     created = []
     for function in registry.all_functions():
@@ -34,6 +34,6 @@ def create_default_processes() -> list[Process]:
 
 
 def _free_name(function: ProcessFunction) -> str:
-    """The function's own name, or with its app's where another process has it."""
+    """Return the function's own name; where another process has it, with the name of its app."""
     taken = Process.objects.filter(name=function.name).exists()
     return function.key.replace(".", "-") if taken else function.name

@@ -1,4 +1,4 @@
-"""Ready-made groups, so that a site need not work out which permissions go together."""
+"""Ready-made groups of permissions, so that a site need not compose its own."""
 
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
@@ -25,11 +25,11 @@ GROUPS = {
 
 
 def create_groups() -> list[str]:
-    """Create the groups that are not there; return their names. One that is there stays as it is."""
+    """Create the groups that do not exist; return their names. An existing one is not changed."""
     known = set(Group.objects.filter(name__in=GROUPS).values_list("name", flat=True))
     missing = [name for name in GROUPS if name not in known]
     if missing:
-        # Django creates them after migrate too, but maybe later than this.
+        # Django creates permissions after migrate too, but maybe later than this.
         create_permissions(apps.get_app_config("automation"), verbosity=0)
     for name in missing:
         found = Permission.objects.filter(

@@ -1,4 +1,4 @@
-"""prune: let go of history that is old, a batch at a time."""
+"""Delete history that is old, a batch at a time."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,14 +26,14 @@ from automation.models import (
 #: Executions that are deleted in one transaction, with the log lines of each.
 BATCH = 200
 
-#: Called with how many processes are done, of how many, and which is next.
+#: A function that is told how many processes are done, of how many, and which is next.
 Progress = Callable[[int, int, str], None]
 
 
 def prune(*, keep_days: int, keep_runs: int, on_progress: Progress) -> dict[str, int]:
-    """Delete what is older than so many days, or is not among the newest so many of its process.
+    """Delete what is older than so many days, or not among the newest so many of its process.
 
-    A process may keep more, or less. Return how many rows of each kind were deleted.
+    A process may set other numbers. Returns how many rows of each kind were deleted.
     """
     processes: list[Process | None] = [*Process.objects.order_by("pk"), None]
     executions, longest = 0, keep_days
@@ -65,11 +65,11 @@ def _prune_executions(process: Process | None, before: datetime, runs: int) -> i
 
 
 def _prunable(process: Process | None, before: datetime, runs: int) -> ExecutionQuerySet:
-    """What ended before, or is not among the newest; never the last success or failure."""
+    """Return what ended before, or is not among the newest; never the last success or failure."""
     rows = Execution.objects.filter(process=process)
     newest = rows.order_by("-pk").values_list("pk", flat=True)
     too_many = models.Q(pk__lte=next(iter(newest[runs : runs + 1]), 0))
-    # A shared row is as old as the last that it accounts for.
+    # A shared row is as old as the last occurrence that it accounts for.
     old = models.Q(completed_at__lt=before) & (
         models.Q(scheduled_until=None) | models.Q(scheduled_until__lt=before)
     )
@@ -82,7 +82,7 @@ def _prunable(process: Process | None, before: datetime, runs: int) -> Execution
 
 
 def _is_needed() -> models.Q:
-    """Whether rows of another app point at an execution in a way that forbids to delete it."""
+    """The condition of an execution that a row of another app keeps from being deleted."""
     needed = models.Q(pk__in=[])
     for relation in Execution._meta.related_objects:
         kept = relation.on_delete in {models.PROTECT, models.RESTRICT}
@@ -99,8 +99,8 @@ def _is_needed() -> models.Q:
 
 @transaction.atomic
 def _prune_batch(process: Process | None, rows: ExecutionQuerySet) -> int:
-    """Delete a batch of the oldest; the proof of the ledger begins after what it accounted for."""
-    # Locked, so that no row is made to account for more just now.
+    """Delete a batch of the oldest; note that the proof of the ledger begins after these."""
+    # Locked, so that no row is extended to more occurrences meanwhile.
     locked = locking.lock(process.pk) if process else None
     numbers = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
     batch = Execution.objects.filter(pk__in=numbers)
@@ -115,27 +115,36 @@ def _prune_batch(process: Process | None, rows: ExecutionQuerySet) -> int:
 
 
 def _prune_notices(before: datetime) -> int:
-    """Those that went out, or never will; the newest of a process says what its recovery is from."""
+    """Delete notices that were sent or given up, but for the newest of each process.
+
+    The newest one says what a process's recovery is from.
+    """
     newer = Notice.objects.filter(process=OuterRef("process"), pk__gt=OuterRef("pk"))
     done = models.Q(sent_at__lt=before) | models.Q(given_up_at__lt=before)
     return _delete(Notice.objects.filter(done, Exists(newer)))
 
 
 def _prune_nodes(before: datetime) -> int:
-    """The newest of the old ones stays: with it begins the silence until the next was there."""
+    """Delete nodes that were not seen since, but for the newest of them.
+
+    With that one begins the time in which no node was there.
+    """
     old = Node.objects.filter(seen_at__lt=before)
     newest = old.order_by("-seen_at").values_list("pk", flat=True).first()
     return _delete(old.exclude(pk=newest or 0))
 
 
 def _prune_pauses(before: datetime) -> int:
-    """The newest of a process stays: failures are counted since its end."""
+    """Delete pauses that ended before, but for the newest of each process.
+
+    Failures are counted since the end of that one.
+    """
     newest = Pause.objects.order_by().values("process").annotate(last=Max("pk")).values("last")
     return _delete(Pause.objects.filter(until__lt=before).exclude(pk__in=newest))
 
 
 def _delete(rows: models.QuerySet[Any]) -> int:
-    """In batches too, and counting these rows alone."""
+    """Delete rows in batches; return how many, without rows that go with them."""
     deleted = 0
     while numbers := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         rows.filter(pk__in=numbers).delete()

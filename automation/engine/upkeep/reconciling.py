@@ -1,4 +1,4 @@
-"""reconcile: what the ledger finds missing is recorded, whatever lost it."""
+"""Record what the ledger finds missing, whatever has lost it."""
 
 import logging
 from datetime import timedelta
@@ -28,7 +28,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 def reconcile_safely(process_id: int) -> bool:
-    """The same as `reconcile`, but that one process harms no other."""
+    """Reconcile a process; log an error instead of raising it, as other processes follow."""
     try:
         return reconcile(process_id)
     except Exception as error:
@@ -42,8 +42,8 @@ def reconcile_safely(process_id: int) -> bool:
 def reconcile(process_id: int) -> bool:
     """Prove the next stretch of a process's history; return whether there is more to prove.
 
-    What has no row, though its Schedule row has moved beyond it, is recorded as missed; what has two
-    is logged. How far it got is remembered.
+    An instant without a row, though the Schedule row has moved beyond it, is recorded as missed;
+    one with two rows is logged. How far the proof got is stored.
     """
     process = locking.lock(process_id, skip_locked=True)
     begin = beginning(process) if process else None
@@ -52,7 +52,7 @@ def reconcile(process_id: int) -> bool:
     since = max(begin, process.proven_until or begin)
     until = timezone.now() - GRACE
     due_since = schedules.next_run_of(process_id)
-    if due_since is not None:  # From there on the clock accounts for it.
+    if due_since is not None:  # From there on the clock accounts for what is due.
         until = min(until, due_since - _INSTANT)
     due = list(islice(ScheduleVersion.objects.due(process, since, until), STRETCH))
     is_more = len(due) == STRETCH

@@ -1,4 +1,4 @@
-"""Schedule rows are repaired, and what was lost with one that vanished is accounted for."""
+"""Repair Schedule rows, and account for what was lost with a row that vanished."""
 
 import logging
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from automation.queue.schedules import Change
 
 logger = logging.getLogger(__name__)
 
-#: Processes that are named in a line of the log.
+#: Processes that are named in a line of the log at most.
 NAMED = 5
 
 
 def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
-    """Put the Schedule rows of these processes right; return what was changed.
+    """Repair the Schedule rows of these processes; return what was changed.
 
-    Of a row that had vanished what nothing started meanwhile is started or recorded as missed, as
-    the process says, in the same transaction. With `skip_locked` what somebody else holds is left.
+    Where a row had vanished, what nothing started meanwhile is started or recorded as missed, as
+    the process says, in the same transaction. With `skip_locked`, processes that somebody else has
+    locked are left out.
     """
     wrong = rows.out_of_step(ids)
     if not wrong:
@@ -39,7 +40,7 @@ def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
 
 
 def repair_all() -> list[Change]:
-    """Put the Schedule rows of every process right; delete those whose process is gone."""
+    """Repair the Schedule rows of every process; delete rows whose process is gone."""
     ids = all_ids()
     batches = (ids[begin : begin + BATCH] for begin in range(0, len(ids), BATCH))
     changes = [change for batch in batches for change in repair(batch)]
@@ -53,7 +54,7 @@ def all_ids() -> list[int]:
 def _account_for(process: Process) -> None:
     try:
         due.account_for(process.pk, away=Silence(None, timezone.now(), of="schedule"))
-    except Exception as error:  # It stays due, and the clock tries it again.
+    except Exception as error:  # It stays due, and the clock tries it again later.
         if is_away(error):
             raise
         logger.exception("What was lost of %s could not be accounted for.", process.name)
