@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.models import Calendar
 
 
@@ -21,15 +21,12 @@ class CalendarForm(forms.ModelForm):
 
 
 @admin.register(Calendar)
-class CalendarAdmin(ListAdmin):
+class CalendarAdmin(EngineAdmin):
     form = CalendarForm
     list_display = ("name", "of_processes", "updated_at")
     search_fields = ("name", "days")
     fields = ("name", "days", "used_by")
     readonly_fields = ("used_by",)
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         calendars: QuerySet[Any] = super().get_queryset(request)

@@ -9,18 +9,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.models import ConcurrencyGroup, Execution, Process, Status
 
 
 @admin.register(ConcurrencyGroup)
-class ConcurrencyGroupAdmin(ListAdmin):
+class ConcurrencyGroupAdmin(EngineAdmin):
     list_display = ("name", "used", "of_processes")
     search_fields = ("name",)
     fields = ("name", "max_concurrency")
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         running = Execution.objects.filter(status=Status.RUNNING, group_slot__isnull=False)

@@ -14,7 +14,7 @@ from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin, ReadOnlyAdmin
 from automation.form_fields import DateTimeField
 from automation.models import MaintenanceWindow, Pause
 
@@ -23,7 +23,7 @@ _ISO = "%Y-%m-%dT%H:%M"
 
 
 @admin.register(Pause)
-class PauseAdmin(ListAdmin):
+class PauseAdmin(ReadOnlyAdmin):
     list_display = ("subject", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
     search_fields = ("process_name", "process_label", "why")
     sortable_by = ()
@@ -33,18 +33,6 @@ class PauseAdmin(ListAdmin):
     empty_value_display = ""
     fields = ("subject", "reason", "since", "until", "who", "resumed", "page_of_the_failure")
     readonly_fields = ("subject", "reason", "who", "resumed", "page_of_the_failure")
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Pause | None = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         pauses: QuerySet[Any] = super().get_queryset(request)
@@ -82,7 +70,7 @@ class _LocalTime(forms.DateTimeInput):
 
 
 @admin.register(MaintenanceWindow)
-class MaintenanceWindowAdmin(ListAdmin):
+class MaintenanceWindowAdmin(EngineAdmin):
     list_display = ("label", "starts_at", "ends_at", "held", "created_by_name")
     list_filter = ("starts_at",)
     search_fields = ("label", "processes__name", "processes__label")
@@ -93,9 +81,6 @@ class MaintenanceWindowAdmin(ListAdmin):
     }
     readonly_fields = ("created_by_name", "created_at")
     list_per_page = 50
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         windows: QuerySet[Any] = super().get_queryset(request)

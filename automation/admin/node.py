@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import ReadOnlyAdmin
 from automation.models import Execution, Node, Status
 
 _STATES = {
@@ -23,7 +23,7 @@ _STATES = {
 
 
 @admin.register(Node)
-class NodeAdmin(ListAdmin):
+class NodeAdmin(ReadOnlyAdmin):
     list_display = ("name", "state", "running", "release", "started_at", "seen_at")
     fields = (
         *("name", "state", "running", "host", "pid", "cluster", "workers", "stop_grace"),
@@ -41,18 +41,6 @@ class NodeAdmin(ListAdmin):
     sortable_by = ()
     empty_value_display = ""
     list_per_page = 50
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         running = Execution.objects.filter(status=Status.RUNNING, node=OuterRef("name")).order_by()

@@ -9,13 +9,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import ReadOnlyAdmin
 from automation.engine.end import notices
 from automation.models import Execution, Notice
 
 
 @admin.register(Notice)
-class NoticeAdmin(ListAdmin):
+class NoticeAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "event", "created_at", "recipients", "outcome")
     list_filter = ("event", "created_at")
     search_fields = ("process_name", "process_label")
@@ -37,18 +37,6 @@ class NoticeAdmin(ListAdmin):
         "text",
     )
     readonly_fields = ("process_title", "page_of_the_execution", "outcome", "text")
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
-        return False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

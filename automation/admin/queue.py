@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_noop
 from django_q import admin as _registers_its_pages  # noqa: F401  # they must be there to be replaced
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import ReadOnlyAdmin
 
 # The names of its models, for our catalogues: it brings no Persian of its own.
 gettext_noop("Scheduled task")
@@ -24,20 +24,8 @@ gettext_noop("Failed task")
 gettext_noop("Failed tasks")
 
 
-class _ReadOnly(ListAdmin):
+class _QueuePage(ReadOnlyAdmin):
     change_list_template = "admin/automation/queue.html"
-
-    class Media:
-        css = {"all": ["automation/admin.css"]}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {}
@@ -46,4 +34,4 @@ class _ReadOnly(ListAdmin):
 for _model, _page in list(admin.site._registry.items()):
     if _model._meta.app_label == "django_q":
         admin.site.unregister(_model)
-        admin.site.register(_model, type(_page.__class__.__name__, (_ReadOnly, type(_page)), {}))
+        admin.site.register(_model, type(_page.__class__.__name__, (_QueuePage, type(_page)), {}))

@@ -5,13 +5,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any
 
+from django.contrib import admin
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from automation.admin.messages import AsWritten
 from automation.database import locks
 from automation.reports.writer import likely_holders, what_is_locked
 
@@ -20,7 +21,7 @@ from automation.reports.writer import likely_holders, what_is_locked
 WAIT, AGAIN = 1, 10
 
 
-class WaitingAdmin(AsWritten):
+class WaitingAdmin(admin.ModelAdmin):
     """Each of its pages, forms and actions answers within seconds, whatever a run has locked."""
 
     @property
@@ -49,7 +50,7 @@ class WaitingAdmin(AsWritten):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Locked by something that goes on"),
-            "opts": self.opts,
+            "crumbs": [(capfirst(self.opts.verbose_name_plural), "")],
             "told": what_is_locked(error),
             "holders": likely_holders() if sees_executions else [],
             "sees_executions": sees_executions,

@@ -9,11 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.models import Execution
 from automation.reports import changes
 
@@ -21,7 +21,7 @@ from automation.reports import changes
 OF_EXECUTION = "execution__id__exact"
 
 
-class ExecutionChanges(ListAdmin):
+class ExecutionChanges(EngineAdmin):
     """The page of an execution's change rows."""
 
     def _found(self, object_id: str) -> Execution | None:
@@ -39,17 +39,14 @@ class ExecutionChanges(ListAdmin):
         page = Paginator(rows, changes.SHOWN).get_page(request.GET.get("p"))
         listed: Any = page.object_list
         shown = changes.as_rows(execution, listed, page.paginator.count)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("%(execution)s: %(rows)s")
-            % {"execution": execution.title, "rows": shown.counted},
-            "opts": self.opts,
-            "media": self.media,
-            "execution": execution,
-            "changes": shown,
-            "page": page,
-        }
-        return TemplateResponse(request, "admin/automation/execution/changes.html", context)
+        return self.show(
+            request,
+            "admin/automation/execution/changes.html",
+            _("%(execution)s: %(rows)s") % {"execution": execution.title, "rows": shown.counted},
+            *(execution, capfirst(shown.title)),
+            changes=shown,
+            page=page,
+        )
 
 
 def address_of_all(request: HttpRequest, execution: Execution) -> str:

@@ -20,9 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
-from automation.admin.base import ListAdmin, grouped, refuse_search
+from automation.admin.base import ReadOnlyAdmin
 from automation.admin.execution import story
 from automation.admin.execution.paginator import REACH, EstimatingPaginator
+from automation.admin.lists import grouped, refuse_search
 from automation.admin.process.list import after_commit_badge, status_badge
 from automation.engine.end.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
@@ -70,7 +71,7 @@ class ExecutionPaginator(EstimatingPaginator):
         return self.total + more if more else None
 
 
-class ExecutionList(ListAdmin):
+class ExecutionList(ReadOnlyAdmin):
     list_display = ("called", "outcome", "cause", "due", "started")
     list_filter = (
         "status",

@@ -10,13 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
+from automation.admin.base import PROCESS_GONE
 from automation.admin.execution import story
 from automation.admin.execution.change_rows import ExecutionChanges, address_of_all
 from automation.admin.execution.list import ExecutionList
@@ -43,30 +44,18 @@ _NOW = "X-Automation-Now"
 
 @admin.register(Execution)
 class ExecutionAdmin(ExecutionChanges, ExecutionList):
+    gone = gettext_lazy("There is no such execution.")
+
     class Media:
-        css = {"all": ["automation/admin.css"]}
         js = ["automation/live.js"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Execution | None = None) -> bool:
-        return False
-
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Any, name: str) -> Any:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"automation_execution_{name}")
-
         return [
-            page("<path:object_id>/changes/", self.changes_view, "changes"),
-            page("<path:object_id>/undo/", self.undo_view, "undo"),
-            page("<path:object_id>/apply/", self.apply_view, "apply"),
-            page("<path:object_id>/cancel/", self.cancel_view, "cancel"),
-            page("<path:object_id>/retry/", self.retry_view, "retry"),
+            self.address("<path:object_id>/changes/", self.changes_view, "changes"),
+            self.address("<path:object_id>/undo/", self.undo_view, "undo"),
+            self.address("<path:object_id>/apply/", self.apply_view, "apply"),
+            self.address("<path:object_id>/cancel/", self.cancel_view, "cancel"),
+            self.address("<path:object_id>/retry/", self.retry_view, "retry"),
             *super().get_urls(),
         ]
 
@@ -83,14 +72,13 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             request, execution
         ):
             raise PermissionDenied
-        if execution is None and is_fragment:
-            raise Http404(_("There is no such execution."))
-        if execution is None:
+        if execution is None and not is_fragment:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
+        execution = self.or_404(execution)
         if is_fragment:
             return self._fragment(request, execution)
-        context = self._story(request, execution) | self.admin_site.each_context(request)
-        return TemplateResponse(request, "admin/automation/execution/page.html", context)
+        template, title = "admin/automation/execution/page.html", execution.title
+        return self.show(request, template, title, title, **self._story(request, execution))
 
     def _fragment(self, request: HttpRequest, execution: Execution) -> HttpResponse:
         """The story alone, where it reads otherwise than what the page has."""
@@ -109,17 +97,11 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         return rows.filter(pk=number_in(unquote(object_id))).first()
 
     def _story(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
-        facts, tables = story.facts_and_tables(execution.result)
-        may_run = request.user.has_perm("automation.run_process")
         attempts = story.attempts(execution)
         retry = story.retry_under_way(execution, attempts)
         undone_by = list(execution.undone_by.order_by("-pk").only("status", "undo_of"))
         log_from = number_in(request.headers.get(_LOG_FROM, ""))
-        siblings = Execution.objects.filter(process=execution.process_id or 0)
         return {
-            "title": execution.title,
-            "opts": self.opts,
-            "media": self.media,
             "execution": execution,
             "cause": story.cause(execution),
             "course": story.course(execution),
@@ -130,10 +112,6 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             "retry_obstacle": why_it_waits(retry) if retry else "",
             "is_followed": story.is_followed(execution, attempts, undone_by),
             "now": timezone.now(),
-            "facts": facts,
-            "tables": tables,
-            "is_result_cut": story.is_cut(execution.result, tables),
-            "result_as_json": _pretty(execution.result),
             "parameters": {k: story.plain(v) for k, v in execution.parameters_shown.items()},
             "changes": changes.of(execution),
             "all_changes_url": address_of_all(request, execution),
@@ -141,8 +119,15 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             "notice": execution.notices.first(),
             "pause": Pause.objects.filter(execution=execution).first(),
             "undone_by": undone_by,
-            "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
-            "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
+            **_shown_result(execution.result),
+            **_neighbours(execution),
+            **self._permitted(request, execution),
+        }
+
+    def _permitted(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
+        """What the person may do with it, and which other pages the person may see."""
+        may_run = request.user.has_perm("automation.run_process")
+        return {
             "may_run": may_run and execution.process_id is not None,
             "may_apply": may_run and not undo.why_not_apply(execution),
             "may_undo": may_run and not undo.why_not_undo(execution),
@@ -168,17 +153,16 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             else:
                 tell(self, request, undoing, on_its_page=True)
                 return self._shown(request, undoing)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Undo %(execution)s") % {"execution": execution.title},
-            "opts": self.opts,
-            "media": self.media,
-            "execution": execution,
-            "refusal": refusal.text if refusal else "",
-            "changes": changes.of(execution),
-            "may_see_execution": self.has_view_permission(request),
-        }
-        return TemplateResponse(request, "admin/automation/execution/undo.html", context)
+        return self.show(
+            request,
+            "admin/automation/execution/undo.html",
+            _("Undo %(execution)s") % {"execution": execution.title},
+            *(execution, _("Undo")),
+            execution=execution,
+            refusal=refusal.text if refusal else "",
+            changes=changes.of(execution),
+            may_see_execution=self.has_view_permission(request),
+        )
 
     def apply_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Run for real what was previewed, with the same parameters."""
@@ -202,7 +186,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             self.message_user(request, str(error), "ERROR")
             applied = execution
         except Process.DoesNotExist as error:  # Deleted since it was looked up.
-            raise Http404(_("This process does not exist any more.")) from error
+            raise Http404(str(PROCESS_GONE)) from error
         else:
             tell(self, request, applied, on_its_page=True)
         return self._shown(request, applied)
@@ -221,16 +205,14 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             else:
                 self.message_user(request, _told_of_cancelling(cancelled), "SUCCESS")
             return self._shown(request, execution)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Cancel %(execution)s") % {"execution": execution.title},
-            "opts": self.opts,
-            "media": self.media,
-            "execution": execution,
-            "is_atomic": bool(execution.process and execution.process.is_atomic),
-            "may_see_execution": self.has_view_permission(request),
-        }
-        return TemplateResponse(request, "admin/automation/execution/cancel.html", context)
+        return self.show(
+            request,
+            "admin/automation/execution/cancel.html",
+            _("Cancel %(execution)s") % {"execution": execution.title},
+            *(execution, _("Cancel")),
+            execution=execution,
+            is_atomic=bool(execution.process and execution.process.is_atomic),
+        )
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Try it again, with the parameters it had."""
@@ -251,10 +233,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
     ) -> Execution:
         if not request.user.has_perm(permission):
             raise PermissionDenied
-        execution = self._found(object_id)
-        if execution is None:
-            raise Http404(_("There is no such execution."))
-        return execution
+        return self.or_404(self._found(object_id))
 
     def _shown(self, request: HttpRequest, execution: Execution) -> HttpResponse:
         if self.has_view_permission(request):
@@ -262,8 +241,21 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         return redirect("admin:index")
 
 
-def _pretty(value: Any) -> str:
-    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+def _shown_result(result: Any) -> dict[str, Any]:
+    """What the function returned: as facts and tables, and whole, as JSON."""
+    facts, tables = story.facts_and_tables(result)
+    whole = "" if result is None else json.dumps(result, indent=2, ensure_ascii=False)
+    is_cut = story.is_cut(result, tables)
+    return {"facts": facts, "tables": tables, "is_result_cut": is_cut, "result_as_json": whole}
+
+
+def _neighbours(execution: Execution) -> dict[str, Any]:
+    """The executions of its process just before and just after it."""
+    siblings = Execution.objects.filter(process=execution.process_id or 0)
+    return {
+        "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
+        "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
+    }
 
 
 def _told_of_cancelling(execution: Execution) -> str:

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -72,9 +71,7 @@ class ProcessBackfill(ProcessRun):
         """Show the times of a range, or start those that were chosen."""
         if not self.has_run_permission(request):
             raise PermissionDenied
-        process = self.get_object(request, object_id)
-        if process is None:
-            raise Http404(_("This process does not exist any more."))
+        process: Process = self.found(request, object_id)
         asked = request.POST if request.method == "POST" else request.GET
         found = None
         try:
@@ -126,12 +123,7 @@ class ProcessBackfill(ProcessRun):
         answer: str = "",
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Missed times of %(process)s") % {"process": process},
-            "opts": self.opts,
-            "media": self.media,
             "process": process,
-            "may_see_process": self.has_view_permission(request, process),
             "asked": asked,
             "since": asked.get("since", ""),
             "until": asked.get("until", ""),
@@ -141,7 +133,9 @@ class ProcessBackfill(ProcessRun):
             "plan": found,
             **(_described(found, linked=may_see_executions(request)) if found else {}),
         }
-        return TemplateResponse(request, "admin/automation/process/backfill.html", context)
+        title = _("Missed times of %(process)s") % {"process": process}
+        template, way = "admin/automation/process/backfill.html", (process, _("Missed times"))
+        return self.show(request, template, title, *way, **context)
 
 
 def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:

@@ -6,11 +6,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.models import MaintenanceWindow, Process
 
 
-class ProcessDelete(ListAdmin):
+class ProcessDelete(EngineAdmin):
     """What lets a person delete processes. The templates say that the history stays."""
 
     def get_deleted_objects(

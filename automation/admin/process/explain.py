@@ -5,13 +5,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.models import Execution, Process, Status
 from automation.reports.explain import explain
 from automation.reports.explain.steps import zone_of
@@ -21,26 +20,23 @@ from automation.schedule import ScheduleError, wall_time_from
 MAX_TYPED = 60
 
 
-class ProcessExplain(ListAdmin):
+class ProcessExplain(EngineAdmin):
     def explain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if request.method not in {"GET", "HEAD"}:
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not self.has_view_permission(request):
             raise PermissionDenied
         chosen = Process.objects.select_related("calendar", "concurrency_group")
-        process = chosen.filter(pk=number_in(object_id)).first()
-        if process is None:
-            raise Http404(_("This process does not exist any more."))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Why? %(process)s") % {"process": process},
-            "opts": self.opts,
-            "media": self.media,
-            "process": process,
-            "may_see_executions": request.user.has_perm("automation.view_execution"),
+        process = self.or_404(chosen.filter(pk=number_in(object_id)).first())
+        return self.show(
+            request,
+            "admin/automation/process/explain.html",
+            _("Why? %(process)s") % {"process": process},
+            *(process, _("Why?")),
+            process=process,
+            may_see_executions=request.user.has_perm("automation.view_execution"),
             **_explained(process, request.GET.get("at", "").strip()[:MAX_TYPED]),
-        }
-        return TemplateResponse(request, "admin/automation/process/explain.html", context)
+        )
 
 
 def _explained(process: Process, typed: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation import registry
+from automation.admin.base import PROCESS_GONE
 from automation.admin.process.parameters import ParametersField
 from automation.admin.process.timing_form import TimingForm
 from automation.models import Process, changes_between, locking
@@ -56,7 +57,7 @@ class ProcessForm(TimingForm):
         if self.instance.pk and version:
             stored = locking.lock(self.instance.pk)
             if stored is None:
-                raise ValidationError(_("This process does not exist any more."))
+                raise ValidationError(PROCESS_GONE)
             if stored.updated_at.isoformat() != version:
                 self._refuse_stale(stored)
         return cleaned

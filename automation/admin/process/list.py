@@ -15,7 +15,8 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation.admin.base import ListAdmin, StrictChangeList
+from automation.admin.base import EngineAdmin
+from automation.admin.lists import StrictChangeList
 from automation.admin.process.pause import holds_shown, local_time
 from automation.models import (
     AfterCommit,
@@ -76,7 +77,7 @@ class _WithLastRuns(StrictChangeList):
             process.coming = comings[process.pk]
 
 
-class ProcessList(ListAdmin):
+class ProcessList(EngineAdmin):
     list_filter = (StateFilter, "is_enabled", "trigger_type", "function")
     search_fields = ("name", "label", "function", "description")
     list_per_page = 25

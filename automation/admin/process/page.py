@@ -9,8 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation import registry
 from automation.admin.addresses import number_in
+from automation.admin.base import PROCESS_GONE
 from automation.admin.process.backfill import ProcessBackfill
 from automation.admin.process.delete import ProcessDelete
 from automation.admin.process.explain import ProcessExplain
@@ -41,6 +41,7 @@ VERSIONS = 50
 class ProcessAdmin(
     ProcessList, ProcessBackfill, ProcessDelete, ProcessExplain, ProcessPause, ProcessSwitch
 ):
+    gone = PROCESS_GONE
     form = ProcessForm
     actions = ("run_now", "pause", "resume", "enable", "disable")
     readonly_fields = (
@@ -49,7 +50,6 @@ class ProcessAdmin(
     )
 
     class Media:
-        css = {"all": ["automation/admin.css"]}
         js = ["automation/admin.js"]
 
     # The form
@@ -137,18 +137,15 @@ class ProcessAdmin(
     # Addresses besides Django's own
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Any, name: str) -> Any:
-            return path(route, self.admin_site.admin_view(view), name=f"automation_process_{name}")
-
         return [
-            page("schedule/", self.schedule_view, "schedule"),
-            page("retries/", self.retries_view, "retries"),
-            page("parameters/", self.parameters_view, "parameters"),
+            self.address("schedule/", self.schedule_view, "schedule"),
+            self.address("retries/", self.retries_view, "retries"),
+            self.address("parameters/", self.parameters_view, "parameters"),
             *self.pause_urls(),
-            page("<path:object_id>/run/", self.run_view, "run"),
-            page("<path:object_id>/backfill/", self.backfill_view, "backfill"),
-            page("<path:object_id>/explain/", self.explain_view, "explain"),
-            page("<path:object_id>/switch/<str:state>/", self.switch_view, "switch"),
+            self.address("<path:object_id>/run/", self.run_view, "run"),
+            self.address("<path:object_id>/backfill/", self.backfill_view, "backfill"),
+            self.address("<path:object_id>/explain/", self.explain_view, "explain"),
+            self.address("<path:object_id>/switch/<str:state>/", self.switch_view, "switch"),
             *super().get_urls(),
         ]
 
@@ -191,24 +188,21 @@ class ProcessAdmin(
             raise PermissionDenied
         versions = list(history_of(number_in(object_id))[: VERSIONS + 1])
         if not versions:
-            raise Http404(_("This process does not exist any more."))
+            raise Http404(str(self.gone))
         changes = [
             {"version": new, "fields": changes_between(old, new)}
             for new, old in zip(versions, [*versions[1:], None], strict=True)
         ]
         name = title_of(versions[0].label, versions[0].name)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Changes of %(process)s") % {"process": name},
-            "process": name,
-            "opts": self.opts,
-            "media": self.media,
-            "changes": changes[:VERSIONS],
-            "object_id": object_id,
-            "holds": holds_shown(request, Process.objects.filter(pk=number_in(object_id)).first()),
-            "is_there": versions[0].history_type != "-",
-        }
-        return TemplateResponse(request, "admin/automation/process/history.html", context)
+        process = Process.objects.filter(pk=number_in(object_id)).first()
+        return self.show(
+            request,
+            "admin/automation/process/history.html",
+            _("Changes of %(process)s") % {"process": name},
+            *(process or name, _("Changes")),
+            changes=changes[:VERSIONS],
+            holds=holds_shown(request, process),
+        )
 
 
 def _shown_inputs(process: Process) -> list[str]:

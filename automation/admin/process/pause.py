@@ -9,10 +9,9 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import get_default_timezone
@@ -20,8 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
-from automation.admin.base import ListAdmin
-from automation.admin.messages import names_of
+from automation.admin.base import EngineAdmin, names_of
 from automation.engine.end import pausing
 from automation.limits import MAX_REASON
 from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
@@ -62,7 +60,7 @@ class PauseForm(forms.Form):
             raise ValidationError(str(error)) from error
 
 
-class ProcessPause(ListAdmin):
+class ProcessPause(EngineAdmin):
     """What lets a person pause and resume processes, or everything."""
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
@@ -70,15 +68,12 @@ class ProcessPause(ListAdmin):
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
     def pause_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Any, name: str) -> Any:
-            return path(route, self.admin_site.admin_view(view), name=f"automation_process_{name}")
-
         return [
-            page("pause/", self.pause_many_view, "pause_many"),
-            page("pause-everything/", self.pause_everything_view, "pause_everything"),
-            page("resume-everything/", self.resume_everything_view, "resume_everything"),
-            page("<path:object_id>/pause/", self.pause_view, "pause"),
-            page("<path:object_id>/resume/", self.resume_view, "resume"),
+            self.address("pause/", self.pause_many_view, "pause_many"),
+            self.address("pause-everything/", self.pause_everything_view, "pause_everything"),
+            self.address("resume-everything/", self.resume_everything_view, "resume_everything"),
+            self.address("<path:object_id>/pause/", self.pause_view, "pause"),
+            self.address("<path:object_id>/resume/", self.resume_view, "resume"),
         ]
 
     @admin.action(description=gettext_lazy("Pause…"), permissions=["pause"])
@@ -122,9 +117,7 @@ class ProcessPause(ListAdmin):
 
     def _one(self, request: HttpRequest, object_id: str) -> Process:
         self._refuse_who_may_not_pause(request)
-        process: Process | None = self.get_object(request, object_id)
-        if process is None:
-            raise Http404(_("This process does not exist any more."))
+        process: Process = self.found(request, object_id)
         return process
 
     def _pause(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
@@ -185,21 +178,19 @@ class ProcessPause(ListAdmin):
             address = reverse("admin:automation_process_pause_everything")
         elif one:
             address = reverse("admin:automation_process_pause", args=[one.pk])
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "opts": self.opts,
-            "process": one,
-            "processes": processes,
-            "chosen": ",".join(str(process.pk) for process in processes or []),
-            "address": f"{address}?{self._way_back(request)}",
-            "list_address": self.list_address(request),
-            "form": form,
-            "media": self.media,
-            "may_see_process": self.has_view_permission(request),
-            "holds": holds_shown(request, one),
-        }
-        return TemplateResponse(request, "admin/automation/process/pause.html", context)
+        return self.show(
+            request,
+            "admin/automation/process/pause.html",
+            title,
+            *([one] if one else []),
+            _("Pause"),
+            process=one,
+            processes=processes,
+            chosen=",".join(str(process.pk) for process in processes or []),
+            address=f"{address}?{self._way_back(request)}",
+            form=form,
+            holds=holds_shown(request, one),
+        )
 
     def _way_back(self, request: HttpRequest) -> str:
         """Whether a form leads back to the list, and to which filters and page of it."""

@@ -9,14 +9,13 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation.admin.addresses import number_in
-from automation.admin.base import ListAdmin
+from automation.admin.base import EngineAdmin
 from automation.admin.process.parameters import ParametersField
 from automation.admin.process.pause import holds_shown
 from automation.engine.start.launch import MAX_NOTE, PreviewError, launch, make_way
@@ -60,7 +59,7 @@ class RunForm(forms.Form):
         return {key: self.cleaned_data[key] for key in ("parameters", "note")}
 
 
-class ProcessRun(ListAdmin):
+class ProcessRun(EngineAdmin):
     """What lets a person start a process."""
 
     def has_run_permission(self, request: HttpRequest) -> bool:
@@ -81,9 +80,7 @@ class ProcessRun(ListAdmin):
         """Show the form, or launch what it says; a POST without the form runs what is stored."""
         if not self.has_run_permission(request):
             raise PermissionDenied
-        process = self.get_object(request, object_id)
-        if process is None:
-            raise Http404(_("This process does not exist any more."))
+        process: Process = self.found(request, object_id)
         filled = "run_form" in request.POST
         form = RunForm(process, request.POST if filled else None, like=_like(request, process))
         if filled and form.is_valid():
@@ -109,7 +106,7 @@ class ProcessRun(ListAdmin):
             text = _("%(process)s was not started. %(error)s")
             return text % {"process": process, "error": error}
         except Process.DoesNotExist as error:  # Deleted since it was looked up.
-            raise Http404(_("This process does not exist any more.")) from error
+            raise Http404(str(self.gone)) from error
 
     def _tell(
         self, request: HttpRequest, outcome: Execution | str, *, on_its_page: bool = False
@@ -128,17 +125,15 @@ class ProcessRun(ListAdmin):
         return redirect("admin:index")
 
     def _run_page(self, request: HttpRequest, process: Process, form: RunForm) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Run %(process)s") % {"process": process},
-            "opts": self.opts,
-            "process": process,
-            "may_see_process": self.has_view_permission(request, process),
-            "form": form,
-            "holds": holds_shown(request, process),
-            "media": self.media,
-        }
-        return TemplateResponse(request, "admin/automation/process/run.html", context)
+        return self.show(
+            request,
+            "admin/automation/process/run.html",
+            _("Run %(process)s") % {"process": process},
+            *(process, _("Run")),
+            process=process,
+            form=form,
+            holds=holds_shown(request, process),
+        )
 
 
 def may_see_executions(request: HttpRequest) -> bool:

@@ -6,22 +6,22 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation.admin.base import ListAdmin
-from automation.admin.messages import NAMED, names_of
+from automation.admin.base import NAMED, EngineAdmin, names_of
 from automation.admin.process.pause import local_time
 from automation.models import Execution, Process, ProcessQuerySet, Status, coming_of
 
 #: Switching off what is due within this time asks first.
 SOON = timedelta(hours=1)
 
+_STATES = {"on", "off"}
 
-class ProcessSwitch(ListAdmin):
+
+class ProcessSwitch(EngineAdmin):
     """What lets a person switch processes on and off."""
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
@@ -55,9 +55,7 @@ class ProcessSwitch(ListAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not self.has_change_permission(request):
             raise PermissionDenied
-        process = self.get_object(request, object_id)
-        if process is None or state not in {"on", "off"}:
-            raise Http404(_("This process does not exist any more."))
+        process = self.or_404(self.get_object(request, object_id) if state in _STATES else None)
         chosen = Process.objects.filter(pk=process.pk)
         asked = (self.enable if state == "on" else self.disable)(request, chosen)
         return asked or self.back_to_list(request)
@@ -69,19 +67,17 @@ class ProcessSwitch(ListAdmin):
             self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
 
     def _ask_to_disable(self, request: HttpRequest, stopped: dict[Process, str]) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Switch off?"),
-            "opts": self.opts,
-            "media": self.media,
-            "stopped": [(process.title, why) for process, why in stopped.items()],
-            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
-            "is_for_all_pages": request.POST.get("select_across", "0") != "0",
-            "address": request.get_full_path(),
-            "list_address": self.list_address(request),
-            "may_pause": request.user.has_perm("automation.pause_process"),
-        }
-        return TemplateResponse(request, "admin/automation/process/disable.html", context)
+        return self.show(
+            request,
+            "admin/automation/process/disable.html",
+            *(_("Switch off?"), _("Switch off")),
+            stopped=[(process.title, why) for process, why in stopped.items()],
+            chosen=request.POST.getlist(ACTION_CHECKBOX_NAME),
+            is_for_all_pages=request.POST.get("select_across", "0") != "0",
+            address=request.get_full_path(),
+            list_address=self.list_address(request),
+            may_pause=request.user.has_perm("automation.pause_process"),
+        )
 
 
 def _titles(processes: ProcessQuerySet) -> str:
