@@ -52,10 +52,10 @@ def run(
     name.
     """
     found = process if isinstance(process, Process) else _process_called(process)
-    execution, held = foreground.start_here(found, parameters=parameters)
-    if held is not None:
-        held.execution.scheduled_for = scheduled_for
-        foreground.run_here(execution, held)
+    execution, claim = foreground.start_here(found, parameters=parameters)
+    if claim is not None:
+        claim.execution.scheduled_for = scheduled_for
+        foreground.run_here(execution, claim)
     return execution
 
 
@@ -106,9 +106,9 @@ def run_at_once() -> Iterator[None]:
 
 def _run(executions: Sequence[Execution]) -> None:
     for execution in executions:
-        held = claims.claim(execution.pk, node="test")
-        if held is not None:  # Otherwise another claim was faster, or it has to wait.
-            runner.run(held)
+        claim = claims.claim_one(execution.pk, node="test")
+        if claim is not None:  # Otherwise another claim was faster, or it has to wait.
+            runner.run(claim)
 
 
 try:

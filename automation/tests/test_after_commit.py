@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from automation.cluster import endings, pool
 from automation.engine.run import commit_hooks
-from automation.engine.run.claims import claim
+from automation.engine.run.claims import claim_one
 from automation.engine.run.runner import run, run_execution
 from automation.engine.start.launch import launch
 from automation.models import AfterCommit, Execution, Notice, Process, Status, Trigger
@@ -67,8 +67,8 @@ def test_what_goes_well_is_kept_in_the_log_and_costs_no_further_update():
 def test_run_that_nothing_follows_pays_no_statement():
     process = ProcessFactory(function="probes.greet")
     execution = launch(process, trigger=Trigger.MANUAL)
-    held = claim(execution.pk, node="test")
-    assert held
+    claim = claim_one(execution.pk, node="test")
+    assert claim
     statements: list[str] = []
 
     def note(call, sql, *rest):
@@ -76,7 +76,7 @@ def test_run_that_nothing_follows_pays_no_statement():
         return call(sql, *rest)
 
     with connection.execute_wrapper(note):
-        run(held)
+        run(claim)
 
     ends = [sql for sql in statements if sql.startswith("UPDATE") and "execution" in sql]
     assert len(ends) == 1
@@ -116,11 +116,11 @@ def test_transaction_that_a_hook_leaves_open_is_rolled_back():
 
 def test_interrupt_at_the_terminal_is_recorded_and_goes_on():
     execution = launch(process_of(), trigger=Trigger.MANUAL, parameters={"ways": ["interrupt"]})
-    held = claim(execution.pk, node="terminal")
-    assert held
+    claim = claim_one(execution.pk, node="terminal")
+    assert claim
 
     with pytest.raises(KeyboardInterrupt):
-        run(held)
+        run(claim)
 
     execution.refresh_from_db()
     assert_effects_are_kept(execution)
@@ -191,10 +191,10 @@ def test_hooks_are_djangos_in_a_test_that_is_one_transaction(django_capture_on_c
 )
 def test_dispatcher_records_what_a_dead_worker_could_not(seconds, outcome, told):
     execution = launch(process_of(), trigger=Trigger.MANUAL, parameters={"ways": []})
-    held = claim(execution.pk, node="test")
-    assert held
-    run(held)
-    of_worker = pool.Assignment(held)
+    claim = claim_one(execution.pk, node="test")
+    assert claim
+    run(claim)
+    of_worker = pool.Assignment(claim)
     of_worker.begin(30)
     of_worker.commit(15)
     assert of_worker.committing_at is not None

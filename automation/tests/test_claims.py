@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from automation.engine.run import claims
-from automation.engine.run.claims import LEASE_GRACE, claim, claim_next, give_back
+from automation.engine.run.claims import LEASE_GRACE, claim_next, claim_one, give_back
 from automation.engine.start.launch import launch
 from automation.models import (
     ConcurrencyGroup,
@@ -30,12 +30,12 @@ pytestmark = pytest.mark.usefixtures("statements")
 def test_claim_gives_the_execution_a_slot_a_token_and_a_lease():
     pending = launch(ProcessFactory(time_limit=60), trigger=Trigger.MANUAL)
 
-    held = claim(pending.pk, node="here")
+    claim = claim_one(pending.pk, node="here")
 
-    assert held
+    assert claim
     pending.refresh_from_db()
     assert (pending.status, pending.slot) == (Status.RUNNING, 0)
-    assert (pending.token, pending.node) == (held.token, "here")
+    assert (pending.token, pending.node) == (claim.token, "here")
     lasts = pending.lease_until - timezone.now()
     assert timedelta(seconds=60) < lasts <= timedelta(seconds=60 + LEASE_GRACE)
 
@@ -44,8 +44,8 @@ def test_claim_gives_the_execution_a_slot_a_token_and_a_lease():
 def test_claim_of_a_message_delivered_twice_is_had_once():
     pending = launch(ProcessFactory(), trigger=Trigger.MANUAL)
 
-    assert claim(pending.pk, node="one")
-    assert claim(pending.pk, node="two") is None
+    assert claim_one(pending.pk, node="one")
+    assert claim_one(pending.pk, node="two") is None
 
 
 @pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_claim_without_a_free_slot_sends_the_message_again_later():
     waiting = launch(process, trigger=Trigger.MANUAL)
     before = OrmQ.objects.get()
 
-    assert claim(waiting.pk, node="here") is None
+    assert claim_one(waiting.pk, node="here") is None
 
     waiting.refresh_from_db()
     message = OrmQ.objects.get()
@@ -72,7 +72,7 @@ def test_claim_takes_the_slot_of_a_dead_worker():
         process=process, running=True, lease_until=datetime(2026, 1, 1, tzinfo=UTC)
     )
 
-    assert claim(waiting.pk, node="here")
+    assert claim_one(waiting.pk, node="here")
 
     dead.refresh_from_db()
     assert dead.status == Status.LOST
@@ -92,7 +92,7 @@ def test_claim_of_a_scheduled_execution_that_must_not_start_any_more_skips_it(ch
     Process.objects.filter(pk=process.pk).update(**change)
     Execution.objects.filter(pk=pending.pk).update(function=change.get("function", "probes.greet"))
 
-    assert claim(pending.pk, node="here") is None
+    assert claim_one(pending.pk, node="here") is None
 
     pending.refresh_from_db()
     assert (pending.status, pending.reason) == (Status.SKIPPED, reason)
@@ -103,7 +103,7 @@ def test_claim_of_a_scheduled_execution_that_must_not_start_any_more_skips_it(ch
 def test_claim_of_what_a_person_asked_for_works_on_a_process_that_is_switched_off():
     pending = launch(ProcessFactory(is_enabled=False), trigger=Trigger.MANUAL)
 
-    assert claim(pending.pk, node="here")
+    assert claim_one(pending.pk, node="here")
 
 
 @pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_claim_after_the_process_was_deleted_skips_the_execution():
     pending = launch(ProcessFactory(), trigger=Trigger.MANUAL)
     pending.process.delete()
 
-    assert claim(pending.pk, node="here") is None
+    assert claim_one(pending.pk, node="here") is None
 
     pending.refresh_from_db()
     assert pending.reason == reasons.PROCESS_DELETED
@@ -121,10 +121,10 @@ def test_claim_after_the_process_was_deleted_skips_the_execution():
 def test_claim_by_many_workers_at_once_lets_one_through():
     pending = launch(ProcessFactory(), trigger=Trigger.MANUAL)
 
-    claims = at_once(*[partial(claim, pending.pk, node=str(number)) for number in range(6)])
+    claims = at_once(*[partial(claim_one, pending.pk, node=str(number)) for number in range(6)])
 
     assert len(claims) == 6
-    assert len([held for held in claims if held]) == 1
+    assert len([claim for claim in claims if claim]) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -134,7 +134,7 @@ def test_claims_of_many_executions_at_once_never_exceed_max_concurrency():
     )
     waiting = [launch(process, trigger=Trigger.MANUAL) for _ in range(6)]
 
-    at_once(*[partial(claim, execution.pk, node="any") for execution in waiting])
+    at_once(*[partial(claim_one, execution.pk, node="any") for execution in waiting])
 
     running = Execution.objects.filter(status=Status.RUNNING)
     assert set(running.values_list("slot", flat=True)) == {0, 1}
@@ -150,7 +150,7 @@ def test_claim_after_max_concurrency_was_lowered_keeps_to_it():
     waiting = launch(process, trigger=Trigger.MANUAL)
     Process.objects.filter(pk=process.pk).update(max_concurrency=2)
 
-    assert claim(waiting.pk, node="here") is None
+    assert claim_one(waiting.pk, node="here") is None
 
 
 @pytest.mark.sqlite
@@ -160,9 +160,9 @@ def test_claim_on_sqlite_lets_one_atomic_run_at_a_time_through():
     second = launch(ProcessFactory(), trigger=Trigger.MANUAL)
     other = launch(ProcessFactory(function="probes.commit_then_raise"), trigger=Trigger.MANUAL)
 
-    assert claim(first.pk, node="here")
-    assert claim(second.pk, node="here") is None
-    assert claim(other.pk, node="here")
+    assert claim_one(first.pk, node="here")
+    assert claim_one(second.pk, node="here") is None
+    assert claim_one(other.pk, node="here")
 
     second.refresh_from_db()
     assert second.status == Status.PENDING
@@ -172,7 +172,7 @@ LEASE = timedelta(minutes=1)
 
 
 def next_ids(count: int = 10) -> list[int]:
-    return [held.execution.pk for held in claim_next(count, node="here", lease=LEASE)]
+    return [claim.execution.pk for claim in claim_next(count, node="here", lease=LEASE)]
 
 
 @pytest.mark.postgresql  # on SQLite one atomic run goes on at a time
@@ -268,9 +268,9 @@ def test_next_claims_by_many_nodes_at_once_share_the_work_without_a_double():
 @pytest.mark.django_db
 def test_claim_that_was_given_back_is_as_it_was_and_can_be_had_again():
     launch(ProcessFactory(), trigger=Trigger.MANUAL)
-    (held,) = claim_next(1, node="here", lease=LEASE)
+    (claim,) = claim_next(1, node="here", lease=LEASE)
 
-    give_back([held])
+    give_back([claim])
 
     execution = Execution.objects.get()
     assert (execution.status, execution.slot, execution.token) == (Status.PENDING, None, None)
@@ -284,9 +284,9 @@ def test_renewing_tells_which_claims_are_gone_and_takes_a_good_end_for_none():
     claiming.finish(ended.pk, Status.COMPLETED, token=ended.token)
     Execution.objects.filter(pk=lost.pk).lose(reasons.LEASE_EXPIRED)
     Execution.objects.filter(pk=given.pk).update(token=uuid4())
-    held = {execution.pk: execution.token for execution in (kept, ended, lost, given)}
+    tokens = {execution.pk: execution.token for execution in (kept, ended, lost, given)}
 
-    assert Execution.objects.all().renew(held, LEASE) == {lost.pk, given.pk}
+    assert Execution.objects.all().renew(tokens, LEASE) == {lost.pk, given.pk}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -305,5 +305,5 @@ def test_claims_are_kept_where_the_database_fails_before_the_next(monkeypatch):
     original = claims._waiting
     monkeypatch.setattr(claims, "_waiting", waiting)
 
-    assert [held.execution for held in claim_next(2, node="here")] == [first]
+    assert [claim.execution for claim in claim_next(2, node="here")] == [first]
     assert len(calls) == 2

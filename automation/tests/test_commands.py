@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django_q.models import OrmQ, Schedule
 
 from automation.engine.end import pausing
-from automation.engine.run.claims import claim
+from automation.engine.run.claims import claim_one
 from automation.engine.start.launch import launch
 from automation.models import (
     Calendar,
@@ -172,10 +172,10 @@ def test_run_process_wait_without_queue_is_refused(call):
 
 def test_run_process_waits_for_a_slot_where_starts_wait(call, monkeypatch):
     process = ProcessFactory(name="greet", overlap_policy=OverlapPolicy.WAIT)
-    held = claim(launch(process, trigger=Trigger.MANUAL).pk, node="elsewhere")
+    claim = claim_one(launch(process, trigger=Trigger.MANUAL).pk, node="elsewhere")
 
     def end_the_first(_seconds):
-        claiming.finish(held.execution.pk, Status.COMPLETED, token=held.token)
+        claiming.finish(claim.execution.pk, Status.COMPLETED, token=claim.token)
 
     monkeypatch.setattr("automation.engine.run.foreground.time.sleep", end_the_first)
 

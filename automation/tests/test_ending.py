@@ -5,7 +5,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from automation.engine.end import ending, recovery, retrying
-from automation.engine.run.claims import claim
+from automation.engine.run.claims import claim_one
 from automation.engine.run.runner import run
 from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Process, Status, Trigger, reasons
@@ -106,9 +106,9 @@ def test_run_that_fails_is_tried_until_it_succeeds_or_its_retries_are_used_up():
 
     for _ in range(3):
         Execution.objects.filter(status=Status.PENDING).update(available_at=timezone.now())
-        held = claim(Execution.objects.get(status=Status.PENDING).pk, node="here")
-        assert held
-        run(held)
+        claim = claim_one(Execution.objects.get(status=Status.PENDING).pk, node="here")
+        assert claim
+        run(claim)
 
     attempts = Execution.objects.order_by("pk").values_list("attempt", "status", "retry_of")
     assert list(attempts) == [

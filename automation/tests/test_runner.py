@@ -7,7 +7,7 @@ from django_q.models import OrmQ
 
 from automation import registry
 from automation.database.text import storable
-from automation.engine.run.claims import claim
+from automation.engine.run.claims import claim_one
 from automation.engine.run.interruptions import Watcher
 from automation.engine.run.log import MAX_LINE_LENGTH, MAX_LINES, RunLog
 from automation.engine.run.runner import run, run_execution
@@ -123,11 +123,11 @@ def test_function_that_passes_its_time_limit_is_stopped_and_rolled_back(function
 @pytest.mark.django_db
 def test_interrupt_at_the_terminal_is_recorded_and_goes_on():
     process = ProcessFactory(function="probes.interrupt")
-    held = claim(launch(process, trigger=Trigger.MANUAL).pk, node="terminal")
-    assert held
+    claim = claim_one(launch(process, trigger=Trigger.MANUAL).pk, node="terminal")
+    assert claim
 
     with pytest.raises(KeyboardInterrupt):
-        run(held)
+        run(claim)
 
     execution = Execution.objects.get()
     assert (execution.status, execution.reason) == (Status.CANCELLED, reasons.INTERRUPTED)
@@ -145,11 +145,11 @@ def test_function_that_breaks_its_connection_fails_and_is_recorded_on_a_new_one(
 @pytest.mark.django_db
 def test_worker_that_was_given_up_for_lost_can_neither_finish_nor_commit():
     process = ProcessFactory(function="probes.greet")
-    held = claim(launch(process, trigger=Trigger.MANUAL).pk, node="slow")
-    assert held
+    claim = claim_one(launch(process, trigger=Trigger.MANUAL).pk, node="slow")
+    assert claim
     Execution.objects.lose(reasons.LEASE_EXPIRED)
 
-    assert run(held) == Status.LOST
+    assert run(claim) == Status.LOST
 
     execution = Execution.objects.get()
     assert (execution.status, execution.result) == (Status.LOST, None)

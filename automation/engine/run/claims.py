@@ -233,7 +233,7 @@ def _start(
 
 
 @transaction.atomic
-def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Claim | None:
+def claim_one(execution_id: int, *, node: str, lease: timedelta | None = None) -> Claim | None:
     """Claim this one; None where it is not to be run (here, or yet).
 
     Its process was deleted, switched off or lost its function: the execution is skipped. All its
@@ -264,9 +264,9 @@ def claim(execution_id: int, *, node: str, lease: timedelta | None = None) -> Cl
 @transaction.atomic
 def give_back(claims: Iterable[Claim]) -> None:
     """Let others claim what was claimed here and has not begun."""
-    for held in claims:
-        if Execution.objects.all().release([held.token]):
-            messages.push(held.execution, time_limit=held.time_limit)
+    for claim in claims:
+        if Execution.objects.all().release([claim.token]):
+            messages.push(claim.execution, time_limit=claim.time_limit)
 
 
 def _lowest_free(taken: set[int | None], limit: int) -> int | None:

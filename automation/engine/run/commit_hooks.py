@@ -44,8 +44,8 @@ Hook = Callable[[], object]
 class CommitHooks:
     """The hooks of one run, their outcome and their errors."""
 
-    def __init__(self, held: Claim, log: RunLog, watcher: Watcher) -> None:
-        self._held, self._log, self._watcher = held, log, watcher
+    def __init__(self, claim: Claim, log: RunLog, watcher: Watcher) -> None:
+        self._claim, self._log, self._watcher = claim, log, watcher
         self._hooks: list[Hook] = []
         self._called = 0
         self._errors: list[tuple[Hook, BaseException]] = []
@@ -73,7 +73,7 @@ class CommitHooks:
             return
         written = len(self._log.lines)
         try:
-            with logs.of_run(self._held.execution), self._log.captured():
+            with logs.of_run(self._claim.execution), self._log.captured():
                 outcome, told = self._call_all()
         except KeyboardInterrupt:
             self._record(AfterCommit.CUT_OFF, "It was stopped at the terminal.", written)
@@ -82,8 +82,8 @@ class CommitHooks:
 
     def _limit(self) -> int:
         now = timezone.now()
-        took = now - (self._held.execution.started_at or now)
-        return limit_after(took.total_seconds(), self._held.time_limit)
+        took = now - (self._claim.execution.started_at or now)
+        return limit_after(took.total_seconds(), self._claim.time_limit)
 
     def _call_all(self) -> tuple[AfterCommit | None, str]:
         """Call all hooks; return how that went, and a sentence where they were cut short."""
@@ -128,7 +128,7 @@ class CommitHooks:
 
     def _record(self, outcome: AfterCommit | None, told: str, written: int) -> None:
         """Write how the hooks went; nothing where all is well and nothing was logged."""
-        execution, lines = self._held.execution, self._log.lines[written:]
+        execution, lines = self._claim.execution, self._log.lines[written:]
         if outcome is None and not lines and not notices.are_sent():
             return
         what = f"record what followed the commit of {execution}"
@@ -154,14 +154,14 @@ class CommitHooks:
     def _write(
         self, outcome: AfterCommit | None, lines: list[LogLine], told: str, trace: str
     ) -> None:
-        execution = self._held.execution
+        execution = self._claim.execution
         with transaction.atomic():
             if outcome is None:
                 consequences.after_success(execution)
                 save_lines(execution.pk, lines)
             else:
                 columns = {"error_message": told, "traceback": trace}
-                record(execution, self._held.token, outcome, lines, **columns)
+                record(execution, self._claim.token, outcome, lines, **columns)
 
 
 def limit_after(took: float, time_limit: int) -> int:
@@ -170,7 +170,7 @@ def limit_after(took: float, time_limit: int) -> int:
 
 
 def record_death(
-    held: Claim, exit_code: int | None, *, took: float, limit: int, lines: Sequence[LogLine] = ()
+    claim: Claim, exit_code: int | None, *, took: float, limit: int, lines: Sequence[LogLine] = ()
 ) -> None:
     """Record that the process of a run died `took` seconds after its commit had begun.
 
@@ -182,10 +182,10 @@ def record_death(
         outcome = AfterCommit.TIMED_OUT
         told = f"What follows the commit took longer than its {limit} s, and was killed."
     with transaction.atomic():
-        locking.lock(held.execution.process_id)
-        if not record(held.execution, held.token, outcome, list(lines), error_message=told):
+        locking.lock(claim.execution.process_id)
+        if not record(claim.execution, claim.token, outcome, list(lines), error_message=told):
             return
-    logs.after_commit(held.execution, outcome, told)
+    logs.after_commit(claim.execution, outcome, told)
 
 
 def record(

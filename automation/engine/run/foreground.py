@@ -8,7 +8,7 @@ from django.db import transaction
 from automation.database import terminal_locks
 from automation.engine.end import recovery, retrying
 from automation.engine.run import lease
-from automation.engine.run.claims import Claim, claim
+from automation.engine.run.claims import Claim, claim_one
 from automation.engine.run.guarding import Signals, run_guarded
 from automation.engine.run.runner import node_name
 from automation.engine.start.launch import launch, make_way
@@ -52,9 +52,9 @@ def retry_here(execution: Execution, **options: Any) -> tuple[Execution, Claim |
 
 
 def _claimed(execution: Execution) -> tuple[Execution, Claim | None]:
-    held = _claim(execution)
+    claim = _claim(execution)
     execution.refresh_from_db()
-    return execution, held
+    return execution, claim
 
 
 def _claim(execution: Execution) -> Claim | None:
@@ -64,31 +64,31 @@ def _claim(execution: Execution) -> Claim | None:
     """
     terminal_locks.hold(execution.pk)
     node = f"{node_name()}{terminal_locks.TERMINAL}"
-    held = claim(execution.pk, node=node, lease=lease.length())
-    if held is None:
+    claim = claim_one(execution.pk, node=node, lease=lease.length())
+    if claim is None:
         terminal_locks.let_go(execution.pk)
-    return held
+    return claim
 
 
-def run_here(execution: Execution, held: Claim | None) -> Execution:
+def run_here(execution: Execution, claim: Claim | None) -> Execution:
     """Run an execution, claimed or as soon as it can be claimed; return it when it has ended.
 
     Ctrl-C, SIGTERM or SIGHUP ends it as cancelled, and is raised on as KeyboardInterrupt. Others
     may cancel it.
     """
     with Signals() as signals:
-        while held is None and execution.status == Status.PENDING:
+        while claim is None and execution.status == Status.PENDING:
             time.sleep(LOOK)
             recovery.mark_lost_of_the_dead()
-            held = _claim(execution)
+            claim = _claim(execution)
             execution.refresh_from_db()
-        if held is not None:
+        if claim is not None:
             try:
-                run_guarded(held, signals)
+                run_guarded(claim, signals)
             finally:
                 terminal_locks.let_go(execution.pk)
     execution.refresh_from_db()
-    return execution if held is not None else wait_for(execution, seconds=None)
+    return execution if claim is not None else wait_for(execution, seconds=None)
 
 
 def wait_for(execution: Execution, *, seconds: float | None) -> Execution:

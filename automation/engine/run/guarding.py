@@ -71,7 +71,7 @@ class Signals:
             self.raises = True
 
 
-def run_guarded(held: Claim, signals: Signals) -> None:
+def run_guarded(claim: Claim, signals: Signals) -> None:
     """Run a claim in a child process; raise KeyboardInterrupt where a signal ended it.
 
     It runs in this process inside a transaction (of a test), which no child would see, and on a
@@ -79,10 +79,10 @@ def run_guarded(held: Claim, signals: Signals) -> None:
     """
     in_memory = connection.vendor == "sqlite" and beside.folder() is None
     if connection.in_atomic_block or in_memory:
-        run(held)
+        run(claim)
         return
     with signals.noted():
-        _Guard(held, signals).watch()
+        _Guard(claim, signals).watch()
     if signals.came:
         raise KeyboardInterrupt
 
@@ -102,7 +102,7 @@ class _Begun(Watcher):
 
 @dataclass
 class _Guard:
-    held: Claim
+    claim: Claim
     signals: Signals
     begun_at: float | None = None
     #: Where hooks follow its commit: when they began at the earliest, and their limit (s).
@@ -125,14 +125,14 @@ class _Guard:
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _live(lambda: run(self.held, _Begun(theirs)), parent)
+            _live(lambda: run(self.claim, _Begun(theirs)), parent)
         os.close(theirs)
         try:
             while (status := self._status()) is None:
                 self._look()
         finally:
             os.close(self.pipe)
-        repeat_while_away(lambda: self._record(status), f"record the end of {self.held.execution}")
+        repeat_while_away(lambda: self._record(status), f"record the end of {self.claim.execution}")
 
     def _status(self) -> int | None:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -162,11 +162,11 @@ class _Guard:
             time.sleep(LOOK)  # The child is gone, or will be in a moment.
         elif self.begun_at is None:
             self.begun_at = time.monotonic()
-            self.over_at = self.begun_at + self.held.time_limit
+            self.over_at = self.begun_at + self.claim.time_limit
         else:
             self.committing_at = time.monotonic()
             took = self.committing_at - self.begun_at
-            self.commit_limit = commit_hooks.limit_after(took, self.held.time_limit)
+            self.commit_limit = commit_hooks.limit_after(took, self.claim.time_limit)
             self.over_at = self.committing_at + self.commit_limit
 
     def _interrupt(self, why: str, number: int) -> None:
@@ -177,7 +177,7 @@ class _Guard:
 
     def _must_end(self, now: float) -> bool:
         """Whether somebody cancelled the run, or its claim is gone."""
-        execution = self.held.execution
+        execution = self.claim.execution
         if cancel_requests.is_asked_for(execution):
             return True
         length = lease.length()
@@ -185,11 +185,11 @@ class _Guard:
             return False
         self.asked_at = now
         try:
-            ours = Execution.objects.all().held_with([self.held.token])
+            ours = Execution.objects.all().held_with([self.claim.token])
             must_end = ours.filter(cancel_requested_at__isnull=False).exists()
             if length and now - self.renewed_at >= length.total_seconds() * lease.RENEW:
                 must_end |= bool(
-                    Execution.objects.all().renew({execution.pk: self.held.token}, length)
+                    Execution.objects.all().renew({execution.pk: self.claim.token}, length)
                 )
                 self.renewed_at = now
         except Error as error:  # The database may be back before the lease ends.
@@ -200,24 +200,28 @@ class _Guard:
 
     def _record(self, exit_code: int) -> None:
         """Write how the run ended, where the child could not write it."""
-        execution = self.held.execution
-        if Execution.objects.all().held_with([self.held.token]).exists():
+        execution = self.claim.execution
+        if Execution.objects.all().held_with([self.claim.token]).exists():
             status, columns = self._how_it_ended(exit_code)
             with suppress(ending.ClaimLostError), transaction.atomic():
                 locking.lock(execution.process_id)
-                ending.end(execution, status, token=self.held.token, exit_code=exit_code, **columns)
+                ending.end(
+                    execution, status, token=self.claim.token, exit_code=exit_code, **columns
+                )
         elif self.committing_at is not None and exit_code != 0:
             took = time.monotonic() - self.committing_at
-            commit_hooks.record_death(self.held, exit_code, took=took, limit=self.commit_limit)
+            commit_hooks.record_death(self.claim, exit_code, took=took, limit=self.commit_limit)
         cancel_requests.forget(execution.pk)
 
     def _how_it_ended(self, exit_code: int) -> tuple[Status, dict[str, Any]]:
         if self.why == reasons.TIME_LIMIT_IGNORED:
-            told = f"It ran longer than its time limit of {self.held.time_limit} s, and was killed."
+            told = (
+                f"It ran longer than its time limit of {self.claim.time_limit} s, and was killed."
+            )
             result = {"success": False, "error": told}
             return Status.TIMED_OUT, {"reason": self.why, "error_message": told, "result": result}
         if self.why == reasons.CANCELLED:
-            who = cancel_requests.who_asked(self.held.execution)
+            who = cancel_requests.who_asked(self.claim.execution)
             return Status.CANCELLED, {"reason": self.why, **who}
         if self.why:
             return Status.CANCELLED, {"reason": self.why}

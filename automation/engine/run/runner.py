@@ -19,7 +19,7 @@ from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
 from automation.engine.end import cancel_requests
 from automation.engine.end.ending import ClaimLostError, end
-from automation.engine.run.claims import LEASE_GRACE, Claim, claim
+from automation.engine.run.claims import LEASE_GRACE, Claim, claim_one
 from automation.engine.run.commit_hooks import CommitHooks
 from automation.engine.run.failure import in_words, inside, traceback_of
 from automation.engine.run.interruptions import (
@@ -49,9 +49,9 @@ def run_execution(execution_id: int) -> None:
     Does nothing where it cannot be claimed.
     """
     what = f"start execution {execution_id}"
-    held = repeat_while_away(lambda: claim(execution_id, node=node_name()), what)
-    if held is not None:
-        run(held)
+    claim = repeat_while_away(lambda: claim_one(execution_id, node=node_name()), what)
+    if claim is not None:
+        run(claim)
 
 
 def node_name() -> str:
@@ -59,105 +59,105 @@ def node_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def run(held: Claim, watcher: Watcher | None = None) -> Status:
+def run(claim: Claim, watcher: Watcher | None = None) -> Status:
     """Run a claimed execution and record how it ended; return that status.
 
     Nothing that the function raises is raised on but a KeyboardInterrupt, which is recorded too.
     `watcher` is told of the run while it goes on.
     """
     watcher = watcher or Watcher()
-    log = RunLog(watcher, masker_of(held.execution))
-    logs.started(held.execution, _cause(held))
-    hooks = CommitHooks(held, log, watcher)
+    log = RunLog(watcher, masker_of(claim.execution))
+    logs.started(claim.execution, _cause(claim))
+    hooks = CommitHooks(claim, log, watcher)
     with masked_records(log.masker):
-        status = _run(held, log, watcher, hooks)
+        status = _run(claim, log, watcher, hooks)
         if status == Status.COMPLETED:
             hooks.call()
     return status
 
 
-def _run(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
+def _run(claim: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
     try:
-        with logs.of_run(held.execution), log.captured():
-            status = _call_and_complete(held, log, watcher, hooks)
+        with logs.of_run(claim.execution), log.captured():
+            status = _call_and_complete(claim, log, watcher, hooks)
     except ClaimLostError:
-        logger.error("%s was given up for lost; its work was rolled back.", held.execution)
+        logger.error("%s was given up for lost; its work was rolled back.", claim.execution)
         return Status.LOST
     except KeyboardInterrupt as error:
         if not watcher.is_at_terminal:  # Nobody pressed Ctrl-C: the function raised it.
-            return _record_failure(held, log, error)
-        status = _record(held, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
-        logs.ended(held.execution, status, _seconds(held))
+            return _record_failure(claim, log, error)
+        status = _record(claim, log, Status.CANCELLED, reason=reasons.INTERRUPTED)
+        logs.ended(claim.execution, status, _seconds(claim))
         raise
     except RunCancelled:
-        who = cancel_requests.who_asked(held.execution)
-        status = _record(held, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
+        who = cancel_requests.who_asked(claim.execution)
+        status = _record(claim, log, Status.CANCELLED, reason=reasons.CANCELLED, **who)
     except BaseException as error:  # Including SystemExit and the time limit.
-        return _record_failure(held, log, error)
-    logs.ended(held.execution, status, _seconds(held))
+        return _record_failure(claim, log, error)
+    logs.ended(claim.execution, status, _seconds(claim))
     return status
 
 
-def _cause(held: Claim) -> str:
-    execution = held.execution
+def _cause(claim: Claim) -> str:
+    execution = claim.execution
     what = "" if execution.kind == Kind.RUN else f"{execution.kind}, "
     due = execution.scheduled_for
-    at = f", due {due.astimezone(_zone_of(held)).isoformat(timespec='seconds')}" if due else ""
+    at = f", due {due.astimezone(_zone_of(claim)).isoformat(timespec='seconds')}" if due else ""
     who = execution.requested_by_name
     return f"{what}{execution.trigger}{at}{f', by {who}' if who else ''}"
 
 
-def _seconds(held: Claim) -> float:
+def _seconds(claim: Claim) -> float:
     """Return how long the run has taken so far, in seconds."""
-    return (timezone.now() - (held.execution.started_at or timezone.now())).total_seconds()
+    return (timezone.now() - (claim.execution.started_at or timezone.now())).total_seconds()
 
 
-def _call_and_complete(held: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
-    if held.execution.is_preview:
-        return _record(held, log, Status.COMPLETED, **_rehearse(held, log, watcher))
-    if not held.function.options.atomic:
-        return _record(held, log, Status.COMPLETED, result=_call(held, log, watcher))
-    with _transaction(held):
+def _call_and_complete(claim: Claim, log: RunLog, watcher: Watcher, hooks: CommitHooks) -> Status:
+    if claim.execution.is_preview:
+        return _record(claim, log, Status.COMPLETED, **_rehearse(claim, log, watcher))
+    if not claim.function.options.atomic:
+        return _record(claim, log, Status.COMPLETED, result=_call(claim, log, watcher))
+    with _transaction(claim):
         # One transaction: the function's writes are kept exactly if its success is.
-        result = _call(held, log, watcher)
-        _end(held, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
+        result = _call(claim, log, watcher)
+        _end(claim, log, Status.COMPLETED, is_followed=hooks.take(), result=result)
     return Status.COMPLETED
 
 
-def _rehearse(held: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
+def _rehearse(claim: Claim, log: RunLog, watcher: Watcher) -> dict[str, Any]:
     """Call the function, look at what it changed, and roll everything back."""
-    with _transaction(held):
-        result = _call(held, log, watcher)
+    with _transaction(claim):
+        result = _call(claim, log, watcher)
         # Constraints that are checked at a commit would otherwise never be.
         connection.check_constraints()
-        previewed = changes.as_json(changes.written_by(held.execution, held.function))
+        previewed = changes.as_json(changes.written_by(claim.execution, claim.function))
         transaction.set_rollback(True)
     return {"result": result, "previewed": previewed}
 
 
 @contextmanager
-def _transaction(held: Claim) -> Iterator[None]:
+def _transaction(claim: Claim) -> Iterator[None]:
     with ExitStack() as stack:
         # On SQLite a transaction begins with the write lock, for which it may have to wait.
         repeat_while_away(
             lambda: stack.enter_context(transaction.atomic()),
-            f"run {held.execution}",
+            f"run {claim.execution}",
             seconds=LEASE_GRACE,
         )
         yield
 
 
-def _call(held: Claim, log: RunLog, watcher: Watcher) -> Any:
+def _call(claim: Claim, log: RunLog, watcher: Watcher) -> Any:
     """Call the function within its time limit; return its result as it is stored."""
-    function, process_id = held.function, os.getpid()
-    held.execution.started_at = timezone.now()
-    with statement_limit(held.time_limit), Interruptions(held.time_limit) as interruptions:
-        run = _context(held, log, watcher, interruptions)
+    function, process_id = claim.function, os.getpid()
+    claim.execution.started_at = timezone.now()
+    with statement_limit(claim.time_limit), Interruptions(claim.time_limit) as interruptions:
+        run = _context(claim, log, watcher, interruptions)
         watcher.begun()  # Reading the parameters may be the project's code too.
-        if held.execution.kind == Kind.UNDO:
+        if claim.execution.kind == Kind.UNDO:
             call = partial(undo.undo, function, run)
         else:
-            parameters = function.parameters.load(held.execution.parameters)
+            parameters = function.parameters.load(claim.execution.parameters)
             call = partial(function.call, run, parameters)
         try:
             with transactions_as_found():
@@ -167,43 +167,43 @@ def _call(held: Claim, log: RunLog, watcher: Watcher) -> Any:
                 os._exit(0)  # The function forked and let its child return: that is no run.
 
 
-def _context(held: Claim, log: RunLog, watcher: Watcher, interruptions: Interruptions) -> Run:
-    zone = _zone_of(held)
-    if str(zone) != held.zone:
+def _context(claim: Claim, log: RunLog, watcher: Watcher, interruptions: Interruptions) -> Run:
+    zone = _zone_of(claim)
+    if str(zone) != claim.zone:
         told = (
             "The zone %s of the process cannot be read here: the times of this run are those of %s."
         )
-        RUN_LOGGER.warning(told, held.zone, zone)
+        RUN_LOGGER.warning(told, claim.zone, zone)
     return Run(
         # The function may change its copy: ours is written at the end.
-        execution=copy(held.execution),
+        execution=copy(claim.execution),
         now=timezone.now().astimezone(zone),
         log=RUN_LOGGER,
-        on_progress=partial(_note_progress, held, log, watcher),
+        on_progress=partial(_note_progress, claim, log, watcher),
         is_interrupted=lambda: interruptions.happened,
     )
 
 
-def _note_progress(held: Claim, log: RunLog, watcher: Watcher, said: Execution) -> None:
-    ours, message = held.execution, storable(log.masker.text(said.progress_message), 1_000)
+def _note_progress(claim: Claim, log: RunLog, watcher: Watcher, said: Execution) -> None:
+    ours, message = claim.execution, storable(log.masker.text(said.progress_message), 1_000)
     ours.progress_done, ours.progress_total = said.progress_done, said.progress_total
     ours.progress_message = message[:MAX_PROGRESS_MESSAGE]
     watcher.progress(ours)
 
 
-def _zone_of(held: Claim) -> tzinfo:
+def _zone_of(claim: Claim) -> tzinfo:
     """Return the time zone of the process; where it cannot be read, that of the site."""
     try:
-        return zone_named(held.zone)
+        return zone_named(claim.zone)
     except ScheduleError:
         return timezone.get_default_timezone()
 
 
-def _end(held: Claim, log: RunLog, status: Status, **columns: Any) -> None:
+def _end(claim: Claim, log: RunLog, status: Status, **columns: Any) -> None:
     """Write the end, unless the claim is gone; the message is deleted with it."""
-    columns |= {"started_at": held.execution.started_at, **_progress(held.execution)}
-    end(held.execution, status, token=held.token, **columns)
-    log.save(held.execution)
+    columns |= {"started_at": claim.execution.started_at, **_progress(claim.execution)}
+    end(claim.execution, status, token=claim.token, **columns)
+    log.save(claim.execution)
 
 
 def _progress(execution: Execution) -> dict[str, Any]:
@@ -211,11 +211,11 @@ def _progress(execution: Execution) -> dict[str, Any]:
     return {name: getattr(execution, name) for name in names}
 
 
-def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
+def _record_failure(claim: Claim, log: RunLog, error: BaseException) -> Status:
     status = Status.TIMED_OUT if isinstance(error, TimeLimitExceeded) else Status.FAILED
     message = storable(log.masker.text(in_words(error)), MAX_TEXT)
     recorded = _record(
-        held,
+        claim,
         log,
         status,
         result={"success": False, "error": message},
@@ -224,49 +224,49 @@ def _record_failure(held: Claim, log: RunLog, error: BaseException) -> Status:
     )
     if recorded == status:
         told = error.with_traceback(inside(error))
-        logs.ended(held.execution, status, _seconds(held), message, told)
+        logs.ended(claim.execution, status, _seconds(claim), message, told)
     return recorded
 
 
-def _record(held: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
+def _record(claim: Claim, log: RunLog, status: Status, **columns: Any) -> Status:
     """Record an end in a transaction of its own; wait for a database that is away."""
 
     def write() -> None:
         with transaction.atomic():
-            _end(held, log, status, **columns)
+            _end(claim, log, status, **columns)
 
     try:
-        write_surely(write, f"record the end of {held.execution}")
+        write_surely(write, f"record the end of {claim.execution}")
     except ClaimLostError:
-        return _what_became_of(held)
+        return _what_became_of(claim)
     except UNSTORABLE as error:
-        return _record_plainly(held, error)
+        return _record_plainly(claim, error)
     return status
 
 
-def _record_plainly(held: Claim, error: Exception) -> Status:
+def _record_plainly(claim: Claim, error: Exception) -> Status:
     """Record an end without anything that the run said, where that cannot be stored."""
-    logger.exception("What %s said could not be stored.", held.execution)
+    logger.exception("What %s said could not be stored.", claim.execution)
     told = f"What it said could not be stored: {type(error).__name__}. Its log was left out."
     ended: dict[str, Any] = {"result": {"success": False, "error": told}, "error_message": told}
     try:
         with transaction.atomic():
-            end(held.execution, Status.FAILED, token=held.token, **ended)
+            end(claim.execution, Status.FAILED, token=claim.token, **ended)
     except ClaimLostError:
-        return _what_became_of(held)
-    logs.ended(held.execution, Status.FAILED, _seconds(held), told)
+        return _what_became_of(claim)
+    logs.ended(claim.execution, Status.FAILED, _seconds(claim), told)
     return Status.FAILED
 
 
-def _what_became_of(held: Claim) -> Status:
+def _what_became_of(claim: Claim) -> Status:
     """Return the status of an execution whose claim is gone.
 
     It may be the run's own: a COMMIT can be done without being confirmed.
     """
-    ours = Execution.objects.filter(pk=held.execution.pk, token=held.token)
+    ours = Execution.objects.filter(pk=claim.execution.pk, token=claim.token)
     found = ours.exclude(status=Status.RUNNING).values_list("status", flat=True).first()
     if found in {None, Status.LOST}:
-        logger.error("%s was given up for lost before it ended.", held.execution)
+        logger.error("%s was given up for lost before it ended.", claim.execution)
         return Status.LOST
-    logger.warning("%s %s; the database had not confirmed it.", held.execution, found)
+    logger.warning("%s %s; the database had not confirmed it.", claim.execution, found)
     return Status(found)
