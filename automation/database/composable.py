@@ -25,7 +25,7 @@ def refuse_dates(statement: str, values: Iterable[object]) -> None:
         if is_text or isinstance(value, date | time):
             raise StatementError(
                 f"{statement} is composed once, and would have {value} in it for good: "
-                "give that as a Parameter, or let the database say Now()."
+                "give that as a Placeholder, or let the database say Now()."
             )
 
 
@@ -65,7 +65,7 @@ def _lost(rows: Any) -> Iterator[tuple[str, str]]:
     if rows._db not in (None, connection.alias):
         yield f"using({rows._db!r})", "it is for the default database"
     if rows._known_related_objects:
-        yield "the object of a related manager", "filter by its key, as a Parameter"
+        yield "the object of a related manager", "filter by its key, as a Placeholder"
 
 
 def _lost_in_change(query: Any) -> Iterator[tuple[str, str]]:

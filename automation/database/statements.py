@@ -31,7 +31,7 @@ _numbers = count(1)
 SHAPES = 256
 
 
-class Parameter(models.Expression):
+class Placeholder(models.Expression):
     """A place in a statement for a value that comes with each execution of it."""
 
     def __init__(
@@ -49,9 +49,9 @@ class Parameter(models.Expression):
         return self.output_field.get_db_prep_save(value, database)
 
 
-def parameters(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
+def placeholders(name: str, field: "models.Field[Any, Any]", count: int) -> Any:
     """Return places for so many values that come as one sequence."""
-    return [Parameter(name, field, index) for index in range(count)]
+    return [Placeholder(name, field, index) for index in range(count)]
 
 
 Shape = tuple[Any, ...]
@@ -61,10 +61,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 def select(*usual: Shape) -> Decorator:
     """Let the rows of a queryset be fetched, as a list, by `name(*shape, **values)`.
 
-    The decorated function returns it for a shape, with a `Parameter` for each value. It has rows of
-    a model, or those of `values_list`. `usual`: shapes that most calls have.
+    The decorated function returns the queryset for a shape, with a `Placeholder` for each value. It
+    has rows of a model, or those of `values_list`. `usual`: shapes that most calls have.
 
-    Whatever is composed here raises StatementError where something would be frozen or lost.
+    Raises StatementError where something that is composed would be frozen or lost.
     """
 
     def composed(statement: str, rows: "models.QuerySet[Any]") -> _Select:
@@ -159,7 +159,7 @@ def _insert(
 
 def _is_open(parameter: Any) -> bool:
     """Whether the value of a column is new each time; any other is part of the statement."""
-    return isinstance(parameter, Parameter)
+    return isinstance(parameter, Placeholder)
 
 
 class _Statement:
@@ -219,7 +219,7 @@ class _Insert(_Statement):
         self, model: type[models.Model], given: Sequence[str], computed: dict[str, Any]
     ) -> None:
         fields = [f for f in model._meta.concrete_fields if f.attname in {*given, *computed}]
-        columns = {f.attname: Parameter(f.attname, f) for f in fields} | computed
+        columns = {f.attname: Placeholder(f.attname, f) for f in fields} | computed
         query = InsertQuery(model)
         row: Any = SimpleNamespace(**columns)
         query.insert_values(fields, [row], raw=True)

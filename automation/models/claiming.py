@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from automation.database import statements
-from automation.database.statements import Parameter, parameters
+from automation.database.statements import Placeholder, placeholders
 from automation.models.execution import Execution, ExecutionQuerySet, Status
 
 _ID, _TEXT, _TIME = models.BigAutoField(), models.CharField(), models.DateTimeField()
@@ -46,7 +46,7 @@ def first_in_line(functions: Collection[str], count: int) -> list[Execution]:
 
 @statements.select()
 def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
-    return in_line(parameters("functions", _TEXT, functions), Parameter("now", _TIME))[:count]
+    return in_line(placeholders("functions", _TEXT, functions), Placeholder("now", _TIME))[:count]
 
 
 def next_available(now: datetime) -> datetime | None:
@@ -56,7 +56,7 @@ def next_available(now: datetime) -> datetime | None:
 
 @statements.select(())
 def _next_available() -> "models.QuerySet[Any, Any]":
-    later = Execution.objects.filter(available_at__gt=Parameter("now", _TIME))
+    later = Execution.objects.filter(available_at__gt=Placeholder("now", _TIME))
     return (
         later.filter(status=Status.PENDING).order_by("available_at").values_list("available_at")[:1]
     )
@@ -74,7 +74,7 @@ def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
 @statements.select((1,))
 def _slots_taken(count: int) -> "models.QuerySet[Any, Any]":
     running = Execution.objects.real().filter(status=Status.RUNNING)
-    of_them = running.filter(process__id__in=parameters("pks", _ID, count))
+    of_them = running.filter(process__id__in=placeholders("pks", _ID, count))
     return of_them.order_by().values_list("process_id", "slot")
 
 
@@ -110,13 +110,13 @@ def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]
     columns: dict[str, Any] = {"slot": _SMALL, "token": _UUID}
     if grouped:
         columns |= {"concurrency_group": _BIG, "group_slot": _SMALL}
-    rows = Execution.objects.filter(pk__in=parameters("pks", _ID, count))
+    rows = Execution.objects.filter(pk__in=placeholders("pks", _ID, count))
     return rows.entering(
         Status.RUNNING,
-        started_at=Parameter("now", _TIME),
-        node=Parameter("node", _TEXT),
-        release=Parameter("release", _TEXT),
-        lease_until=Now() + Parameter("lease", models.DurationField()),
+        started_at=Placeholder("now", _TIME),
+        node=Placeholder("node", _TEXT),
+        release=Placeholder("release", _TEXT),
+        lease_until=Now() + Placeholder("lease", models.DurationField()),
         message=None,
         **{name: _by_id(name, kind, count) for name, kind in columns.items()},
     )
@@ -124,7 +124,7 @@ def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]
 
 def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
     """Another value for each row, in one statement."""
-    ids, values = parameters("pks", _ID, count), parameters(name, kind, count)
+    ids, values = placeholders("pks", _ID, count), placeholders(name, kind, count)
     if count == 1:
         return values[0]
     cases = [models.When(pk=pk, then=value) for pk, value in zip(ids, values, strict=True)]
@@ -143,7 +143,7 @@ _GOOD_END = ("progress_done", "progress_message", "progress_total", "result", "s
 
 @statements.update((Status.COMPLETED, "completed_at", *_GOOD_END))
 def _finish(status: Status, *names: str) -> tuple[ExecutionQuerySet, dict[str, Any]]:
-    row = Execution.objects.filter(pk=Parameter("pk", _ID), token=Parameter("held", _UUID))
+    row = Execution.objects.filter(pk=Placeholder("pk", _ID), token=Placeholder("held", _UUID))
     meta: Any = Execution._meta
-    columns = {name: Parameter(name, meta.get_field(name)) for name in names}
+    columns = {name: Placeholder(name, meta.get_field(name)) for name in names}
     return row.entering(status, **columns)

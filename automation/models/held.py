@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from automation.database import statements
-from automation.database.statements import Parameter, parameters
+from automation.database.statements import Placeholder, placeholders
 from automation.models.hold import NEVER, Hold, Holds
 from automation.models.maintenance_window import MaintenanceWindow, WindowQuerySet
 from automation.models.pause import Pause, PauseQuerySet
@@ -44,18 +44,18 @@ def holds_ahead(processes: Iterable[Process]) -> dict[int, Holds]:
 
 @statements.select((1,))
 def _pauses_between(count: int) -> PauseQuerySet:
-    ends_later = models.Q(until=None) | models.Q(until__gt=Parameter("since", _TIME))
+    ends_later = models.Q(until=None) | models.Q(until__gt=Placeholder("since", _TIME))
     of_them = models.Q(process=None)
     if count:
-        of_them |= models.Q(process__id__in=parameters("pks", models.BigAutoField(), count))
-    begun = Pause.objects.filter(ends_later, of_them, since__lte=Parameter("until", _TIME))
+        of_them |= models.Q(process__id__in=placeholders("pks", models.BigAutoField(), count))
+    begun = Pause.objects.filter(ends_later, of_them, since__lte=Placeholder("until", _TIME))
     return begun.order_by("pk")
 
 
 @statements.select(())
 def _windows_between() -> WindowQuerySet:
-    begun = MaintenanceWindow.objects.filter(starts_at__lte=Parameter("until", _TIME))
-    return begun.filter(ends_at__gt=Parameter("since", _TIME)).order_by("pk")
+    begun = MaintenanceWindow.objects.filter(starts_at__lte=Placeholder("until", _TIME))
+    return begun.filter(ends_at__gt=Placeholder("since", _TIME)).order_by("pk")
 
 
 def _named_by(windows: list[MaintenanceWindow]) -> dict[int, set[int]]:

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from automation.database import statements
-from automation.database.statements import Parameter
+from automation.database.statements import Placeholder
 from automation.models.execution import Execution, ExecutionQuerySet, Status, Trigger
 from automation.models.process import Process
 
@@ -24,7 +24,7 @@ def row_of_occurrence(process: Process, scheduled_for: datetime) -> Execution | 
 
 @statements.select(())
 def _rows_of_occurrence() -> ExecutionQuerySet:
-    process, at = Parameter("process", _ID), Parameter("at", _TIME)
+    process, at = Placeholder("process", _ID), Placeholder("at", _TIME)
     rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
     reaching = models.Q(scheduled_for=at) | models.Q(scheduled_until__gte=at)
     return rows.filter(reaching, scheduled_for__lte=at).order_by("-pk")[:1]
@@ -46,8 +46,11 @@ def ahead_of(process: Process) -> ExecutionQuerySet:
 
 @statements.select((1,))
 def _first_ahead(count: int) -> "models.QuerySet[Any, Any]":
-    process, priority = Parameter("process", _ID), Parameter("priority", models.SmallIntegerField())
-    return _ahead(process, priority, Parameter("now", _TIME)).values_list("pk")[:count]
+    process, priority = (
+        Placeholder("process", _ID),
+        Placeholder("priority", models.SmallIntegerField()),
+    )
+    return _ahead(process, priority, Placeholder("now", _TIME)).values_list("pk")[:count]
 
 
 def _ahead(process: Any, priority: Any, now: Any) -> ExecutionQuerySet:

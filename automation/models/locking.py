@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.db import models
 
 from automation.database import statements
-from automation.database.statements import parameters
+from automation.database.statements import placeholders
 from automation.models.process import Process, ProcessQuerySet
 
 
@@ -26,4 +26,4 @@ def lock_free(processes: Collection[int]) -> list[Process]:
 @statements.select((1, True), (1, False))
 def _lock(count: int, skip_locked: bool) -> ProcessQuerySet:
     rows = Process.objects.lock(skip_locked=skip_locked)
-    return rows.filter(pk__in=parameters("pks", models.BigAutoField(), count)).order_by("pk")
+    return rows.filter(pk__in=placeholders("pks", models.BigAutoField(), count)).order_by("pk")

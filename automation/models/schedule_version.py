@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from automation.database import statements
-from automation.database.statements import Parameter
+from automation.database.statements import Placeholder
 from automation.limits import MAX_NAME
 from automation.models.process import Process
 from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_json
@@ -121,5 +121,5 @@ class ScheduleVersion(models.Model):
 
 @statements.select(())
 def _newest() -> ScheduleVersionQuerySet:
-    rows = ScheduleVersion.objects.filter(process=Parameter("process", models.BigAutoField()))
+    rows = ScheduleVersion.objects.filter(process=Placeholder("process", models.BigAutoField()))
     return rows.order_by("-id")[:1]

@@ -22,7 +22,7 @@ from django_q.tasks import async_task
 
 from automation.database import statements
 from automation.database.listen import RUN, notify
-from automation.database.statements import Parameter, parameters
+from automation.database.statements import Placeholder, placeholders
 from automation.models import Execution, ExecutionQuerySet, Status
 
 # By name: the runner is above this floor.
@@ -146,7 +146,7 @@ def delete(messages: Iterable[int | None]) -> None:
 
 @statements.delete((1,))
 def _delete(count: int) -> Any:
-    return OrmQ.objects.filter(pk__in=parameters("found", models.BigAutoField(), count))
+    return OrmQ.objects.filter(pk__in=placeholders("found", models.BigAutoField(), count))
 
 
 def without_message() -> ExecutionQuerySet:
@@ -207,7 +207,10 @@ def take_ordinary(count: int) -> list[Ordinary]:
 
 @statements.select(())
 def _first_ordinary() -> Any:
-    queue, now = Parameter("queue", models.CharField()), Parameter("now", models.DateTimeField())
+    queue, now = (
+        Placeholder("queue", models.CharField()),
+        Placeholder("now", models.DateTimeField()),
+    )
     return _ordinary(queue, now).values_list("pk")[:1]
 
 

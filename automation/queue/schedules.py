@@ -19,7 +19,7 @@ from django_q.models import Schedule
 
 from automation.database import statements
 from automation.database.listen import SCHEDULE, notify
-from automation.database.statements import Parameter
+from automation.database.statements import Placeholder
 from automation.models import (
     Calendar,
     Cause,
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 ENTRY = "automation.entry.start_occurrence"
 
 PREFIX = "process:"
-_NAME = Parameter("name", models.CharField())
+_NAME = Placeholder("name", models.CharField())
 SECOND = timedelta(seconds=1)
 #: By how much a clock that was set back, or another host's, is believed to be behind.
 FURTHEST_BACK = timedelta(days=1)
@@ -234,7 +234,7 @@ def due(now: datetime) -> list[int]:
 @statements.select(())
 def _due() -> Any:
     rows = Schedule.objects.filter(name__startswith=PREFIX)
-    due = rows.filter(next_run__lte=Parameter("now", models.DateTimeField()))
+    due = rows.filter(next_run__lte=Placeholder("now", models.DateTimeField()))
     return due.order_by("next_run").values_list("name")
 
 
@@ -256,7 +256,7 @@ def move_on(process_id: int, next_run: datetime | None) -> None:
 
 @statements.update(())
 def _move_on() -> Any:
-    at = Parameter("next_run", models.DateTimeField())
+    at = Placeholder("next_run", models.DateTimeField())
     return Schedule.objects.filter(name=_NAME), {"next_run": at}
 
 

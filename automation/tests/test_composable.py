@@ -70,7 +70,7 @@ def test_a_constant_date_or_time_is_refused(rows):
     assert str(refused.value).startswith(
         "The statement automation.tests.test_composable.selected.<locals>.some_rows is composed once"
     )
-    assert "give that as a Parameter, or let the database say Now()" in str(refused.value)
+    assert "give that as a Placeholder, or let the database say Now()" in str(refused.value)
 
 
 def test_a_change_has_no_constant_date_either():

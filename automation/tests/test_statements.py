@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from automation.database import statements
 from automation.database.plans import plans
-from automation.database.statements import Parameter, parameters
+from automation.database.statements import Placeholder, placeholders
 from automation.models import Execution, LogLine, Process, Status, Trigger, locking
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 
@@ -20,7 +20,7 @@ ID, TEXT = models.BigAutoField(), models.CharField()
 
 @statements.select()
 def named(count):
-    return Process.objects.filter(name__in=parameters("names", TEXT, count)).order_by("name")
+    return Process.objects.filter(name__in=placeholders("names", TEXT, count)).order_by("name")
 
 
 @statements.select()
@@ -30,13 +30,13 @@ def numbers(ordering):
 
 @statements.update()
 def renamed():
-    row = Process.objects.filter(pk=Parameter("pk", ID))
-    return row, {"description": Parameter("description", TEXT), "priority": 3}
+    row = Process.objects.filter(pk=Placeholder("pk", ID))
+    return row, {"description": Placeholder("description", TEXT), "priority": 3}
 
 
 @statements.delete()
 def deleted(count):
-    return LogLine.objects.filter(execution__id__in=parameters("executions", ID, count))
+    return LogLine.objects.filter(execution__id__in=placeholders("executions", ID, count))
 
 
 def test_rows_are_those_that_the_queryset_has():
@@ -108,7 +108,7 @@ def test_a_text_is_composed_once():
     def running(count):
         composed.append(count)
         rows = Execution.objects.filter(status=Status.RUNNING)
-        return rows.filter(started_at__lte=Parameter("now", models.DateTimeField()))[:count]
+        return rows.filter(started_at__lte=Placeholder("now", models.DateTimeField()))[:count]
 
     execution = ExecutionFactory(running=True)
     for seconds, found in ((-1, []), (1, [execution])):
@@ -131,7 +131,7 @@ def test_the_usual_shapes_are_composed_beforehand(monkeypatch):
     @statements.select((1,), (2,))
     def some(count):
         composed.append(count)
-        return Process.objects.filter(name__in=parameters("names", TEXT, count))
+        return Process.objects.filter(name__in=placeholders("names", TEXT, count))
 
     plans.compose()
 

@@ -18,7 +18,7 @@ from django_q.models import Schedule
 from automation.cluster.stock.results import errors_let_out
 from automation.database import statements
 from automation.database.away import is_away
-from automation.database.statements import Parameter
+from automation.database.statements import Placeholder
 from automation.queue import schedules
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def next_due() -> datetime | None:
 
 @statements.select(())
 def _due() -> Any:
-    due = _active().filter(next_run__lt=Parameter("now", DateTimeField()))
+    due = _active().filter(next_run__lt=Placeholder("now", DateTimeField()))
     return due.order_by("next_run").values_list("pk")
 
 

@@ -10,7 +10,7 @@ from django.db.models import CharField, QuerySet
 
 from automation import logs
 from automation.database import locks, node_lock, statements, terminal_locks
-from automation.database.statements import parameters
+from automation.database.statements import placeholders
 from automation.engine.end import ending
 from automation.models import Execution, Node, Process, Status, locking, reasons
 from automation.queue import messages
@@ -154,5 +154,5 @@ def skip_what_no_node_knows() -> int:
 @statements.select()
 def _of_others(count: int) -> "QuerySet[Any, Any]":
     pending = Execution.objects.filter(status=Status.PENDING)
-    others = pending.exclude(function__in=parameters("known", CharField(), count))
+    others = pending.exclude(function__in=placeholders("known", CharField(), count))
     return others.order_by("pk").values_list("pk", "function", "message")[:MOST]
