@@ -17,7 +17,7 @@ MAX_KEPT_RUNS = 10_000_000
 #: Seconds that running work gets at most, by a setting, when its node is stopped.
 MAX_STOP_GRACE = 86_400
 #: Characters of a person's name that are kept; a project's own users may have longer ones.
-MAX_NAME = 200
+MAX_PERSON = 200
 #: Characters of a progress message that are kept.
 MAX_PROGRESS_MESSAGE = 200
 #: Seconds by which the latest occurrence may be late before it counts as missed, where a process

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from automation.admin.base import EngineAdmin, ReadOnlyAdmin
 from automation.form_fields import DateTimeField
-from automation.models import MaintenanceWindow, Pause
+from automation.models import MaintenanceWindow, Pause, name_of
 
 #: As browsers want it.
 _ISO = "%Y-%m-%dT%H:%M"
@@ -101,7 +101,7 @@ class MaintenanceWindowAdmin(EngineAdmin):
         self, request: HttpRequest, obj: MaintenanceWindow, form: Any, change: bool
     ) -> None:
         if not change:
-            obj.created_by_name = request.user.get_username()[:200]
+            obj.created_by_name = name_of(request.user)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

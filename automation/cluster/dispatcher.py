@@ -272,7 +272,9 @@ class Dispatcher:
         }
         if running:
             asked = (
-                Execution.objects.all().held_with(running).filter(cancel_requested_at__isnull=False)
+                Execution.objects.all()
+                .claimed_with(running)
+                .filter(cancel_requested_at__isnull=False)
             )
             for token in asked.values_list("token", flat=True):
                 if token:

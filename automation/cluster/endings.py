@@ -113,5 +113,5 @@ def write_live(run: Assignment, claim: Claim) -> None:
         save_lines(claim.execution.pk, list(run.lines))
         run.lines.clear()
     if run.progress is not None:
-        Execution.objects.all().held_with([claim.token]).update(**run.progress)
+        Execution.objects.all().claimed_with([claim.token]).update(**run.progress)
         run.progress = None

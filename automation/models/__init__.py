@@ -1,23 +1,22 @@
 """The engine's rows, and the guarded changes they allow."""
 
 from automation.models.after_commit import AfterCommit
+from automation.models.asked import name_of
 from automation.models.attempts import attempts_of
 from automation.models.calendar import Calendar
 from automation.models.claiming import Slot
 from automation.models.coming import Coming, coming, coming_of
 from automation.models.concurrency import OverlapPolicy
 from automation.models.concurrency_group import ConcurrencyGroup
-from automation.models.execution import (
+from automation.models.execution import Execution, ExecutionQuerySet
+from automation.models.execution_life import (
     ENTERED_FROM,
+    FAILED,
     FINAL,
-    Execution,
-    ExecutionQuerySet,
+    OPEN,
     Kind,
-    LastRun,
     Status,
     Trigger,
-    last_runs,
-    with_last_status,
 )
 from automation.models.held import (
     held_now,
@@ -50,7 +49,9 @@ from automation.models.zones import site_zone, zone_or_sites
 
 __all__ = [
     "ENTERED_FROM",
+    "FAILED",
     "FINAL",
+    "OPEN",
     "AfterCommit",
     "Calendar",
     "CatchUp",
@@ -64,7 +65,6 @@ __all__ = [
     "Holds",
     "Kind",
     "Known",
-    "LastRun",
     "LogLine",
     "MaintenanceWindow",
     "Node",
@@ -96,12 +96,11 @@ __all__ = [
     "holds_between",
     "holds_now",
     "is_held",
-    "last_runs",
+    "name_of",
     "nothing_running",
     "outage_at",
     "record_unstarted",
     "site_zone",
     "title_of",
-    "with_last_status",
     "zone_or_sites",
 ]

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from automation.database import statements
 from automation.database.statements import Placeholder, placeholders
-from automation.models.execution import Execution, ExecutionQuerySet, Status
+from automation.models.execution import Execution, ExecutionQuerySet
+from automation.models.execution_life import Status
 
 _ID, _TEXT, _TIME = models.BigAutoField(), models.CharField(), models.DateTimeField()
 _SMALL, _BIG, _UUID = (
@@ -101,7 +102,7 @@ def start(*, node: str, release: str, lease: timedelta, slots: Mapping[int, Slot
     if started == len(slots):
         return set(slots)
     rows = Execution.objects.filter(pk__in=list(slots))
-    held = rows.held_with(slot.token for slot in places)
+    held = rows.claimed_with(slot.token for slot in places)
     return set(held.values_list("pk", flat=True))
 
 

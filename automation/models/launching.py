@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from automation.database import statements
 from automation.database.statements import Placeholder
-from automation.models.execution import Execution, ExecutionQuerySet, Status, Trigger
+from automation.models.execution import Execution, ExecutionQuerySet
+from automation.models.execution_life import Status, Trigger
 from automation.models.process import Process
 
 #: As many as are fetched to count them.

@@ -60,7 +60,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
                 transaction.set_rollback(True)
         return token if pks and taken == len(pks) else None
 
-    def held_with(self, token: UUID) -> Self:
+    def claimed_with(self, token: UUID) -> Self:
         return self.waiting().filter(token=token)
 
     def mark_sent(self, recipients: str) -> int:

@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from automation.limits import MAX_NAME, MAX_REASON
+from automation.limits import MAX_REASON
 from automation.models import reasons
+from automation.models.asked import name_of
 from automation.models.hold import Hold
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
@@ -30,7 +31,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         """End the pauses that are in force; return how many there were."""
         who = {
             "ended_by": by,
-            "ended_by_name": (by_name or (by.get_username() if by else ""))[:MAX_NAME],
+            "ended_by_name": name_of(by, by_name),
         }
         return self.in_force().update(until=timezone.now(), **who)
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.database import statements
 from automation.database.statements import Placeholder
-from automation.limits import MAX_NAME
+from automation.models.asked import name_of
 from automation.models.process import Process
 from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_json
 
@@ -42,8 +42,7 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
             return
         # A clock that was set back does not make the versions overlap.
         since = max(since, newest.valid_from) if newest else since
-        user = getattr(process, "_history_user", None)
-        name = user.get_username()[:MAX_NAME] if user else ""
+        name = name_of(getattr(process, "_history_user", None))
         self.create(process=process, valid_from=since, schedule=schedule, changed_by_name=name)
 
     def spans_of(self, process: Process, since: datetime, until: datetime) -> Iterator[Span]:

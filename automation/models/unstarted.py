@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from automation import logs
 from automation.models import reasons
-from automation.models.execution import Execution, Status, Trigger
+from automation.models.execution import Execution
+from automation.models.execution_life import Status, Trigger
 from automation.models.node import Silence
 from automation.models.process import Process
 from automation.models.schedule_version import ScheduleVersion
@@ -78,11 +79,8 @@ def record_unstarted(
 
 def unstarted(process: Process, at: datetime, cause: Cause) -> Execution:
     """The row of one occurrence, not saved."""
-    return Execution(
-        process=process,
-        process_name=process.name,
-        process_label=process.label,
-        function=process.function,
+    return Execution.of(
+        process,
         trigger=Trigger.SCHEDULE,
         status=cause.status,
         reason=cause.reason,

@@ -41,7 +41,7 @@ def take_due() -> UUID | None:
 
 def send(token: UUID) -> bool:
     """Send one mail about the notices taken with `token`; record whether that went well."""
-    held = Notice.objects.held_with(token)
+    held = Notice.objects.claimed_with(token)
     notices = list(held.order_by("-pk"))
     if not notices:
         return False
@@ -81,7 +81,7 @@ def _record(notices: list[Notice], token: UUID, told: Mail, to: list[str]) -> No
     def write() -> None:
         newest = Notice.objects.filter(pk=notices[0].pk, token=token)
         newest.update(subject=told.subject[:300], body=storable(told.body, 100_000))
-        Notice.objects.held_with(token).mark_sent(", ".join(to))
+        Notice.objects.claimed_with(token).mark_sent(", ".join(to))
 
     repeat_while_away(write, "record a notice as sent", seconds=RECORD_WITHIN)
     logger.info("Sent a notice: %s", told.subject)
@@ -91,7 +91,7 @@ def _put_off(notices: list[Notice], token: UUID, error: Exception) -> None:
     delay = delay_after(max(notice.attempts for notice in notices))
     told = storable(f"{type(error).__name__}: {error}", MAX_ERROR)
     repeat_while_away(
-        lambda: Notice.objects.held_with(token).put_off(delay, told),
+        lambda: Notice.objects.claimed_with(token).put_off(delay, told),
         "record that a notice was not sent",
         seconds=RECORD_WITHIN,
     )

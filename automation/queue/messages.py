@@ -23,7 +23,7 @@ from django_q.tasks import async_task
 from automation.database import statements
 from automation.database.listen import RUN, notify
 from automation.database.statements import Placeholder, placeholders
-from automation.models import Execution, ExecutionQuerySet, Status
+from automation.models import OPEN, Execution, ExecutionQuerySet, Status
 
 # By name: the runner is above this floor.
 ENTRY = "automation.entry.run_execution"
@@ -181,9 +181,7 @@ class Ordinary(NamedTuple):
 
 def some_ordinary() -> bool:
     """Whether a message is in the queue of executions that carries none: done, it is deleted."""
-    carried = Execution.objects.filter(
-        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
-    )
+    carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
     rows = OrmQ.objects.filter(key=default_queue())
     return bool(rows.exclude(pk__in=carried.values("message")).exists())
 
@@ -216,9 +214,7 @@ def _first_ordinary() -> Any:
 
 def _ordinary(queue: Any, now: Any) -> Any:
     """The messages that are due and carry no execution."""
-    carried = Execution.objects.filter(
-        status__in=[Status.PENDING, Status.RUNNING], message__isnull=False
-    )
+    carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
     due = OrmQ.objects.filter(key=queue, lock__lt=now).order_by("pk")
     return due.exclude(pk__in=carried.values("message"))
 

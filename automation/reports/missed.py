@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from automation.models import Execution, Kind, Process, ScheduleVersion, Status
+from automation.models import OPEN, Execution, Kind, Process, ScheduleVersion, Status
 from automation.queue import schedules
 from automation.schedule import Rule, ScheduleError
 from automation.why_not import RefusedError, WhyNot
@@ -148,7 +148,7 @@ def looked_up(process: Process, instants: Sequence[datetime]) -> list[Occurrence
         for each in found[bisect_left(instants, first) : bisect_right(instants, last)]:
             each.status, each.execution = status, pk
             each.succeeded |= status == Status.COMPLETED
-            each.is_open |= status in {Status.PENDING, Status.RUNNING}
+            each.is_open |= status in OPEN
     return found
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from automation.models import (
+    FAILED,
     Execution,
     Kind,
     Process,
@@ -26,7 +27,7 @@ from automation.queue import schedules
 #: How late a start may be, jitter apart, before the process is called late.
 GRACE = timedelta(seconds=60)
 
-_WENT_WRONG = [Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.MISSED]
+_WENT_WRONG = {*FAILED, Status.MISSED}
 
 
 class State(models.TextChoices):
@@ -83,7 +84,7 @@ def _kind_of_rule() -> models.QuerySet[Any]:
 
 
 def _ends() -> models.QuerySet[Execution]:
-    ended = Q(status__in=[*_WENT_WRONG[:-1], Status.COMPLETED])
+    ended = Q(status__in={*FAILED, Status.COMPLETED})
     later = Execution.objects.filter(process=OuterRef("process"), pk__gt=OuterRef("pk"))
     is_newest = ~Exists(later.filter(trigger=Trigger.SCHEDULE))
     missed = Q(status=Status.MISSED, reason=reasons.NOTHING_RUNNING) & Q(is_newest)

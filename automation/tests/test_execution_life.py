@@ -29,7 +29,7 @@ def finish(status):
 
 
 CHANGES = {
-    Status.PENDING: lambda rows: rows.release([TOKEN]),
+    Status.PENDING: lambda rows: rows.give_back([TOKEN]),
     Status.RUNNING: start,
     Status.COMPLETED: finish(Status.COMPLETED),
     Status.FAILED: finish(Status.FAILED),

@@ -21,14 +21,13 @@ from automation.admin.process.pause import holds_shown, local_time
 from automation.models import (
     AfterCommit,
     Hold,
-    LastRun,
     Pause,
     Process,
     Status,
     coming_of,
-    last_runs,
     reasons,
 )
+from automation.reports.last_runs import LastRun, last_runs
 from automation.reports.state import State, with_state
 from automation.reports.workers import workers
 

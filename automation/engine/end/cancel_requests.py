@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from automation.database import beside
+from automation.limits import MAX_PERSON
 from automation.models import Execution
 
 
@@ -61,7 +62,7 @@ def who_asked(execution: Execution) -> dict[str, Any]:
     return {
         "cancel_requested_at": request["at"],
         "cancel_requested_by": person and person.pk,
-        "cancel_requested_by_name": str(request["by_name"])[:200],
+        "cancel_requested_by_name": str(request["by_name"])[:MAX_PERSON],
     }
 
 

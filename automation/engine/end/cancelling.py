@@ -14,8 +14,7 @@ from automation.database import locks
 from automation.database.listen import CANCEL, notify
 from automation.engine.end import cancel_requests
 from automation.engine.end.cancel_requests import ask
-from automation.limits import MAX_NAME
-from automation.models import Execution, ExecutionQuerySet, Status, locking, reasons
+from automation.models import OPEN, Execution, ExecutionQuerySet, Status, locking, name_of, reasons
 from automation.queue import messages
 from automation.why_not import RefusedError, WhyNot
 
@@ -37,7 +36,7 @@ def cancel(
     it as it stands now. Raises CancelError for one that has ended. On SQLite, where an atomic run
     lets nobody write, the request lies beside the database for whoever runs it.
     """
-    name = (by_name or (by.get_username() if by else ""))[:MAX_NAME]
+    name = name_of(by, by_name)
     who = {
         "cancel_requested_at": Now(),
         "cancel_requested_by": by and by.pk,
@@ -108,7 +107,7 @@ def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = 
     locked is passed over. Raises OperationalError for it where none could be stopped.
     """
     cancelled, locked = 0, dict[int | None, OperationalError]()
-    open_ones = executions.filter(status__in=[Status.PENDING, Status.RUNNING])
+    open_ones = executions.filter(status__in=OPEN)
     for execution in sorted(open_ones, key=lambda one: (one.status != Status.RUNNING, one.pk)):
         if execution.process_id in locked:
             continue

@@ -1,10 +1,7 @@
 """What follows from the end of an execution, in the transaction that ends it."""
 
 from automation.engine.end import notices, pausing, retrying
-from automation.models import Execution, Kind, Status
-
-#: The statuses after which a process may have an execution tried again.
-RETRIED = pausing.FAILURES
+from automation.models import FAILED, Execution, Kind, Status
 
 #: What is called after a completed execution, and after one that failed for good, in this order.
 AFTER_SUCCESS = (notices.after_success,)
@@ -15,7 +12,7 @@ def follow(execution: Execution, status: Status, reason: str) -> None:
     """Call everything that follows an end with this status and reason."""
     if status == Status.COMPLETED:
         after_success(execution)
-    elif status in RETRIED and execution.kind == Kind.RUN:
+    elif status in FAILED and execution.kind == Kind.RUN:
         _after_failure(execution, status, reason)
 
 

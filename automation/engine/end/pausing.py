@@ -10,16 +10,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from automation.database.listen import RUN, SCHEDULE, notify
-from automation.limits import MAX_NAME, MAX_REASON
-from automation.models import Execution, Kind, MaintenanceWindow, Pause, Process, Status, coming_of
+from automation.limits import MAX_REASON
+from automation.models import (
+    FAILED,
+    Execution,
+    Kind,
+    MaintenanceWindow,
+    Pause,
+    Process,
+    Status,
+    coming_of,
+    name_of,
+)
 from automation.why_not import RefusedError, WhyNot
 
 
 class PauseError(RefusedError):
     """A pause cannot be made; the text says why."""
-
-
-FAILURES = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
 
 
 def pause(
@@ -42,8 +49,7 @@ def pause(
     subjects: list[Process | None] = [None] if processes is None else list(processes)
     paused = set(Pause.objects.in_force().values_list("process", flat=True))
     wanted = [one for one in subjects if (one.pk if one else None) not in paused]
-    name = (by_name or (by.get_username() if by else ""))[:MAX_NAME]
-    return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name))
+    return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name_of(by, by_name)))
 
 
 def resume(
@@ -94,13 +100,13 @@ def _are_failures(process: Process, count: int) -> bool:
     """Whether the last `count` runs failed for good, counted since the process was resumed."""
     retries = Execution.objects.filter(retry_of=OuterRef("pk"))
     ended = Execution.objects.filter(
-        process=process, kind=Kind.RUN, status__in=[*FAILURES, Status.COMPLETED]
+        process=process, kind=Kind.RUN, status__in=[*FAILED, Status.COMPLETED]
     ).exclude(Exists(retries))
     resumed_at = Pause.objects.filter(process=process).aggregate(at=Max("until"))["at"]
     if resumed_at is not None:
         ended = ended.filter(completed_at__gt=resumed_at)
     last = list(ended.order_by("-pk").values_list("status", flat=True)[:count])
-    return len(last) == count and set(last) <= FAILURES
+    return len(last) == count and set(last) <= FAILED
 
 
 def _create(subjects: Iterable[Process | None], *, why: str, **columns: Any) -> list[Pause]:

@@ -9,8 +9,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from automation import logs, registry
-from automation.limits import MAX_NAME
-from automation.models import Execution, Kind, Process, Status, Trigger, locking, reasons
+from automation.models import (
+    OPEN,
+    Execution,
+    Kind,
+    Process,
+    Status,
+    Trigger,
+    locking,
+    name_of,
+    reasons,
+)
 from automation.queue import messages
 from automation.why_not import RefusedError, WhyNot
 
@@ -31,13 +40,13 @@ def retry(execution: Execution, **who: Any) -> Execution:
     if process is None or refusal:
         raise RetryError(refusal or process_deleted())
     user = who.get("requested_by")
-    name = who.pop("requested_by_name", "") or (user.get_username() if user else "")
+    name = name_of(user, who.pop("requested_by_name", ""))
     return again(
         execution,
         process,
         attempt=execution.attempt if execution.never_began else execution.attempt + 1,
         delay=timedelta(0),
-        requested_by_name=name[:MAX_NAME],
+        requested_by_name=name,
         **who,
     )
 
@@ -61,7 +70,7 @@ def why_not_retry(execution: Execution) -> WhyNot | None:
     if registry.find(execution.function) is None:
         told = _("The function %(function)s is not in the code.")
         return WhyNot("function_gone", told % {"function": execution.function})
-    waiting = execution.retries.filter(status__in=[Status.PENDING, Status.RUNNING]).first()
+    waiting = execution.retries.filter(status__in=OPEN).first()
     if waiting is not None:
         told = _("It is tried again already: %(retry)s.")
         return WhyNot("retried_already", told % {"retry": waiting})
@@ -111,10 +120,8 @@ def again(
     execution: Execution, process: Process, *, attempt: int, delay: timedelta, **columns: Any
 ) -> Execution:
     """Queue another attempt of an execution, with the same parameters, for after `delay`."""
-    retry = Execution(
-        process=process,
-        process_name=process.name,
-        process_label=process.label,
+    retry = Execution.of(
+        process,
         function=execution.function,
         trigger=Trigger.RETRY,
         retry_of=execution,

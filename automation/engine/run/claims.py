@@ -265,7 +265,7 @@ def claim_one(execution_id: int, *, node: str, lease: timedelta | None = None) -
 def give_back(claims: Iterable[Claim]) -> None:
     """Let others claim what was claimed here and has not begun."""
     for claim in claims:
-        if Execution.objects.all().release([claim.token]):
+        if Execution.objects.all().give_back([claim.token]):
             messages.push(claim.execution, time_limit=claim.time_limit)
 
 

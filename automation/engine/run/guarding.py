@@ -185,7 +185,7 @@ class _Guard:
             return False
         self.asked_at = now
         try:
-            ours = Execution.objects.all().held_with([self.claim.token])
+            ours = Execution.objects.all().claimed_with([self.claim.token])
             must_end = ours.filter(cancel_requested_at__isnull=False).exists()
             if length and now - self.renewed_at >= length.total_seconds() * lease.RENEW:
                 must_end |= bool(
@@ -201,7 +201,7 @@ class _Guard:
     def _record(self, exit_code: int) -> None:
         """Write how the run ended, where the child could not write it."""
         execution = self.claim.execution
-        if Execution.objects.all().held_with([self.claim.token]).exists():
+        if Execution.objects.all().claimed_with([self.claim.token]).exists():
             status, columns = self._how_it_ended(exit_code)
             with suppress(ending.ClaimLostError), transaction.atomic():
                 locking.lock(execution.process_id)

@@ -22,14 +22,15 @@ from automation.models import (
     extend_newest,
     launching,
     locking,
+    name_of,
     reasons,
 )
 from automation.parameters import ParameterError
 from automation.queue import messages
 from automation.why_not import RefusedError, WhyNot
 
-#: Characters of a note that are kept, and of the name of who asked.
-MAX_NOTE, MAX_NAME = 2_000, 200
+#: Characters of a note that are kept.
+MAX_NOTE = 2_000
 
 
 class PreviewError(RefusedError):
@@ -143,13 +144,10 @@ def record_of(
     **columns: Any,
 ) -> Execution:
     """Return an execution of the process, not saved, that says who asked for it and why."""
-    return Execution(
-        process=process,
-        process_name=process.name,
-        process_label=process.label,
-        function=process.function,
-        requested_by=requested_by,  # type: ignore[misc]  # whichever user model there is
-        requested_by_name=(requested_by_name or _name_of(requested_by))[:MAX_NAME],
+    return Execution.of(
+        process,
+        requested_by=requested_by,
+        requested_by_name=name_of(requested_by, requested_by_name),
         note=storable(note, MAX_NOTE),
         **columns,
     )
@@ -201,7 +199,3 @@ def _record_skip(execution: Execution) -> Execution:
         execution.save()
     logs.skipped(newest or execution, lambda: execution.reason_in_words)
     return newest or execution
-
-
-def _name_of(user: AbstractBaseUser | None) -> str:
-    return user.get_username() if user else ""

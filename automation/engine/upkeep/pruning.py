@@ -9,8 +9,8 @@ from django.db.models import Exists, Max, OuterRef
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from automation.engine.end.pausing import FAILURES
 from automation.models import (
+    FAILED,
     FINAL,
     Execution,
     ExecutionQuerySet,
@@ -74,7 +74,7 @@ def _prunable(process: Process | None, before: datetime, runs: int) -> Execution
         models.Q(scheduled_until=None) | models.Q(scheduled_until__lt=before)
     )
     last = [
-        pk for ends in ([Status.COMPLETED], FAILURES) for pk in newest.filter(status__in=ends)[:1]
+        pk for ends in ([Status.COMPLETED], FAILED) for pk in newest.filter(status__in=ends)[:1]
     ]
     return rows.filter(too_many | old, status__in=FINAL).exclude(
         models.Q(pk__in=last) | _is_needed()

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.models import Coming, Process, coming_of, with_last_status
+from automation.models import Coming, Process, coming_of
+from automation.reports.last_runs import with_last_status
 from automation.reports.state import with_state
 from automation.reports.workers import Workers, workers
 from automation.schedule import CronRule
