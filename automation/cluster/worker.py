@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import DatabaseError, close_old_connections, connection, connections
+from django.db import DatabaseError, connection
 from django_q.conf import Conf
 from django_q.worker import rss_check
 
@@ -39,9 +39,6 @@ STOP = "stop"
 
 #: Seconds, for the statements of ordinary work.
 NO_LIMIT = 0
-
-#: libpq's word for a session outside any transaction.
-_IDLE = 0
 
 
 @dataclass
@@ -132,24 +129,24 @@ def _next_ordinary(voice: _Voice) -> Ordinary | None:
                 if not _goes_on_after(done, voice):
                     return None
                 voice.say(DONE)
-                ready_session(NO_LIMIT)
+                session.ready(NO_LIMIT)
             work = voice.pipe.recv()
         except (EOFError, OSError):
             return None
         if work == STOP:
             return None
         voice.taken += 1
-        close_if_cut_off()
+        session.close_if_cut_off()
         if isinstance(work, Ordinary):
             voice.ordinary = work
-            ready_session(NO_LIMIT)
+            session.ready(NO_LIMIT)
             return work
         # What it leaves in context variables stays in the copy.
         copy_context().run(runner.run, work, _Telling(voice, work.time_limit))
         if not _goes_on_after(work.execution, voice):
             return None
         voice.say(DONE)
-        ready_session(work.time_limit)
+        session.ready(work.time_limit)
 
 
 def _goes_on_after(work: object, voice: _Voice) -> bool:
@@ -172,35 +169,3 @@ def _peak() -> float:
     """The most MiB of memory that this process had at once."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB; bytes on macOS
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def ready_session(time_limit: int) -> None:
-    """Whatever this run left in its database session, the next one does not see.
-
-    While nobody waits for it: the next will most likely have the same limit. A session that a
-    pooler lent goes back: nothing is told to it, and what is to be cleaned there is the pooler's.
-    """
-    close_old_connections()
-    raw = connection.connection
-    if connection.vendor == "postgresql" and raw is not None:
-        try:
-            if raw.closed or raw.info.transaction_status != _IDLE or not session.is_ours():
-                connections.close_all()  # Or it left a transaction open, by SQL of its own.
-            else:
-                session.clean(time_limit)
-        except DatabaseError:
-            connections.close_all()
-
-
-def close_if_cut_off() -> None:
-    """Let a run begin on a new connection where the server closed the old one meanwhile.
-
-    A connection on which something is to be read while nothing was asked was closed.
-    """
-    raw = connection.connection
-    if connection.vendor == "postgresql" and raw is not None:
-        try:
-            if raw.closed or select.select([raw], [], [], 0)[0]:
-                connections.close_all()
-        except (OSError, ValueError):
-            connections.close_all()

@@ -1,12 +1,20 @@
 """The database session of a run: who else uses it, how it is cleaned, and its statement limit."""
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    Error,
+    close_old_connections,
+    connection,
+    connections,
+)
 from django.db.backends.signals import connection_created
 
 #: Milliseconds between the looks of PostgreSQL whether the client of a session is still there.
@@ -16,6 +24,9 @@ _MOST = 2**31 - 1
 #: Seconds by which the time limit of a run comes before the end of its statement, where a thread
 #: ends that, and between attempts to end it.
 _AFTER, _AGAIN = 0.1, 1
+
+#: libpq's number for a session outside any transaction.
+_IDLE = 0
 
 #: The driver's connection that `clean` cleaned last, and its limit for statements (s).
 _cleaned: tuple[Any, int] = (None, 0)
@@ -88,6 +99,43 @@ def is_ours() -> bool:
     """Whether no other process uses the session of the connection, as far as that is known."""
     raw = connection.connection
     return raw is not None and _ours.get(connections[DEFAULT_DB_ALIAS]) is raw
+
+
+def ready(seconds: int) -> None:
+    """Let the next run see nothing of what this one left in its database session.
+
+    While nobody waits for it: the next will most likely have the limit `seconds`, too. A session that
+    a pooler lent goes back: nothing is told to it, and what is to be cleaned there is the pooler's.
+    """
+    close_old_connections()
+    raw = connection.connection
+    if connection.vendor == "postgresql" and raw is not None:
+        try:
+            if is_ours() and _is_between_transactions(raw):
+                clean(seconds)
+            else:
+                connections.close_all()  # Or it left a transaction open, by SQL of its own.
+        except DatabaseError:
+            connections.close_all()
+
+
+def _is_between_transactions(raw: Any) -> bool:
+    return not raw.closed and int(raw.info.transaction_status) == _IDLE
+
+
+def close_if_cut_off() -> None:
+    """Let a run begin on a new connection where the server closed the old one meanwhile.
+
+    A connection on which something is to be read while nothing was asked was closed.
+    """
+    raw = connection.connection
+    if connection.vendor == "postgresql" and raw is not None:
+        try:
+            is_cut_off = raw.closed or select.select([raw], [], [], 0)[0]
+        except (OSError, ValueError):
+            is_cut_off = True
+        if is_cut_off:
+            connections.close_all()
 
 
 def clean(seconds: int) -> None:

@@ -19,6 +19,7 @@ from automation import logs
 from automation.database.forking import cause_of
 from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
+from automation.database.transactions import transactions_as_found
 from automation.engine.end import consequences, notices
 from automation.engine.run.claims import Claim
 from automation.engine.run.failure import in_words, traceback_of
@@ -27,7 +28,6 @@ from automation.engine.run.interruptions import (
     Interruptions,
     RunCancelled,
     Watcher,
-    transactions_as_found,
 )
 from automation.engine.run.log import RunLog, save_lines
 from automation.engine.run.recording import UNSTORABLE, write_surely

@@ -4,7 +4,8 @@ from traceback import format_exception, format_exception_only
 from types import TracebackType
 
 from automation import registry
-from automation.engine.run.interruptions import LeftOpenError, TimeLimitExceeded
+from automation.database.transactions import LeftOpenError
+from automation.engine.run.interruptions import TimeLimitExceeded
 from automation.engine.run.result import ResultError
 from automation.parameters import ParameterError
 

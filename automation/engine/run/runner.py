@@ -17,6 +17,7 @@ from automation import logs
 from automation.database.away import repeat_while_away
 from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
+from automation.database.transactions import transactions_as_found
 from automation.engine.end import cancel_requests
 from automation.engine.end.ending import ClaimLostError, end
 from automation.engine.run.claims import LEASE_GRACE, Claim, claim_one
@@ -27,7 +28,6 @@ from automation.engine.run.interruptions import (
     RunCancelled,
     TimeLimitExceeded,
     Watcher,
-    transactions_as_found,
 )
 from automation.engine.run.log import RUN_LOGGER, RunLog, masked_records
 from automation.engine.run.recording import UNSTORABLE, write_surely

@@ -1,0 +1,38 @@
+"""What a function does to the transactions of the default database, undone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+
+class LeftOpenError(RuntimeError):
+    """The function ended, but a transaction that it began did not."""
+
+
+@contextmanager
+def transactions_as_found() -> Iterator[None]:
+    """Roll back transactions that the block begins and leaves open.
+
+    Raises LeftOpenError where no other error is raised.
+    """
+    before = _open_transactions()
+    blocks, was_atomic = len(connection.atomic_blocks), connection.in_atomic_block
+    try:
+        yield
+        if _open_transactions() != before:
+            raise LeftOpenError("The function left a transaction open; it was rolled back.")
+    finally:
+        if _open_transactions() != before:
+            if was_atomic:  # The transaction of the engine, which this error ends.
+                del connection.savepoint_ids[before[1] :], connection.atomic_blocks[blocks:]
+                connection.needs_rollback = True
+            else:
+                connection.close()
+                connection.connect()
+
+
+def _open_transactions() -> tuple[bool, int, bool]:
+    is_open = connection.connection is not None
+    is_manual = is_open and not connection.in_atomic_block and not connection.autocommit
+    return connection.in_atomic_block, len(connection.savepoint_ids), is_manual
