@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Statement(Protocol):
     def nothing(self) -> list[None]:
         """NULL for each value."""
 
-    def as_prepared(self, cursor: Any, /) -> str:
+    def as_prepared(self) -> str:
         """The statement's text with numbered parameters."""
 
 
@@ -66,8 +66,12 @@ class _Plans:
         return self._process == os.getpid()
 
     def keep(self, *, on: bool) -> None:
-        """Keep plans in this process, but in none that it forks: a worker cleans its session."""
-        self._process = os.getpid() if on else 0
+        """Keep plans in this process, but in none that it forks: a worker cleans its session.
+
+        Not where psycopg 3 sends values apart from their statement: an EXECUTE takes none.
+        """
+        options = connection.settings_dict.get("OPTIONS", {})
+        self._process = os.getpid() if on and not options.get("server_side_binding") else 0
 
     def prepare(self, cursor: Any, statement: Statement) -> None:
         session: _Session | None = getattr(cursor.db, "kept_plans", None)
@@ -105,7 +109,7 @@ class _Plans:
         if len(session.names) >= MOST:
             cursor.execute("DEALLOCATE ALL")
             session.names.clear()
-        cursor.execute(f"PREPARE {statement.name} AS {statement.as_prepared(cursor)}")
+        cursor.execute(f"PREPARE {statement.name} AS {statement.as_prepared()}")
         session.names.add(statement.name)
 
 

@@ -199,7 +199,7 @@ class _Statement:
         """NULL for each value."""
         return [None for parameter in self.parameters if _is_open(parameter)]
 
-    def as_prepared(self, cursor: Any) -> str:
+    def as_prepared(self) -> str:
         """Values that never change stay in it: the planner knows a partial index by them."""
         number, places = count(1), []
         for parameter in self.parameters:
@@ -208,7 +208,7 @@ class _Statement:
                 kind = str(parameter.output_field.db_type(connection)).partition("(")[0]
                 places.append(f"${next(number)}::{kind}")
             else:
-                places.append(cursor.mogrify("%s", [parameter]).decode())
+                places.append(connection.ops.compose_sql("%s", [parameter]))
         return self.sql % tuple(places)
 
 
