@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 from django.db import Error as DatabaseError
 
-from automation import registry
+from automation import database, registry
 from automation.conf import default_time_zone, setting
 from automation.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.models import Process
@@ -80,11 +80,11 @@ def check_app_order(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_database_is_supported(**_: Any) -> list[CheckMessage]:
-    if connection.vendor in {"postgresql", "sqlite"}:
+    if database.is_supported():
         return []
     return [
         Error(
-            f"The default database is {connection.vendor}: claims and constraints there are untried.",
+            f"The default database is {database.named()}: claims and constraints there are untried.",
             hint="Use PostgreSQL 14 or newer, or SQLite.",
             id="automation.E004",
         )

@@ -6,14 +6,14 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from automation.database import locks
+from automation.database import locks, transactions
 from automation.reports.writer import likely_holders, what_is_locked
 
 #: Seconds that a page waits on PostgreSQL for a row that something else has locked, and after which
@@ -36,10 +36,10 @@ class WaitingAdmin(admin.ModelAdmin):
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
-                with locks.waiting_for_rows_at_most(WAIT), _apart(request):
+                with locks.waiting_for_rows_at_most(WAIT), _undone(request):
                     return view(request, *args, **kwargs)
             except OperationalError as error:
-                if connection.vendor != "postgresql" or not locks.is_locked(error):
+                if not locks.is_locked_row(error):
                     raise
                 return self._locked_page(request, error)
 
@@ -62,12 +62,6 @@ class WaitingAdmin(admin.ModelAdmin):
         return page
 
 
-def _apart(request: HttpRequest) -> AbstractContextManager[object]:
+def _undone(request: HttpRequest) -> AbstractContextManager[object]:
     """Inside a transaction of the request's, undo what failed alone: the page still has to read."""
-    if (
-        request.method == "POST"
-        and connection.vendor == "postgresql"
-        and connection.in_atomic_block
-    ):
-        return transaction.atomic()
-    return nullcontext()
+    return transactions.failing_alone() if request.method == "POST" else nullcontext()

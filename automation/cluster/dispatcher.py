@@ -15,6 +15,7 @@ from django.db import Error, connection
 from django.utils import timezone
 from django_q.conf import Conf
 
+from automation import database
 from automation.cluster import endings, lease, node
 from automation.cluster.children import Wakeup
 from automation.cluster.mailer import Mailer
@@ -22,7 +23,7 @@ from automation.cluster.pool import Assignment, Worker
 from automation.cluster.stock import results
 from automation.cluster.stock.stat import PublishedStat
 from automation.cluster.stopping import Stop
-from automation.database import listen, locks, session
+from automation.database import forking, listen, locks, session
 from automation.database.away import is_away
 from automation.database.plans import plans
 from automation.engine.end import cancel_requests, cancelling, recovery
@@ -319,8 +320,7 @@ class Dispatcher:
         while len(self.workers) < self.me.workers:
             taken = {worker.child.name for worker in self.workers}
             number = next(n for n in range(1, 1000) if f"worker {n}" not in taken)
-            if connection.vendor == "sqlite":
-                connection.close()  # Its locks and shared memory are not for a child.
+            forking.before()
             self.workers.append(Worker(number))
 
     def _claim(self) -> None:
@@ -440,7 +440,7 @@ class Dispatcher:
 
     def _lose_the_database(self, error: Exception) -> None:
         """Go on without: what runs goes on as long as the lease holds."""
-        if connection.vendor == "sqlite" and "locked" in str(error):
+        if database.one_writer() and "locked" in str(error):
             return  # Somebody else writes; the next turn comes soon.
         logger.warning("The database does not answer: %s", str(error).strip())
         connection.close()

@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
-from django.db import connection
 from django.db.models.functions import Now
 
-from automation import registry
+from automation import database, registry
 from automation.conf import default_time_zone, release
 from automation.engine.end import recovery
 from automation.models import Node, Process, TriggerType, reasons
@@ -91,7 +90,7 @@ def bury_the_dead(own_name: str, own_pid: int) -> None:
     started again); on SQLite all others, as this node alone holds the lock of the file.
     """
     others = Node.objects.filter(stopped_at__isnull=True).exclude(name=own_name)
-    is_alone = connection.vendor == "sqlite"
+    is_alone = database.one_host()
     if not is_alone:
         others = others.filter(pid_space=_pid_space()).exclude(pid_space="")
     for node in others:

@@ -10,6 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django_q.conf import logger
 
+from automation import database
 from automation.cluster.children import Wakeup
 from automation.database import node_lock
 from automation.database.away import is_away
@@ -72,19 +73,13 @@ def _what_is_lacking() -> str:
     return f"The database lacks migrations of {named}: run `manage.py migrate`."
 
 
-def is_in_memory() -> bool:
-    """Whether no other process can see the database."""
-    is_sqlite = connection.vendor == "sqlite"
-    return is_sqlite and bool(connection.is_in_memory_db())  # type: ignore[attr-defined]
-
-
 @contextmanager
 def only_node_of_its_file() -> Iterator[None]:
     """On SQLite, let no other node work on the same file; elsewhere do nothing.
 
     Raises NotReadyError where one does.
     """
-    if connection.vendor != "sqlite":
+    if not database.one_host():
         yield
         return
     # One that serves another queue runs no executions, and is in nobody's way.

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from django.db import connections
 from django_q.conf import Conf, logger
 
+from automation import database
 from automation.cluster import dispatcher, inline, lease, node, repairs
 from automation.cluster.children import (
     Child,
@@ -29,7 +30,6 @@ from automation.cluster.heartbeat import Heartbeat
 from automation.cluster.inbox import Inbox, UnreadableError
 from automation.cluster.readiness import (
     insist,
-    is_in_memory,
     only_node_of_its_file,
     wait_for_database,
 )
@@ -117,7 +117,7 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
     GuardDiedError, so that a service manager sees a failure and starts everything again, and
     NotReadyError.
     """
-    if is_in_memory():
+    if database.in_memory():
         inline.run(run_once=run_once)
         return
     wakeup = Wakeup(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from automation.database import listen
@@ -38,16 +38,16 @@ def forget_connections() -> None:
     """
     for listener in listen.listeners:
         _cut_off(listener)
-    for connection in connections.all(initialized_only=True):
-        raw, connection.connection = connection.connection, None
+    for one in connections.all(initialized_only=True):
+        raw, one.connection = one.connection, None
         _inherited.append(raw)
-        if raw is not None and connection.vendor == "postgresql":
+        if raw is not None and one.vendor == "postgresql":
             _cut_off(raw)
         # As before connecting: a transaction of the parent is not one of the child.
-        connection.in_atomic_block = connection.needs_rollback = False
-        connection.closed_in_transaction = False
-        connection.savepoint_ids, connection.atomic_blocks, connection.run_on_commit = [], [], []
-        connection.queries_log = deque(connection.queries_log, KEPT_QUERIES)
+        one.in_atomic_block = one.needs_rollback = False
+        one.closed_in_transaction = False
+        one.savepoint_ids, one.atomic_blocks, one.run_on_commit = [], [], []
+        one.queries_log = deque(one.queries_log, KEPT_QUERIES)
     BaseDatabaseWrapper.queries_limit = KEPT_QUERIES
 
 
@@ -57,6 +57,12 @@ def _cut_off(thing: Any) -> None:
         nowhere = os.open(os.devnull, os.O_RDWR)
         os.dup2(nowhere, thing.fileno(), inheritable=False)
         os.close(nowhere)
+
+
+def before() -> None:
+    """Close an SQLite connection: its locks and shared memory are not for a child."""
+    if connection.vendor == "sqlite":
+        connection.close()
 
 
 def live_apart_in_children() -> None:

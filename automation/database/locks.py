@@ -1,12 +1,17 @@
 """How long a statement waits for what somebody else has locked, and what is locked."""
 
+import fcntl
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from django.apps import apps
 from django.db import OperationalError, connection, models, transaction
+
+from automation import database
 
 #: The error codes of PostgreSQL where somebody else had a lock for too long.
 _NOT_AVAILABLE = "55P03"
@@ -23,6 +28,11 @@ def is_locked(error: OperationalError) -> bool:
         return "locked" in str(error)
     cause = error.__cause__
     return _NOT_AVAILABLE in {getattr(cause, name, None) for name in ("pgcode", "sqlstate")}
+
+
+def is_locked_row(error: OperationalError) -> bool:
+    """Whether it says so of a row: on SQLite it is never that, but the whole database."""
+    return connection.vendor == "postgresql" and is_locked(error)
 
 
 def locked_model(error: OperationalError) -> type[models.Model] | None:
@@ -60,7 +70,7 @@ def unless_locked(seconds: float) -> Iterator[None]:
         with waiting_for_rows_at_most(seconds):
             yield
     except OperationalError as error:
-        if connection.vendor != "postgresql" or not is_locked(error):
+        if not is_locked_row(error):
             raise
 
 
@@ -101,6 +111,32 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         yield
     finally:
         _set_busy_timeout(before)
+
+
+@contextmanager
+def alone_with(name: str) -> Iterator[None]:
+    """Let one process at a time into the blocks of this name; on SQLite into all of them."""
+    if database.in_memory():  # Nobody else sees it.
+        yield
+    elif database.one_host():
+        with Path(f"{connection.settings_dict['NAME']}.groups.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    else:
+        yield from _with_advisory_lock(crc32(f"automation:{name}".encode()))
+
+
+def _with_advisory_lock(key: int) -> Iterator[None]:
+    # A connection of its own: the block may close the other one. And a transaction of its own, for
+    # a lock of the session would stay in one that a pooler lends.
+    own: Any = connection.copy()
+    try:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+        yield
+    finally:
+        own.close()  # It rolls back.
 
 
 def _set_busy_timeout(milliseconds: int) -> None:

@@ -1,9 +1,19 @@
 """What a function does to the transactions of the default database, undone."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from django.db import connection
+from django.db import connection, transaction
+
+
+def failing_alone() -> AbstractContextManager[object]:
+    """Let what fails in the block spoil no transaction around it.
+
+    On SQLite a statement that fails spoils none.
+    """
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        return transaction.atomic()
+    return nullcontext()
 
 
 class LeftOpenError(RuntimeError):

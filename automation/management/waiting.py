@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from automation.database import locks
 from automation.reports.writer import why_locked
@@ -20,6 +20,6 @@ def answering_soon() -> Iterator[None]:
         with locks.waiting_for_rows_at_most(WAIT):
             yield
     except OperationalError as error:
-        if connection.vendor != "postgresql" or not locks.is_locked(error):
+        if not locks.is_locked_row(error):
             raise
         raise CommandError(why_locked(error)) from error

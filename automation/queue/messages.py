@@ -20,6 +20,7 @@ from django_q.conf import Conf, logger
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from automation import database
 from automation.database import statements
 from automation.database.listen import RUN, notify
 from automation.database.statements import Placeholder, placeholders
@@ -64,7 +65,7 @@ def record(execution: Execution, *, time_limit: int) -> None:
 
     `time_limit` in seconds. Call it in a transaction.
     """
-    if connection.vendor != "postgresql":
+    if not database.has_sequences():
         execution.save()
         push(execution, time_limit=time_limit)
         return

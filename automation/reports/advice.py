@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation import database
 from automation.models import Process
 from automation.queue.messages import GRACE
 
@@ -65,7 +65,7 @@ def about_messages(process: Process) -> str:
 
 def about_sqlite(process: Process) -> str:
     limit = process.time_limit or 0
-    if connection.vendor != "sqlite" or not process.is_atomic or limit <= SQLITE_LIMIT:
+    if not database.one_writer() or not process.is_atomic or limit <= SQLITE_LIMIT:
         return ""
     told = _(
         "On SQLite an atomic run keeps every other writer waiting, and they give up after 20 s: "

@@ -1,9 +1,10 @@
 """Runs that keep others from writing: on SQLite at all, on PostgreSQL by locked rows."""
 
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation import database
 from automation.database import locks
 from automation.models import Execution, Status
 from automation.registry import is_taken_for_atomic
@@ -14,7 +15,7 @@ NAMED = 5
 
 def who_writes() -> Execution | None:
     """Return the running atomic execution, which is the only writer on SQLite; None elsewhere."""
-    if connection.vendor != "sqlite":
+    if not database.one_writer():
         return None
     running = Execution.objects.filter(status=Status.RUNNING).order_by("started_at")
     return next((one for one in running if is_taken_for_atomic(one.function)), None)

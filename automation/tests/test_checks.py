@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 
-from automation import checks
+from automation import checks, database
 from automation.models import ConcurrencyGroup, Process
 from automation.tests.factories import ProcessFactory
 from conftest import ROOT
@@ -51,7 +51,7 @@ def test_wrong_order_of_apps_is_an_error(monkeypatch):
 
 
 def test_another_kind_of_database_is_an_error(monkeypatch):
-    monkeypatch.setattr(checks, "connection", SimpleNamespace(vendor="mysql"))
+    monkeypatch.setattr(database, "connection", SimpleNamespace(vendor="mysql"))
 
     assert ids(checks.check_database_is_supported()) == ["automation.E004"]
 

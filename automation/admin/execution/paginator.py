@@ -1,12 +1,11 @@
 """Pages over a history of any length."""
 
-import json
 from functools import cached_property
-from typing import Any
 
 from django.core.paginator import Paginator
-from django.db import connection
 from django.db.models import QuerySet
+
+from automation.database.planner import expected
 
 #: What PostgreSQL's planner may expect an exact count to cost, in its own unit (reading a page of
 #: the table is 1): some ten milliseconds.
@@ -25,8 +24,8 @@ class EstimatingPaginator(Paginator):
     def total(self) -> int:
         """How many rows there are, or about how many."""
         rows = self.object_list
-        if connection.vendor == "postgresql" and isinstance(rows, QuerySet):
-            cost, estimate = _plan(rows)
+        if isinstance(rows, QuerySet):
+            cost, estimate = expected(rows)
             if cost > EXACT_COST:
                 self.is_estimated = True
                 return _rounded(estimate)
@@ -40,15 +39,6 @@ class EstimatingPaginator(Paginator):
     def reach(self) -> int | None:
         """The number of rows that can be paged through, where there are more."""
         return REACH if self.total > REACH else None
-
-
-def _plan(rows: QuerySet[Any]) -> tuple[float, int]:
-    """What reading all the rows would cost, and how many the planner expects."""
-    told = rows.order_by().values("pk").explain(format="json")
-    if not told:  # No row can match, and nothing would be asked.
-        return 0, 0
-    (plan,) = json.loads(told)
-    return float(plan["Plan"]["Total Cost"]), int(plan["Plan"]["Plan Rows"])
 
 
 def _rounded(number: int) -> int:

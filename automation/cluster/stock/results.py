@@ -1,18 +1,15 @@
 """What becomes of the result of ordinary work: django-q2's monitor does it, here called by workers."""
 
-import fcntl
 import logging
 import pickle
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
-from zlib import crc32
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_q import monitor
 from django_q.brokers import get_broker
@@ -21,7 +18,7 @@ from django_q.models import Success, Task
 from django_q.signals import post_execute
 from django_q.utils import get_func_repr
 
-from automation.cluster.readiness import is_in_memory
+from automation.database import locks
 from automation.database.away import repeat_while_away
 from automation.queue import messages
 
@@ -99,37 +96,14 @@ def _save_once(task: dict[str, Any], broker: Any) -> None:
     try:
         with ExitStack() as stack:
             if task.get("cached", False) and task.get("group"):
-                stack.enter_context(_alone_with(task["group"]))
+                # Its list in the cache is read, added to and written back.
+                stack.enter_context(locks.alone_with(task["group"]))
             stack.enter_context(errors_let_out(monitor))
             save(task, broker)
         _trim(task)
     except BaseException:
         task["chain"] = chain  # Its next link was taken out.
         raise
-
-
-@contextmanager
-def _alone_with(group: str) -> Iterator[None]:
-    """A group in the cache is read, added to and written back: by one worker at a time."""
-    if is_in_memory():  # Nobody else sees it.
-        yield
-        return
-    if connection.vendor == "sqlite":
-        with Path(f"{connection.settings_dict['NAME']}.groups.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    key = crc32(f"automation:{group}".encode())
-    # A connection of its own: django-q2 may close the other one meanwhile. And a transaction of its
-    # own, for a lock of the session would stay in one that a pooler lends.
-    own: Any = connection.copy()
-    try:
-        own.set_autocommit(False)
-        with own.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
-        yield
-    finally:
-        own.close()  # It rolls back.
 
 
 def _trim(task: dict[str, Any]) -> None:

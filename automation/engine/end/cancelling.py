@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -116,7 +116,7 @@ def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = 
         except CancelError:  # It ended meanwhile.
             continue
         except OperationalError as error:
-            if connection.vendor == "sqlite" or not locks.is_locked(error):
+            if not locks.is_locked_row(error):
                 raise
             locked[execution.process_id] = error
         else:

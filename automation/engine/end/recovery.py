@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import CharField, QuerySet
 
-from automation import logs
+from automation import database, logs
 from automation.database import locks, node_lock, statements, terminal_locks
 from automation.database.statements import placeholders
 from automation.engine.end import ending
@@ -65,7 +65,7 @@ def mark_lost_of_the_dead() -> int:
 
     Returns how many.
     """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    if not database.one_host() or connection.in_atomic_block:
         return 0
     return _mark_lost_of_dead_node() + mark_lost_of_dead_terminals()
 
@@ -82,7 +82,7 @@ def _mark_lost_of_dead_node() -> int:
 
 def mark_lost_of_dead_terminals() -> int:
     """On SQLite, end what ran at terminals that are dead; return how many."""
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    if not database.one_host() or connection.in_atomic_block:
         return 0
     running = Execution.objects.filter(status=Status.RUNNING).order_by("pk")
     of_terminals = running.filter(node__endswith=terminal_locks.TERMINAL)

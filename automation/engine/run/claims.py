@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import Error, connection, transaction
+from django.db import Error, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from automation import registry
+from automation import database, registry
 from automation.conf import release
 from automation.database.away import is_away
 from automation.database.listen import RUN, notify
@@ -164,7 +164,7 @@ class _Taking:
             in_groups = running.filter(concurrency_group__in=list(self.groups))
             for pk, slot in in_groups.values_list("concurrency_group", "group_slot"):
                 self.taken_in_group[pk or 0].add(slot)
-        self.writer_is_busy = connection.vendor == "sqlite" and _an_atomic_run_goes_on()
+        self.writer_is_busy = database.one_writer() and _an_atomic_run_goes_on()
 
     def _may_start(self, execution: Execution, process: Process | None) -> bool:
         if execution.process_id is not None and process is None:
@@ -196,7 +196,7 @@ class _Taking:
 
     def _must_wait_for_the_only_writer(self, execution: Execution) -> bool:
         """Whether, on SQLite, another atomic run has the one write lock there is."""
-        if connection.vendor != "sqlite" or not registry.get(execution.function).options.atomic:
+        if not database.one_writer() or not registry.get(execution.function).options.atomic:
             return False
         busy, self.writer_is_busy = self.writer_is_busy, True
         return busy

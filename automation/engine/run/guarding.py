@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 from django.db import Error, connection, transaction
 
-from automation.database import beside, session
+from automation import database
+from automation.database import beside, forking, session
 from automation.database.away import repeat_while_away
 from automation.database.forking import (
     die_with,
@@ -77,8 +78,8 @@ def run_guarded(claim: Claim, signals: Signals) -> None:
     It runs in this process inside a transaction (of a test), which no child would see, and on a
     database without a file.
     """
-    in_memory = connection.vendor == "sqlite" and beside.folder() is None
-    if connection.in_atomic_block or in_memory:
+    without_file = database.one_host() and beside.folder() is None
+    if connection.in_atomic_block or without_file:
         run(claim)
         return
     with signals.noted():
@@ -118,8 +119,7 @@ class _Guard:
 
     def watch(self) -> None:
         self.pipe, theirs = os.pipe()
-        if connection.vendor == "sqlite":
-            connection.close()  # A child must not have its locks and shared memory.
+        forking.before()
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from django.db import connection
-
+from automation import database
 from automation.conf import setting
 
 #: Shares of the lease: when it is renewed; and when a run whose lease was not renewed is ended, so
@@ -16,6 +15,6 @@ def length() -> timedelta | None:
 
     An atomic run there keeps everybody else from writing, so nothing could be renewed.
     """
-    if connection.vendor == "sqlite":
+    if database.one_writer():
         return None
     return timedelta(seconds=float(setting("LEASE")))

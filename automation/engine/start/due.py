@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from automation import database
 from automation.database.away import is_away, repeat_while_away
 from automation.engine.end import recovery
 from automation.engine.start.launch import launch_locked, make_way
@@ -76,7 +77,7 @@ def _make_way(due: Iterable[int]) -> None:
 
     Before they have ended, no start can be written.
     """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    if not database.one_writer() or connection.in_atomic_block:
         return
     cancelling = Process.objects.filter(overlap_policy=OverlapPolicy.CANCEL_RUNNING)
     for process in cancelling.filter(pk__in=due).exclude(catch_up=CatchUp.ALL):

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from automation import logs, registry
+from automation import database, logs, registry
 from automation.database.text import storable
 from automation.engine.end import cancel_requests, cancelling, recovery
 from automation.models import (
@@ -55,7 +55,7 @@ def make_way(process: Process, **options: Any) -> None:
     """
     if options.get("kind") == Kind.PREVIEW or options.get("waits"):
         return  # Such a launch cancels none.
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    if not database.one_writer() or connection.in_atomic_block:
         return
     function = registry.find(process.function)
     if function is None or process.overlap_policy != OverlapPolicy.CANCEL_RUNNING:

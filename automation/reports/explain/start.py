@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation import database
 from automation.models import Execution, Node, Status
 from automation.parameters import ParameterError
 from automation.queue.messages import default_queue
@@ -137,7 +137,7 @@ def _parameters(snapshot: Snapshot) -> Step:
 
 
 def _writer(snapshot: Snapshot) -> Step:
-    if connection.vendor != "sqlite" or not is_taken_for_atomic(snapshot.process.function):
+    if not database.one_writer() or not is_taken_for_atomic(snapshot.process.function):
         return ok("writer", _("Nobody who writes keeps it waiting."))
     others = [one for one in snapshot.running if is_taken_for_atomic(one.function)]
     if not (others and snapshot.is_ready):
