@@ -12,8 +12,9 @@ from django.core.validators import validate_email
 from django.db import DEFAULT_DB_ALIAS
 from django.db import Error as DatabaseError
 
-from automation import database, registry
+from automation import registry
 from automation.conf import default_time_zone, setting
+from automation.database import checks as of_database  # noqa: F401  # registers them
 from automation.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.models import Process
 from automation.registry import ProcessFunction
@@ -74,19 +75,6 @@ def check_app_order(**_: Any) -> list[CheckMessage]:
             "'automation' does not stand before 'django_q' in INSTALLED_APPS.",
             hint="Put it first: its qcluster command replaces the one of django_q.",
             id="automation.E003",
-        )
-    ]
-
-
-@register
-def check_database_is_supported(**_: Any) -> list[CheckMessage]:
-    if database.is_supported():
-        return []
-    return [
-        Error(
-            f"The default database is {database.named()}: claims and constraints there are untried.",
-            hint="Use PostgreSQL 14 or newer, or SQLite.",
-            id="automation.E004",
         )
     ]
 

@@ -5,6 +5,7 @@ A lost notification costs a short delay, no more: every part also looks by itsel
 
 import logging
 import time
+from multiprocessing.connection import wait
 from typing import Any
 from uuid import uuid4
 from weakref import WeakSet
@@ -42,8 +43,9 @@ class Listener:
 
     def __init__(self) -> None:
         """Connect and listen. Raises OperationalError where the database does not answer."""
-        # It is not one of django.db.connections, so nothing closes or shares it.
+        # It is not one of django.db.connections, so nothing closes or shares it; nor does a pool.
         self._wrapper: Any = connection.copy()
+        self._wrapper.settings_dict["OPTIONS"].pop("pool", None)
         self._wrapper.ensure_connection()
         self._wrapper.set_autocommit(True)
         with self._wrapper.cursor() as cursor:
@@ -86,3 +88,19 @@ class Listener:
 def can_listen() -> bool:
     """Whether there is a LISTEN here whose connection can be waited for with other things."""
     return driver.tells_what_it_hears()
+
+
+def arrives(seconds: float = HEARING) -> bool:
+    """Whether a notification reaches a connection that listens, within so many seconds.
+
+    Raises OperationalError where the database does not answer.
+    """
+    deadline = time.monotonic() + seconds
+    listener = Listener()
+    try:
+        while not listener.hears and (left := deadline - time.monotonic()) > 0:
+            wait([listener.fileno()], left)
+            listener.heard()
+        return listener.hears
+    finally:
+        listener.close()

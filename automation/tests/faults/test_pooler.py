@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
-import psycopg2
 import pytest
+from django.db import connection
 
 from automation.models import Status
 from automation.tests.faults.pooler import Pooler
@@ -31,9 +31,9 @@ def behind(wire: Wire) -> Iterator[Callable[[str], Pooler]]:
 
 def limits_that_others_see(pooler: Pooler, clients: int = 12) -> set[str]:
     """The limit for statements in the sessions of the pool, which so many clients have at once."""
-    seen, held = set(), []
+    seen, held, driver = set(), [], connection.Database
     for _ in range(clients):
-        held.append(psycopg2.connect(pooler.url))
+        held.append(driver.connect(pooler.url))
         with held[-1].cursor() as cursor:  # A transaction, so that each has a session of its own.
             cursor.execute("SELECT current_setting('statement_timeout')")
             seen.add(cursor.fetchone()[0])
@@ -60,6 +60,7 @@ def test_node_behind_a_pooler_works_and_tells_no_other_client_a_limit(
     if is_deaf:
         wait_until(lambda: "LISTEN hears nothing" in node.text, LONG, node)
     assert ("LISTEN hears nothing" in node.text) == is_deaf
+    assert ("automation.W006" in node.text) == is_deaf  # Checked at its start.
     assert_all_is_well(journal, node)
     records = re.split(r"^(?=\d{4}-\d\d-\d\d )", node.text, flags=re.MULTILINE)
     failures = [record for record in records if "Traceback" in record]
