@@ -5,6 +5,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from django.db import connection, transaction
 
+#: libpq's number for a session in which a statement goes on.
+_ACTIVE = 1
+
 
 def failing_alone() -> AbstractContextManager[object]:
     """Let what fails in the block spoil no transaction around it.
@@ -33,6 +36,8 @@ def transactions_as_found() -> Iterator[None]:
         if _open_transactions() != before:
             raise LeftOpenError("The function left a transaction open; it was rolled back.")
     finally:
+        if _statement_goes_on():
+            connection.close()  # Nothing else can be asked on it.
         if _open_transactions() != before:
             if was_atomic:  # The transaction of the engine, which this error ends.
                 del connection.savepoint_ids[before[1] :], connection.atomic_blocks[blocks:]
@@ -46,3 +51,11 @@ def _open_transactions() -> tuple[bool, int, bool]:
     is_open = connection.connection is not None
     is_manual = is_open and not connection.in_atomic_block and not connection.autocommit
     return connection.in_atomic_block, len(connection.savepoint_ids), is_manual
+
+
+def _statement_goes_on() -> bool:
+    """Whether an exception left the middle of a statement: psycopg 3 lets a signal raise one there."""
+    raw = connection.connection
+    if connection.vendor != "postgresql" or raw is None or raw.closed:
+        return False
+    return int(raw.info.transaction_status) == _ACTIVE

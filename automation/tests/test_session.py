@@ -1,12 +1,15 @@
 """What a session of the database is told, and what it can hold."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 
 from automation.database import session
+from automation.database.transactions import transactions_as_found
 from automation.limits import MAX_TIME_LIMIT
 
 
@@ -99,3 +102,34 @@ def test_session_stays_ours_though_threads_and_copies_have_others(settled):
     copy.close()
 
     assert session.is_ours()
+
+
+class TooLongError(BaseException):
+    """As a time limit or a cancel raises it."""
+
+
+def sleep_in_the_database_until_an_alarm() -> None:
+    def too_long(*_: object) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    try:
+        with connection.cursor() as cursor:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            cursor.execute("SELECT pg_sleep(0.5)")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("outer", [nullcontext, transaction.atomic])
+def test_signal_in_the_middle_of_a_statement_leaves_a_connection_that_works(outer):
+    """psycopg2 raises its exception after the statement, psycopg 3 in the middle of it."""
+    with pytest.raises(TooLongError), outer(), transactions_as_found():
+        sleep_in_the_database_until_an_alarm()
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
