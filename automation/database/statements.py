@@ -202,13 +202,14 @@ class _Statement:
     def as_prepared(self) -> str:
         """Values that never change stay in it: the planner knows a partial index by them."""
         number, places = count(1), []
+        operations: Any = connection.ops
         for parameter in self.parameters:
             if _is_open(parameter):
                 # Without the length, to which PostgreSQL would cut a value silently.
                 kind = str(parameter.output_field.db_type(connection)).partition("(")[0]
                 places.append(f"${next(number)}::{kind}")
             else:
-                places.append(connection.ops.compose_sql("%s", [parameter]))
+                places.append(operations.compose_sql("%s", [parameter]))
         return self.sql % tuple(places)
 
 

@@ -1,7 +1,8 @@
 """What a function does to the transactions of the default database, undone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -17,6 +18,18 @@ def failing_alone() -> AbstractContextManager[object]:
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         return transaction.atomic()
     return nullcontext()
+
+
+def take_commit_hooks() -> list[Callable[[], object]]:
+    """Take what `transaction.on_commit` was given, so that Django does not call it.
+
+    Nothing where the transaction is part of another one, after which Django calls it.
+    """
+    if len(connection.atomic_blocks) != 1:
+        return []
+    taken: list[Any] = connection.run_on_commit
+    connection.run_on_commit = []
+    return [hook for _savepoints, hook, _robust in taken]
 
 
 class LeftOpenError(RuntimeError):

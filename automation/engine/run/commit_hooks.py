@@ -9,17 +9,16 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from automation import logs
 from automation.database.forking import cause_of
 from automation.database.session import statement_limit
 from automation.database.text import MAX_TEXT, storable
-from automation.database.transactions import transactions_as_found
+from automation.database.transactions import take_commit_hooks, transactions_as_found
 from automation.engine.end import consequences, notices
 from automation.engine.run.claims import Claim
 from automation.engine.run.failure import in_words, traceback_of
@@ -56,10 +55,7 @@ class CommitHooks:
         Where the run is part of another transaction, as in tests, none are taken: Django calls them
         after that.
         """
-        if len(connection.atomic_blocks) == 1:
-            taken: list[Any] = connection.run_on_commit
-            self._hooks = [hook for _savepoints, hook, _robust in taken]
-            connection.run_on_commit = []
+        self._hooks = take_commit_hooks()
         if self._hooks:
             self._watcher.committing(self._limit())
         return bool(self._hooks)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -31,9 +32,10 @@ def behind(wire: Wire) -> Iterator[Callable[[str], Pooler]]:
 
 def limits_that_others_see(pooler: Pooler, clients: int = 12) -> set[str]:
     """The limit for statements in the sessions of the pool, which so many clients have at once."""
-    seen, held, driver = set(), [], connection.Database
+    seen, held = set(), []
+    driver: Any = connection
     for _ in range(clients):
-        held.append(driver.connect(pooler.url))
+        held.append(driver.Database.connect(pooler.url))
         with held[-1].cursor() as cursor:  # A transaction, so that each has a session of its own.
             cursor.execute("SELECT current_setting('statement_timeout')")
             seen.add(cursor.fetchone()[0])
