@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice, takewhile
 
 from automation.adoption.found import After, NotAdoptableError, Times
+from automation.instants import to_minute
 from automation.limits import MAX_OCCURRENCES
 from automation.schedule import CronRule, OnceRule, Schedule
 
@@ -39,7 +40,7 @@ def once_rule(at: datetime, timezone: str, now: datetime) -> OnceRule:
 
 
 def told(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return to_minute(at, UTC)
 
 
 def limited(

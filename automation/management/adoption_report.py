@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 
 from automation import registry
 from automation.adoption import AtChange, Comparison, Found, Reading, Work
+from automation.instants import to_minute
 
 #: Differing times around a clock change that are listed at most; JSON has all.
 _MOST_LISTED = 6
-
-_TIME = "%a %Y-%m-%d %H:%M %z"
-_WIDTH = len("Thu 2026-11-26 02:30 +0100")
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,13 @@ def _about(entry: Entry, scheduler: str) -> Iterator[str]:
 def _side_by_side(comparison: Comparison, zone: ZoneInfo, scheduler: str) -> Iterator[str]:
     ours, old = comparison.ours, comparison.old
     if old is None:
-        yield from (_local(at, zone) for at in ours)
+        yield from (to_minute(at, zone) for at in ours)
         return
-    yield f"{'ours':{_WIDTH}}  {scheduler}"
-    for at in sorted({*ours, *old}):
-        shown = _local(at, zone)
-        yield f"{shown if at in ours else '-':{_WIDTH}}  {shown if at in old else '-'}"
+    shown = {at: to_minute(at, zone) for at in sorted({*ours, *old})}
+    width = max(map(len, shown.values()), default=0)
+    yield f"{'ours':{width}}  {scheduler}"
+    for at, told in shown.items():
+        yield f"{told if at in ours else '-':{width}}  {told if at in old else '-'}"
 
 
 def _around_changes(comparison: Comparison, zone: ZoneInfo, scheduler: str) -> Iterator[str]:
@@ -131,15 +130,11 @@ def _around_changes(comparison: Comparison, zone: ZoneInfo, scheduler: str) -> I
         yield f"The clocks of {zone.key} do not change: both run at the same times."
     for at in comparison.at_changes:
         direction = "forward" if at.change.move > timedelta(0) else "back"
-        when = f"When clocks go {direction}, {_local(at.change.at, zone)}"
+        when = f"When clocks go {direction}, {to_minute(at.change.at, zone)}"
         yield f"{when}: {at.remark(scheduler) or 'the same times.'}"
         both = sorted({*at.only_ours, *at.only_old})
         for instant in both[:_MOST_LISTED]:
             whose = "ours" if instant in at.only_ours else scheduler
-            yield f"  only {whose + ':':{len(scheduler) + 1}} {_local(instant, zone)}"
+            yield f"  only {whose + ':':{len(scheduler) + 1}} {to_minute(instant, zone)}"
         if len(both) > _MOST_LISTED:
             yield f"  … and {len(both) - _MOST_LISTED} more."
-
-
-def _local(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):{_TIME}}"

@@ -13,6 +13,7 @@ from automation import logs, registry
 from automation.database.text import storable
 from automation.engine.run import foreground
 from automation.engine.run.claims import Claim
+from automation.instants import length, naming_zones
 from automation.management.arguments import number
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
@@ -37,6 +38,7 @@ class ExecutionCommand(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @naming_zones()
     def carry_out(
         self,
         options: dict[str, Any],
@@ -117,7 +119,7 @@ class ExecutionCommand(BaseCommand):
             self.stderr.write(execution.traceback)
         if execution.after_commit:
             self.stderr.write(execution.error_message)
-        took = f" after {execution.duration.total_seconds():.2f} s" if execution.duration else ""
+        took = f" after {length(execution.duration)}" if execution.duration else ""
         status = f"{execution}: {execution.get_status_display()}{took}."
         why = execution.reason_in_words or execution.after_commit_in_words
         self.stdout.write(f"{status} {why}".rstrip())

@@ -2,17 +2,17 @@
 
 import socket
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils import translation
-from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.conf import setting
+from automation.instants import beside, naming_zones, to_minute, to_second
 from automation.logs import printable
 from automation.models import (
     Execution,
@@ -24,11 +24,11 @@ from automation.models import (
     Status,
     Trigger,
     coming,
+    site_zone,
 )
 from automation.queue import schedules
 from automation.reports.masking import masker_of
 from automation.reports.workers import workers
-from automation.schedule import ScheduleError, zone_named
 
 #: Limits of a mail: log lines, characters of each and of the error, and gathered notices.
 LINES, LINE_LENGTH, ERROR_LENGTH, GATHERED_SHOWN = 20, 500, 1_000, 20
@@ -45,7 +45,7 @@ def about(notices: list[Notice]) -> Mail:
 
     `notices`: newest first.
     """
-    with translation.override(settings.LANGUAGE_CODE):
+    with translation.override(settings.LANGUAGE_CODE), naming_zones():
         newest, *earlier = notices
         execution = Execution.objects.filter(pk=newest.execution_id or 0).first()
         process = Process.objects.filter(pk=newest.process_id or 0).first()
@@ -91,19 +91,19 @@ def _facts(notice: Notice, execution: Execution | None, process: Process | None)
     facts = [(_("Process"), title if title == name else f"{title} ({name})")]
     if notice.execution_id is None:
         due = schedules.next_run_of(process.pk) if process else None
-        return _table([*facts, *([(_("Due"), _local(due, process))] if due else [])])
+        return _table([*facts, *([(_("Due"), to_minute(due, _zone_of(process)))] if due else [])])
     if execution is None:
         facts.append((_("Execution"), _("#%(id)s, deleted since") % {"id": notice.execution_id}))
         return _table(facts)
     if execution.scheduled_for:
-        facts.append((_("Due"), _local(execution.scheduled_for, process)))
+        facts.append((_("Due"), to_minute(execution.scheduled_for, _zone_of(process))))
     if execution.scheduled_until:
-        last = _local(execution.scheduled_until, process)
+        last = to_minute(execution.scheduled_until, _zone_of(process))
         facts += [(_("Last due"), last), (_("Times"), str(execution.occurrences))]
     if execution.trigger == Trigger.MANUAL:
         facts.append((_("Started by hand, by"), execution.requested_by_name or _("somebody")))
     if execution.completed_at and execution.status != Status.MISSED:
-        facts.append((_("Ended"), _local(execution.completed_at, process)))
+        facts.append((_("Ended"), to_second(execution.completed_at, _zone_of(process))))
     if execution.attempt > 1:
         facts.append((_("Attempts"), str(execution.attempt)))
     facts.append((_("Execution"), _address(execution.pk)))
@@ -114,13 +114,8 @@ def _table(facts: list[tuple[str, str]]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in facts)
 
 
-def _local(at: datetime, process: Process | None) -> str:
-    """Write an instant in the zone of the process; where that is gone, in the zone of the site."""
-    try:
-        zone = zone_named(process.effective_timezone) if process else get_default_timezone()
-    except ScheduleError:
-        zone = get_default_timezone()
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone})"
+def _zone_of(process: Process | None) -> tzinfo:
+    return process.zone if process else site_zone()
 
 
 def _address(execution_id: int) -> str:
@@ -167,7 +162,7 @@ def _next(notice: Notice, process: Process | None) -> str:
     if notice.event == NoticeEvent.LATE:
         return _("It starts as soon as a worker takes it: see whether one is running and free.")
     if comes.next_run is not None:
-        return _("It runs next at %(when)s.") % {"when": _local(comes.next_run, process)}
+        return _("It runs next at %(when)s.") % {"when": to_minute(comes.next_run, process.zone)}
     return _("Nothing: it has no schedule, and runs when somebody starts it.")
 
 
@@ -182,7 +177,7 @@ def _held(hold: Hold, until: datetime | None, process: Process) -> str:
         ) % {"count": count}
     end = _("Nothing starts it until somebody resumes it.")
     if until is not None:
-        end = _("Nothing starts it until %(when)s.") % {"when": _local(until, process)}
+        end = _("Nothing starts it until %(when)s.") % {"when": to_minute(until, process.zone)}
     return f"{told}\n  {end}"
 
 
@@ -199,7 +194,8 @@ def _log(execution: Execution, process: Process | None) -> str:
 def _line(line: LogLine, execution: Execution, process: Process | None) -> str:
     told = printable(masker_of(execution).text(line.message))
     message = told[:LINE_LENGTH].replace("\n", "\n    ")
-    return f"  {_local(line.created_at, process)[11:19]} {line.level} {message}"
+    at = beside(line.created_at, execution.started_at or line.created_at, _zone_of(process))
+    return f"  {at} {line.level} {message}"
 
 
 def _gathered(earlier: list[Notice], process: Process | None) -> str:
@@ -211,7 +207,7 @@ def _gathered(earlier: list[Notice], process: Process | None) -> str:
         len(earlier),
     ) % {"count": len(earlier)}
     lines = [
-        f"  {_local(notice.created_at, process)} {notice.get_event_display()}: "
+        f"  {to_second(notice.created_at, _zone_of(process))} {notice.get_event_display()}: "
         f"{_address(notice.execution_id) if notice.execution_id else ''}".rstrip(": ")
         for notice in earlier[:GATHERED_SHOWN]
     ]

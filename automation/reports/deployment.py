@@ -96,7 +96,14 @@ def look_ahead(minutes: float, *, wait: float = 0) -> DeploymentOutlook:
 
 
 def _running() -> list[Running]:
-    columns = ("process_name", "node", "started_at", "status", "process__time_limit")
+    columns = (
+        "process_name",
+        "node",
+        "started_at",
+        "status",
+        "process__time_limit",
+        "process__timezone",
+    )
     running = Execution.objects.filter(status=Status.RUNNING).select_related("process")
     graces = dict(Node.objects.reporting().values_list("name", "stop_grace"))
     return [_ending(execution, graces) for execution in running.only(*columns).order_by("pk")]

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from automation.instants import to_second
 from automation.models import Execution, Known, Node, Process, Status, Trigger, coming
 from automation.queue.messages import default_queue
 
@@ -40,7 +40,7 @@ class Workers:
             told = _(
                 "The last workers are being stopped: they end what they run, and start no more."
             )
-        return told % {"since": f"{localtime(self.seen_at):%Y-%m-%d %H:%M:%S}"}
+        return told % {"since": to_second(self.seen_at)}
 
     @property
     def remedy(self) -> str:
@@ -116,5 +116,4 @@ def silence_of(execution: Execution) -> str:
         "Its worker was last seen at %(at)s: it counts as lost as soon as another worker notices. "
         "%(absence)s"
     )
-    at = f"{localtime(node.seen_at):%Y-%m-%d %H:%M:%S}"
-    return (told % {"at": at, "absence": workers().absence}).rstrip()
+    return (told % {"at": to_second(node.seen_at), "absence": workers().absence}).rstrip()

@@ -60,11 +60,11 @@ def test_crontab_is_shown_as_processes_with_the_times_of_both(adopt_lines):
         "Line 1: 30 7 * * *  manage.py check --fail-level ERROR\n"
         "  Process check: runs probes.check.\n"
         "  At 07:30 (Europe/Berlin)\n"
-        "  ours                        crontab\n"
-        "  Wed 2026-10-21 07:30 +0200  Wed 2026-10-21 07:30 +0200\n"
-        "  Thu 2026-10-22 07:30 +0200  Thu 2026-10-22 07:30 +0200\n"
-        "  When clocks go back, Sun 2026-10-25 02:00 +0100: the same times.\n"
-        "  When clocks go forward, Sun 2027-03-28 03:00 +0200: the same times.\n"
+        "  ours                                crontab\n"
+        "  Wed 2026-10-21 07:30 Europe/Berlin  Wed 2026-10-21 07:30 Europe/Berlin\n"
+        "  Thu 2026-10-22 07:30 Europe/Berlin  Thu 2026-10-22 07:30 Europe/Berlin\n"
+        "  When clocks go back, Sun 2026-10-25 02:00 UTC+01:00 Europe/Berlin: the same times.\n"
+        "  When clocks go forward, Sun 2027-03-28 03:00 Europe/Berlin: the same times.\n"
         "\n"
         "1 of 1 can be adopted. --create makes them, switched off.\n"
     )
@@ -78,7 +78,7 @@ def test_crontab_with_lines_that_cannot_be_adopted_exits_with_1_and_says_each(ad
     assert "Line 2: SHELL=… is skipped." in output
     assert "  Cannot be adopted. @reboot is not a time" in output
     assert "  Cannot be adopted. It runs a program" in output
-    assert output.count("Wed 2026-10-21 00:00 +0200  ") == 2
+    assert output.count("Wed 2026-10-21 00:00 Europe/Berlin  ") == 2
     assert output.endswith("1 of 3 can be adopted. --create makes them, switched off.\n")
 
 
@@ -88,8 +88,11 @@ def test_times_at_clock_changes_stand_side_by_side(adopt):
 
     _code, output = adopt("celery-beat", "--count", "1")
 
-    assert "When clocks go back, Sun 2026-10-25 02:00 +0100: celery-beat leaves out 6" in output
-    assert "    only ours:        Sun 2026-10-25 02:50 +0100\n" in output
+    assert (
+        "When clocks go back, Sun 2026-10-25 02:00 UTC+01:00 Europe/Berlin: celery-beat leaves out 6"
+        in output
+    )
+    assert "    only ours:        Sun 2026-10-25 02:50 UTC+01:00 Europe/Berlin\n" in output
     assert "… and" not in output
 
 
@@ -111,9 +114,9 @@ def test_next_times_that_differ_have_a_gap_beside_them(adopt, time_machine):
     _code, output = adopt("celery-beat", "--count", "2")
 
     assert (
-        "  Sun 2027-03-28 03:00 +0200  -\n"
-        "  -                           Sun 2027-03-28 03:30 +0200\n"
-        "  Mon 2027-03-29 02:30 +0200  Mon 2027-03-29 02:30 +0200\n"
+        "  Sun 2027-03-28 03:00 Europe/Berlin  -\n"
+        "  -                                   Sun 2027-03-28 03:30 Europe/Berlin\n"
+        "  Mon 2027-03-29 02:30 Europe/Berlin  Mon 2027-03-29 02:30 Europe/Berlin\n"
     ) in output
 
 

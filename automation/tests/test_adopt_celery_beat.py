@@ -78,7 +78,10 @@ def test_task_that_no_function_does_is_refused_and_its_times_are_told(add, colum
         ),
         ({"interval": (2**31 - 1, "days")}, "from 1 minute to 366 days"),
         ({"interval": (2, "moons")}, "There is no period 'moons'"),
-        ({"clocked": datetime(2026, 10, 1, tzinfo=UTC)}, "at 2026-10-01 00:00 UTC: that is over"),
+        (
+            {"clocked": datetime(2026, 10, 1, tzinfo=UTC)},
+            "at Thu 2026-10-01 00:00 UTC: that is over",
+        ),
         ({"crontab": ("0", "0", "1-7", "*", "1")}, "in Celery both must be true"),
         ({"crontab": ("0", "22-2", "*", "*", "*")}, "a range goes upwards"),
         ({"crontab": ("0", "0", "*", "*", "*"), "zone": "Mars"}, "There is no time zone 'Mars'"),
@@ -193,7 +196,7 @@ def test_task_that_runs_once_becomes_a_process_of_one_occurrence(add, schedule):
     [
         (
             {"expires": datetime(2020, 1, 1, tzinfo=UTC)},
-            "ended there at 2020-01-01 00:00 UTC: that is over",
+            "ended there at Wed 2020-01-01 00:00 UTC: that is over",
         ),
         ({"expires": NOW}, "that is over"),
         ({"expires": NOW + timedelta(minutes=1)}, "Nothing is due before the end"),

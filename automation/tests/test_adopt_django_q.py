@@ -75,7 +75,7 @@ def test_each_type_becomes_a_rule_in_the_zone_of_django_q2(columns, rule):
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ({"schedule_type": "O", "next_run": NOW}, "at 2026-10-20 12:00 UTC: that is over"),
+        ({"schedule_type": "O", "next_run": NOW}, "at Tue 2026-10-20 12:00 UTC: that is over"),
         ({"schedule_type": "D", "next_run": None}, "no next run to count from"),
         ({"schedule_type": "BW"}, "every two weeks by the clock on the wall"),
         ({"schedule_type": "M", "next_run": datetime(2026, 10, 31, tzinfo=UTC)}, "runs on day 31"),

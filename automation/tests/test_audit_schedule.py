@@ -47,16 +47,16 @@ def test_sound_history_ends_well(time_machine):
     said, code = audit()
 
     assert code is None
-    assert "hourly: 3 due after 2026-11-22 06:30, until 2026-11-22 09:00 UTC" in said
+    assert "hourly: 3 due after Sun 2026-11-22 06:30 UTC, until Sun 2026-11-22 09:00 UTC" in said
     assert "2 completed" in said
-    assert "waiting: 2026-11-22 09:00" in said
+    assert "waiting: Sun 2026-11-22 09:00 UTC" in said
 
 
 def test_gap_is_said_and_makes_it_fail():
     said, code = audit("hourly")
 
     assert code == 1
-    assert "gap: 2026-11-22 09:00" in said
+    assert "gap: Sun 2026-11-22 09:00 UTC" in said
 
 
 def test_double_names_its_executions():
@@ -73,8 +73,8 @@ def test_double_names_its_executions():
     said, code = audit("hourly")
 
     assert code == 1
-    assert f"double: 2026-11-22 08:00 (executions {first.pk}, {double.pk})" in said
-    assert "stray: 2026-11-22 07:59 to 2026-11-22 09:00" in said
+    assert f"double: Sun 2026-11-22 08:00 UTC (executions {first.pk}, {double.pk})" in said
+    assert "stray: Sun 2026-11-22 07:59 UTC to Sun 2026-11-22 09:00 UTC" in said
 
 
 def test_only_what_is_asked_for_is_looked_at():
@@ -83,7 +83,7 @@ def test_only_what_is_asked_for_is_looked_at():
     said, code = audit("hourly", "--since", "2026-11-22T09:30+00:00")
 
     assert (code, said.count("due after")) == (None, 1)
-    assert "hourly: 1 due after 2026-11-22 09:30" in said
+    assert "hourly: 1 due after Sun 2026-11-22 09:30 UTC" in said
 
 
 def test_json_says_the_same():

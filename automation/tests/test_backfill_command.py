@@ -54,7 +54,7 @@ def test_backfill_starts_each_day_of_the_range_in_order(daily, call):
     code, output = call("daily", "--from", "2026-11-19", "--to", "2026-11-21", "--note", "gap")
 
     assert code == 0
-    assert "Thu 2026-11-19 07:30 +0330  missed      start" in output
+    assert "Thu 2026-11-19 07:30 Asia/Tehran  missed      start" in output
     assert output.endswith("3 of 3 times queued for the workers.\n")
     assert started() == [at(19), at(20), at(21)]
     row = Execution.objects.filter(trigger=Trigger.BACKFILL).first()
@@ -76,8 +76,8 @@ def test_dry_run_shows_it_all_and_starts_nothing(daily, call):
     code, output = call("daily", "--from", "2026-11-19", "--to", "2026-11-22", "--dry-run")
 
     assert code == 0
-    assert "2026-11-20 07:30 +0330  completed   succeeded" in output
-    assert "2026-11-22 07:30 +0330  no record   start" in output
+    assert "Fri 2026-11-20 07:30 Asia/Tehran  completed   succeeded" in output
+    assert "Sun 2026-11-22 07:30 Asia/Tehran  no record   start" in output
     assert output.endswith("3 of 4 times would be started. Nothing was.\n")
     assert started() == [at(20)]
 

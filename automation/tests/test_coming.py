@@ -136,8 +136,8 @@ def test_explanation_names_both_and_what_ends_them(endless):
     verdict = explain(endless).verdict
 
     assert verdict.text == (
-        "Everything paused by omid since 2026-11-24 06:00, without an end: moving "
-        "Paused by sara since 2026-11-24 06:00, until 2026-11-25 06:00: repairs"
+        "Everything paused by omid since Tue 2026-11-24 06:00 UTC, without an end: moving "
+        "Paused by sara since Tue 2026-11-24 06:00 UTC, until Wed 2026-11-25 06:00 UTC: repairs"
     )
     assert verdict.remedy.startswith("Resume it, and resume everything;")
 
@@ -149,7 +149,7 @@ def test_mail_promises_no_start_before_all_holds_are_over(nightly):
         event=NoticeEvent.FAILED, process=nightly, process_name="nightly", execution_id=1
     )
 
-    assert "Nothing starts it until 2026-11-24 12:00:00 (UTC)." in mail.about([notice]).body
+    assert "Nothing starts it until Tue 2026-11-24 12:00 UTC." in mail.about([notice]).body
     Pause.objects.create(why="moving")
     assert "Nothing starts it until somebody resumes it." in mail.about([notice]).body
 

@@ -364,8 +364,8 @@ def test_preview_schedule_marks_what_clock_changes_touch(call):
 
     assert output.splitlines() == [
         "At 02:30 (America/New_York)",
-        "Sun 2026-03-08 03:00 -0400   07:00 UTC   02:30 does not exist, runs 03:00",
-        "Mon 2026-03-09 02:30 -0400   06:30 UTC",
+        "Sun 2026-03-08 03:00 America/New_York   07:00 UTC   02:30 does not exist, runs 03:00",
+        "Mon 2026-03-09 02:30 America/New_York   06:30 UTC",
         "clocks: Sun 2026-03-08 02:00 -> 03:00",
         "  02:30 does not exist, runs 03:00",
         "clocks: Sun 2026-11-01 02:00 -> 01:00",
@@ -391,8 +391,8 @@ def test_preview_schedule_leaves_out_the_days_of_a_calendar(call):
 
     output = call("preview_schedule", *rule, "--after", "2026-03-07T00:00", "--count", "2")[1]
 
-    assert "Sat 2026-03-07 02:30 +0000   02:30 UTC\nMon 2026-03-09" in output
-    assert "left out: 2026-03-08 Sunday" in output
+    assert "Sat 2026-03-07 02:30 UTC   02:30 UTC\nMon 2026-03-09" in output
+    assert "left out: Sun 2026-03-08 Sunday" in output
 
 
 @time_machine.travel(datetime(2026, 6, 10, tzinfo=UTC))
@@ -404,7 +404,7 @@ def test_preview_schedule_of_a_process_says_what_an_edit_would_change(call):
 
     assert own.startswith("At 08:00 (UTC)\nWed 2026-06-10 08:00")
     assert "the edit changes" not in own
-    assert "until 2026-06-17 00:00 the edit changes:\n  - Wed 2026-06-10 08:00" in edited
+    assert "until Wed 2026-06-17 00:00 UTC the edit changes:\n  - Wed 2026-06-10 08:00" in edited
     assert (edited.count("  - "), edited.count("  + ")) == (7, 7)
     assert Process.objects.get(name="nightly").cron == "0 8 * * *"
 

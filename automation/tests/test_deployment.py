@@ -173,7 +173,7 @@ def test_safe_to_deploy_says_what_stands_in_the_way(capsys):
     assert f"Would be interrupted: nightly #{running.pk}, on host:1." in told
     NodeFactory(name="host:1")
     assert f"at the latest: nightly #{running.pk}, on" in outcome(capsys, "safe_to_deploy")[1]
-    assert "Falls due: nightly at 07:30 (Asia/Tehran)." in told
+    assert "Falls due: nightly at Sun 2026-11-22 07:30 (Asia/Tehran)." in told
     assert "Waits with parameters that this code refuses: nightly #" in told
     assert "Has no function in this code: old (probes.removed)." in told
     assert told.endswith("Not safe to deploy.\n")

@@ -73,7 +73,10 @@ def test_instant_that_ran_leads_to_its_execution(nightly, a_node):
     found = asked(process, "2026-11-21 02:30")
 
     assert found.verdict.code == "ran"
-    assert f"execution #{execution.pk} completed at 2026-11-22 13:00" in found.verdict.text
+    assert (
+        f"execution #{execution.pk} completed at Sun 2026-11-22 13:00 Europe/Berlin"
+        in found.verdict.text
+    )
     assert found.executions == [execution]
     assert {step.state for step in found.steps} == {StepState.OK}
 
@@ -143,14 +146,17 @@ def test_instant_that_was_not_due_is_told_with_the_nearest(nightly, a_node):
 
     assert found.verdict.code == "due"
     assert found.verdict.text.startswith(
-        "Not due at 2026-11-21 04:00. The nearest: 2026-11-21 02:30 before, 2026-11-22 02:30 after."
+        "Not due at Sat 2026-11-21 04:00 Europe/Berlin. The nearest: Sat 2026-11-21 02:30 Europe/Berlin before, Sun 2026-11-22 02:30 Europe/Berlin after."
     )
 
 
 def test_nearest_of_a_rare_rule_is_found_years_away(nightly, a_node):
     found = asked(nightly(cron="0 0 29 2 *"), "2026-11-21 04:00")
 
-    assert "2024-02-29 00:00 before, 2028-02-29 00:00 after" in found.verdict.text
+    assert (
+        "Thu 2024-02-29 00:00 Europe/Berlin before, Tue 2028-02-29 00:00 Europe/Berlin after"
+        in found.verdict.text
+    )
 
 
 def test_rule_of_then_counts_and_who_changed_it(nightly, a_node, time_machine):
@@ -166,7 +172,7 @@ def test_rule_of_then_counts_and_who_changed_it(nightly, a_node, time_machine):
     assert state_of(before, "due") == StepState.OK
     assert "set by the system" in before.steps[0].text
     assert after.verdict.code == "due"
-    assert "In force since 2026-06-01 02:00; set by sara." in after.verdict.text
+    assert "In force since Mon 2026-06-01 02:00 Europe/Berlin; set by sara." in after.verdict.text
 
 
 def test_time_that_clocks_jumped_over_ran_right_after(nightly, a_node):
@@ -213,7 +219,7 @@ def test_process_that_was_off_then_says_by_whom(nightly, a_node, time_machine):
     found = asked(process, "2026-11-21 02:30")
 
     assert found.verdict.code == "enabled"
-    assert "since 2026-11-20 02:30, by sara" in found.verdict.text
+    assert "since Fri 2026-11-20 02:30 Europe/Berlin, by sara" in found.verdict.text
     assert found.verdict.remedy == ""
 
 
@@ -226,7 +232,7 @@ def test_process_that_was_not_there_yet(nightly, a_node):
 
     assert state_of(found, "enabled") == StepState.UNKNOWN
     assert found.verdict.text == (
-        "The process did not exist then: it was created at 2026-01-01 13:00."
+        "The process did not exist then: it was created at Thu 2026-01-01 13:00 Europe/Berlin."
     )
 
 
@@ -241,7 +247,7 @@ def test_pause_of_then_is_told_where_nothing_is_on_record(nightly, a_node, time_
     found = asked(process, "2026-11-21 02:30")
 
     assert found.verdict.code == "paused"
-    assert found.verdict.text.endswith("until 2026-11-21 03:30: flood")
+    assert found.verdict.text.endswith("until Sat 2026-11-21 03:30 Europe/Berlin: flood")
 
 
 def test_maintenance_of_then_is_told_where_nothing_is_on_record(nightly, a_node):
@@ -272,7 +278,7 @@ def test_absence_of_nodes_then_is_told(nightly):
     found = asked(nightly(), "2026-11-21 02:30")
 
     assert found.verdict.code == "nodes"
-    assert "n1, was seen at 2026-11-20 02:30" in found.verdict.text
+    assert "n1, was seen at Fri 2026-11-20 02:30 Europe/Berlin" in found.verdict.text
 
 
 def test_occurrence_that_nothing_explains_is_not_accounted_for(nightly, a_node):
@@ -320,7 +326,10 @@ def test_instant_to_come_that_nothing_holds_will_run(nightly):
 
 
 def test_instant_to_come_that_is_not_due_is_told_with_the_nearest(nightly):
-    assert "2026-12-24 02:30 before" in asked(nightly(), "2026-12-24 05:00").verdict.text
+    assert (
+        "Thu 2026-12-24 02:30 Europe/Berlin before"
+        in asked(nightly(), "2026-12-24 05:00").verdict.text
+    )
 
 
 def test_instant_to_come_is_held_by_a_pause_that_lasts_until_then(nightly):

@@ -62,7 +62,7 @@ def test_json_is_one_object_with_the_same(call):
     assert (printed["process"], printed["at"]) == ("nightly", None)
     assert printed["verdict"] == {
         "code": "due_next",
-        "text": "It is due next at 2026-11-22 02:30 (Europe/Berlin).",
+        "text": "It is due next at Sun 2026-11-22 02:30 Europe/Berlin.",
         "remedy": "",
     }
     assert printed["steps"][1] == {

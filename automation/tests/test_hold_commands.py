@@ -29,7 +29,7 @@ def nightly(time_machine):
 def test_process_is_paused_until_a_time_of_its_zone(call, nightly):
     told = call("pause_process", "nightly", "--reason", "repairs", "--until", "2026-12-01 08:00")
 
-    assert told == "nightly is paused until 2026-12-01 08:00."
+    assert told == "nightly is paused until Tue 2026-12-01 08:00 Europe/Paris."
     pause = Pause.objects.get()
     assert (pause.process, pause.why) == (nightly, "repairs")
     assert pause.until == datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_process_is_paused_until_a_time_of_its_zone(call, nightly):
 
 def test_everything_is_paused_and_resumed(call):
     told = call("pause_process", "--all", "--reason", "moving", "--until", "2026-12-01 08:00")
-    assert told == "Everything is paused until 2026-12-01 08:00."
+    assert told == "Everything is paused until Tue 2026-12-01 08:00 Asia/Tehran."
     assert Pause.objects.get().process is None
     assert Pause.objects.get().until == datetime(2026, 12, 1, 4, 30, tzinfo=UTC)
 

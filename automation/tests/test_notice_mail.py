@@ -52,11 +52,11 @@ def test_mail_says_what_failed_when_it_was_due_and_why(mail, time_machine):
     page = f"admin/automation/execution/{Execution.objects.get().pk}/change/"
     for line in (
         "Process: nightly",
-        "Due: 2026-11-24 07:00:00 (Asia/Tehran)",
-        "Ended: 2026-11-24 07:30:00 (Asia/Tehran)",
+        "Due: Tue 2026-11-24 07:00 Asia/Tehran",
+        "Ended: Tue 2026-11-24 07:30:00 Asia/Tehran",
         f"Execution: #{Execution.objects.get().pk} https://behflow.example.org/{page}",
         "Error:\n  ValueError: no \N{REPLACEMENT CHARACTER} luck",
-        "What happens next:\n  It runs next at 2026-11-25 07:00:00 (Asia/Tehran).",
+        "What happens next:\n  It runs next at Wed 2026-11-25 07:00 Asia/Tehran.",
         "The last line of its log:\n  07:30:00 WARNING About to fail",
         "Sent by https://behflow.example.org.",
     ):
@@ -210,7 +210,7 @@ def test_mail_about_a_paused_process_says_why_and_until_when(mail):
     body = mail(process).body
 
     assert "The process was paused by sara: repairs\n" in body
-    assert "Nothing starts it until 2199-11-24 04:00:00 (UTC)." in body
+    assert "Nothing starts it until Sun 2199-11-24 04:00 UTC." in body
 
 
 def test_mail_about_a_late_process_says_since_when_and_what_to_look_at(mailoutbox, time_machine):
@@ -221,7 +221,7 @@ def test_mail_about_a_late_process_says_since_when_and_what_to_look_at(mailoutbo
     send_next()
 
     assert mailoutbox[0].subject == "[behflow.example.org] nightly is late"
-    assert "Process: nightly\nDue: 2026-11-24 07:00:00 (UTC)\n\n" in mailoutbox[0].body
+    assert "Process: nightly\nDue: Tue 2026-11-24 07:00 UTC\n\n" in mailoutbox[0].body
     assert "see whether one is running and free" in mailoutbox[0].body
 
 
@@ -244,11 +244,11 @@ def test_mail_about_missed_occurrences_says_how_many_and_why(mailoutbox):
 
     assert mailoutbox[0].subject == "[behflow.example.org] nightly did not start"
     for part in (
-        "Due: 2026-11-22 07:00:00 (UTC)",
-        "Last due: 2026-11-24 07:00:00 (UTC)\nTimes: 3\n",
+        "Due: Sun 2026-11-22 07:00 UTC",
+        "Last due: Tue 2026-11-24 07:00 UTC\nTimes: 3\n",
         "Nothing was there to start it in time.",
         "It runs next at",
-        "(UTC) late\n",
+        "UTC late\n",
     ):
         assert part in mailoutbox[0].body
     assert "Ended" not in mailoutbox[0].body

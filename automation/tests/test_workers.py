@@ -17,7 +17,7 @@ from automation.tests.pages import page
 
 pytestmark = pytest.mark.django_db
 
-NOBODY = "No worker is running since 2026-11-24 09:"
+NOBODY = "No worker is running since Tue 2026-11-24 09:"
 HINT = "python manage.py qcluster"
 
 
@@ -48,9 +48,9 @@ def test_nobody_is_there_before_the_first_node_and_somebody_after(django_assert_
 
 
 def test_nobody_is_there_after_the_last_node_was_seen(nobody):
-    assert workers().absence == "No worker is running since 2026-11-24 09:15:07."
+    assert workers().absence == "No worker is running since Tue 2026-11-24 09:15:07."
     assert workers().absence_for("probes.greet") == (
-        "No worker is running since 2026-11-24 09:15:07. It starts when one does: "
+        "No worker is running since Tue 2026-11-24 09:15:07. It starts when one does: "
         "python manage.py qcluster"
     )
 
@@ -137,7 +137,7 @@ def test_what_a_person_starts_is_held_by_no_pause():
 def test_run_on_a_node_that_is_gone_is_no_run_that_goes_on(nobody):
     execution = ExecutionFactory(running=True, node=nobody.name)
 
-    assert silence_of(execution).startswith("Its worker was last seen at 2026-11-24 09:15:07")
+    assert silence_of(execution).startswith("Its worker was last seen at Tue 2026-11-24 09:15:07")
     assert NOBODY in silence_of(execution)
     assert silence_of(ExecutionFactory(running=True, node="a terminal")) == ""
 
@@ -244,7 +244,7 @@ def test_command_that_cancels_and_the_explanation_tell_a_run_from_one_whose_node
     assert NOBODY in explain(execution.process).verdict.text
     call_command("cancel_execution", str(execution.pk))
 
-    told = f"{execution} was told to stop. Its worker was last seen at 2026-11-24 09:15:07"
+    told = f"{execution} was told to stop. Its worker was last seen at Tue 2026-11-24 09:15:07"
     assert told in capsys.readouterr().out
 
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from automation.admin.addresses import number_in
 from automation.admin.base import EngineAdmin
+from automation.instants import as_typed
 from automation.models import Execution, Process, Status
 from automation.reports.explain import explain
-from automation.reports.explain.steps import zone_of
 from automation.schedule import ScheduleError, wall_time_from
 
 #: Characters of an instant that are read.
@@ -41,10 +41,11 @@ class ProcessExplain(EngineAdmin):
 
 def _explained(process: Process, typed: str) -> dict[str, Any]:
     try:
-        at = wall_time_from(typed, zone_of(process)) if typed else None
+        at = wall_time_from(typed, process.zone) if typed else None
     except ScheduleError as error:
         return {"typed": typed, "error": str(error)}
-    shown = f"{at:%Y-%m-%d %H:%M}" if at else ""
+    # Without its zone: a time that clocks jump over stays as it was typed.
+    shown = as_typed(at.replace(tzinfo=None)) if at else ""
     return {"typed": shown, "explanation": explain(process, at)}
 
 

@@ -34,7 +34,7 @@ from automation.engine.run.recording import UNSTORABLE, write_surely
 from automation.engine.run.result import as_json
 from automation.engine.start import undo
 from automation.limits import MAX_PROGRESS_MESSAGE
-from automation.models import Execution, Kind, Status, reasons
+from automation.models import Execution, Kind, Status, reasons, site_zone
 from automation.reports import changes
 from automation.reports.masking import masker_of
 from automation.run import Run
@@ -196,7 +196,7 @@ def _zone_of(claim: Claim) -> tzinfo:
     try:
         return zone_named(claim.zone)
     except ScheduleError:
-        return timezone.get_default_timezone()
+        return site_zone()
 
 
 def _end(claim: Claim, log: RunLog, status: Status, **columns: Any) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation.instants import clock
 from automation.models import Process
 from automation.queue import schedules
 from automation.schedule import (
@@ -57,7 +58,7 @@ class Question:
                 "one %(passed)s has passed. Today too, or from tomorrow?"
             )
         zone = self.rule.zone
-        passed, comes = (f"{wall_clock(zone, at):%H:%M}" for at in (self.passed, self.comes))
+        passed, comes = (clock(at, zone) for at in (self.passed, self.comes))
         return told % {"passed": passed, "comes": comes}
 
 

@@ -21,6 +21,7 @@ from automation.adoption import (
     django_q,
 )
 from automation.conf import default_time_zone
+from automation.instants import naming_zones
 from automation.management.adoption_report import Entry, as_json, lines
 from automation.management.arguments import whole_number
 from automation.management.waiting import answering_soon
@@ -57,6 +58,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["count"] <= 100:
             told = f"--count is {options['count']}; it must be a number from 1 to 100."

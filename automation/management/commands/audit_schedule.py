@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from automation.instants import naming_zones, to_minute
 from automation.models import Process
 from automation.reports.ledger import Finding, Proof, prove
 from automation.schedule import ScheduleError, instant_from
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         since = _instant(options["since"])
         processes = Process.objects.order_by("name")
@@ -78,7 +80,7 @@ def _finding_as_json(finding: Finding) -> dict[str, Any]:
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    span = f"after {_shown(proof.since)}, until {_shown(proof.until)} UTC"
+    span = f"after {_shown(proof.since)}, until {_shown(proof.until)}"
     yield f"{proof.process.name}: {proof.occurrences} due {span}"
     if proof.outcomes:
         yield f"  {_counted(proof.outcomes)}"
@@ -109,4 +111,4 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _shown(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return to_minute(at, UTC)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from automation.engine.start.backfill import MOST, backfill
+from automation.instants import naming_zones, to_minute
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.management.waiting import answering_soon
 from automation.reports.missed import BackfillError, Occurrence, Plan, plan
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         process = process_named(options["name"])
         try:
@@ -82,7 +84,7 @@ class Command(BaseCommand):
         for line in _remarks(found):
             self.stdout.write(line)
         for each in found.occurrences[:SHOWN]:
-            local = f"{each.at.astimezone(found.rule.zone):%a %Y-%m-%d %H:%M %z}"
+            local = to_minute(each.at, found.rule.zone)
             before = f"{each.status or 'no record':<10}"
             self.stdout.write(
                 f"{local}  {before}  {each.action(again=found.again).replace('_', ' ')}"
@@ -95,11 +97,11 @@ class Command(BaseCommand):
 def _remarks(found: Plan) -> list[str]:
     remarks = []
     if found.rule_since:
-        since = found.rule_since.astimezone(found.rule.zone)
-        remarks.append(f"The rule was another one before {since:%Y-%m-%d %H:%M}: this one is used.")
+        since = to_minute(found.rule_since, found.rule.zone)
+        remarks.append(f"The rule was another one before {since}: this one is used.")
     if found.pruned_before:
-        begin = found.pruned_before.astimezone(found.rule.zone)
-        remarks.append(f"The history before {begin:%Y-%m-%d %H:%M} is gone: who knows what ran.")
+        begin = to_minute(found.pruned_before, found.rule.zone)
+        remarks.append(f"The history before {begin} is gone: who knows what ran.")
     return remarks
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from automation.engine.end import cancelling
 from automation.engine.end.cancelling import CancelError
 from automation.engine.run import foreground
+from automation.instants import naming_zones
 from automation.management.arguments import number, whole_number
 from automation.management.execution_command import (
     NOT_POSSIBLE,
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         execution = execution_numbered(options["id"])
         try:

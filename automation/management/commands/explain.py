@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 
+from automation.instants import naming_zones, to_second
 from automation.management.execution_command import NOT_POSSIBLE, process_named
 from automation.models import Execution, Process
 from automation.reports.explain import Explanation, StepState, explain
-from automation.reports.explain.steps import clock, zone_of
 from automation.schedule import ScheduleError, wall_time_from
 
 _MARKS = {StepState.OK: "ok", StepState.BLOCKS: "BLOCKS", StepState.UNKNOWN: "unknown"}
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
     @no_translations
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         process = process_named(options["name"])
         explanation = explain(process, _instant(process, options["at"]))
@@ -42,7 +43,7 @@ class Command(BaseCommand):
 
 def _instant(process: Process, text: str | None) -> datetime | None:
     try:
-        return None if text is None else wall_time_from(text, zone_of(process))
+        return None if text is None else wall_time_from(text, process.zone)
     except ScheduleError as error:
         raise CommandError(f"--at: {error}", returncode=NOT_POSSIBLE) from error
 
@@ -53,14 +54,16 @@ def _lines(explanation: Explanation) -> list[str]:
     for step in explanation.steps:
         lines.append(f"{_MARKS[step.state]:8}{step.title}: {step.text}")
         lines += [f"{'':8}-> {step.remedy}"] if step.remedy else []
-    zone = zone_of(explanation.process)
+    zone = explanation.process.zone
     shown = [_told(execution, zone) for execution in explanation.executions]
     return lines + (["", "Executions:", *shown] if shown else [])
 
 
 def _told(execution: Execution, zone: Any) -> str:
     at = execution.completed_at or execution.started_at or execution.available_at
-    words = f"#{execution.pk}  {execution.status}  {clock(zone, at)}  {execution.reason_in_words}"
+    words = (
+        f"#{execution.pk}  {execution.status}  {to_second(at, zone)}  {execution.reason_in_words}"
+    )
     return f"        {words.rstrip()}"
 
 

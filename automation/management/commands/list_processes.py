@@ -1,11 +1,13 @@
 """`manage.py list_processes`: every process, when it runs next and how it went last."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automation.models import Coming, Process, coming_of
+from automation.instants import naming_zones, to_minute
+from automation.models import Coming, Process, coming_of, zone_or_sites
 from automation.reports.last_runs import with_last_status
 from automation.reports.state import with_state
 from automation.reports.workers import Workers, workers
@@ -30,6 +32,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         around = workers()
         processes = list(with_state(with_last_status(Process.objects.all())))
@@ -60,6 +63,8 @@ class Command(BaseCommand):
 def _cell(row: dict[str, Any], name: str) -> str:
     if name == "timezone" and row["timezone_is_set"]:
         return f"{row['timezone']} (set)"
+    if name == "next_run" and row[name]:
+        return to_minute(datetime.fromisoformat(row[name]), zone_or_sites(row["timezone"]))
     return str(row[name] or "-")
 
 

@@ -1,16 +1,15 @@
 """`manage.py pause_process`: let a process, or everything, not start by itself for a while."""
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils.timezone import get_default_timezone_name
 
 from automation.engine.end import pausing
+from automation.instants import naming_zones, to_minute
 from automation.management.execution_command import NOT_POSSIBLE, who
 from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon
-from automation.models import Process
+from automation.models import site_zone
 from automation.schedule import ScheduleError, once_from
 from automation.why_not import RefusedError
 
@@ -27,23 +26,18 @@ class Command(HoldCommand):
             "of the site. Without it: until it is resumed.",
         )
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         processes = subject_of(options["name"])
         try:
-            until = _instant(options["until"], processes)
+            zone = processes[0].zone if processes else site_zone()
+            until = once_from(options["until"], zone.key).at if options["until"] else None
             with answering_soon():
                 count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
         except (ScheduleError, RefusedError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         subject = options["name"] or "Everything"
-        end = f"until {options['until']}" if until else "until it is resumed"
+        end = f"until {to_minute(until, zone)}" if until else "until it is resumed"
         self.stdout.write(
             f"{subject} is paused {end}." if count else f"{subject} is paused already."
         )
-
-
-def _instant(text: str | None, processes: list[Process] | None) -> datetime | None:
-    if text is None:
-        return None
-    zone = processes[0].effective_timezone if processes else get_default_timezone_name()
-    return once_from(text, zone).at

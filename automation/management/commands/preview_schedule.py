@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from automation.conf import default_time_zone
+from automation.instants import clock, naming_zones, to_minute
+from automation.instants import days as days_between
 from automation.management.arguments import whole_number
 from automation.models import (
     Calendar,
@@ -31,7 +33,6 @@ from automation.schedule import (
     instant_from,
     minutes_from,
     outlook,
-    wall_clock,
 )
 
 WEEK = timedelta(days=7)
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         parser.add_argument("--count", type=whole_number, default=5, help="How many; by default 5.")
         parser.add_argument("--json", action="store_true", help="Print a JSON list.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["count"] <= 10_000:
             told = f"--count is {options['count']}; it must be a number from 1 to 10000."
@@ -100,21 +102,23 @@ class Command(BaseCommand):
         if not seen.occurrences:
             self.stdout.write("Nothing is due any more.")
         for days in seen.excluded:
-            self.stdout.write(f"left out: {days} {days.label}".rstrip())
+            self.stdout.write(
+                f"left out: {days_between(days.first, days.last)} {days.label}".rstrip()
+            )
         for change, effects in seen.changes:
             self._show_change(change, effects)
 
     def _show_change(self, change: ClockChange, effects: tuple[Effect, ...]) -> None:
         before, after = change.wall_before, change.wall_after
-        self.stdout.write(f"clocks: {before:%a %Y-%m-%d %H:%M} -> {after:%H:%M}")
+        self.stdout.write(f"clocks: {to_minute(before, bare=True)} -> {clock(after)}")
         for effect in effects[:MOST_EFFECTS]:
             self.stdout.write(f"  {effect.words}")
         self._show_rest(len(effects) - MOST_EFFECTS)
 
     def _show_edit(self, old: Rule | None, new: Rule, after: datetime) -> None:
         changed = difference(old, new, after, after + WEEK)
-        until = wall_clock(new.zone, changed.compared_until)
-        self.stdout.write(f"until {until:%Y-%m-%d %H:%M} the edit changes:")
+        until = to_minute(changed.compared_until, new.zone)
+        self.stdout.write(f"until {until} the edit changes:")
         if changed.is_none:
             self.stdout.write("  nothing")
         for sign, instants in (("-", changed.vanish), ("+", changed.appear)):
@@ -185,7 +189,7 @@ def _calendar_named(name: str) -> Calendar:
 
 
 def _line(at: datetime, rule: Rule) -> str:
-    return f"{at.astimezone(rule.zone):%a %Y-%m-%d %H:%M %z}   {at:%H:%M} UTC"
+    return f"{to_minute(at, rule.zone)}   {clock(at, UTC)} UTC"
 
 
 def _as_json(at: datetime, rule: Rule, hold: Hold | None) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from automation.engine.end import pausing
+from automation.instants import naming_zones
 from automation.management.execution_command import who
 from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon
@@ -11,6 +12,7 @@ from automation.management.waiting import answering_soon
 class Command(HoldCommand):
     help = "End the pause of a process, or that of everything. What came due stays skipped."
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         processes = subject_of(options["name"])
         with answering_soon():

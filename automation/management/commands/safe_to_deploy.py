@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
-from django.utils import timezone
 
 from automation.cluster.supervisor import LAST_WORDS
+from automation.instants import name_of, naming_zones, to_minute, to_second
 from automation.management.arguments import number
 from automation.reports.deployment import DeploymentOutlook, as_json, look_ahead
 
@@ -36,6 +36,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="Print one JSON object, no more.")
 
+    @naming_zones()
     def handle(self, *args: Any, **options: Any) -> None:
         for name, most in (("minutes", MOST_MINUTES), ("wait", LONGEST_WAIT)):
             if not 0 <= options[name] <= most:
@@ -62,16 +63,17 @@ def _lines(outlook: DeploymentOutlook) -> Iterator[str]:
         if running.is_interrupted:
             yield f"Would be interrupted: {told}"
         else:
-            until = timezone.localtime(running.until).strftime("%H:%M:%S")
+            until = to_second(running.until, running.execution.zone)
             yield f"The stop would wait, until {until} at the latest: {told}"
     for execution, error in outlook.refused:
         yield f"Waits with parameters that this code refuses: {execution}. {error}"
     for process in outlook.orphaned:
         yield f"Has no function in this code: {process.name} ({process.function})."
     for due in outlook.due:
-        times = ", ".join(at.strftime("%H:%M") for at in due.instants)
+        zone = due.process.zone
+        times = ", ".join(to_minute(at, zone, bare=True) for at in due.instants)
         missed = " It catches nothing up: do not be away then." if due.may_be_missed else ""
-        yield f"Falls due: {due.process.name} at {times} ({due.process.effective_timezone}).{missed}"
+        yield f"Falls due: {due.process.name} at {times} ({name_of(zone)}).{missed}"
     yield _of_the_stop(outlook.longest_stop)
     yield "Safe to deploy." if outlook.is_safe else "Not safe to deploy."
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation.instants import clock, to_minute, to_second
 from automation.models import (
     Execution,
     Node,
@@ -27,11 +28,9 @@ from automation.reports.explain.steps import (
     Step,
     Verdict,
     blocks,
-    clock,
     first_block,
     ok,
     unknown,
-    zone_of,
 )
 from automation.reports.workers import workers
 from automation.schedule import Effect, ScheduleError, Unreadable, affected, clock_changes
@@ -45,7 +44,7 @@ _DAY = timedelta(days=1)
 
 
 def explain_then(process: Process, at: datetime) -> Explanation:
-    now, zone = timezone.now(), zone_of(process)
+    now, zone = timezone.now(), process.zone
     is_past = at <= now
     snapshot = _read(process, at, now if at > now else at, zone)
     instant = snapshot.instants[0]
@@ -123,7 +122,7 @@ def _read(process: Process, at: datetime, known_at: datetime, zone: ZoneInfo) ->
 
 
 def _effect_on(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Effect | None:
-    wall = at.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+    wall = _wall(at, zone).replace(second=0, microsecond=0)
     utc = at.astimezone(UTC)
     changes = [one for one in clock_changes(zone, utc - _DAY, 1) if one.at <= utc + _DAY]
     if in_force is None or not changes:
@@ -133,9 +132,12 @@ def _effect_on(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Ef
 
 def _exists(at: datetime, zone: ZoneInfo) -> bool:
     """Whether clocks of the zone ever show this local time."""
-    return at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == at.astimezone(zone).replace(
-        tzinfo=None
-    )
+    return _wall(at.astimezone(UTC), zone) == _wall(at, zone)
+
+
+def _wall(at: datetime, zone: ZoneInfo) -> datetime:
+    """Return what was asked about by the clocks of the zone; a skipped local time stays as it is."""
+    return at.astimezone(zone).replace(tzinfo=None)
 
 
 def _due(snapshot: _SnapshotAt) -> Step:
@@ -152,12 +154,11 @@ def _due(snapshot: _SnapshotAt) -> Step:
         words.append(_("The clocks change: %(effect)s.") % {"effect": snapshot.effect.words})
     elif not _exists(snapshot.at, snapshot.zone):
         told = _("%(time)s does not exist on this day: the clocks jump over it.")
-        words.append(told % {"time": f"{snapshot.at:%H:%M}"})
+        words.append(told % {"time": clock(snapshot.at.replace(tzinfo=None))})
     if snapshot.is_due:
         return ok("due", " ".join(filter(None, words)))
-    told = _("Not due at %(at)s.") % {
-        "at": f"{snapshot.at.astimezone(snapshot.zone):%Y-%m-%d %H:%M}"
-    }
+    asked = to_minute(_wall(snapshot.at, snapshot.zone), snapshot.zone)
+    told = _("Not due at %(at)s.") % {"at": asked}
     nearest = _nearest(snapshot, snapshot.in_force)
     remedy = _("Change its rule, or start it by hand.")
     return blocks("due", " ".join(filter(None, [told, nearest, *words])), remedy)
@@ -167,7 +168,7 @@ def _without_rule(snapshot: _SnapshotAt) -> Step:
     process, zone = snapshot.process, snapshot.zone
     if snapshot.at < process.created_at:
         told = _("The process did not exist then: it was created at %(at)s.")
-        return blocks("due", told % {"at": clock(zone, process.created_at)})
+        return blocks("due", told % {"at": to_minute(process.created_at, zone)})
     if snapshot.version is None and not snapshot.error:
         return unknown("due", _("What was in force then is not on record."))
     if not snapshot.was_on:
@@ -185,12 +186,15 @@ def _nearest(snapshot: _SnapshotAt, in_force: LimitedRule) -> str:
     )
     if before and after:
         told = _("The nearest: %(before)s before, %(after)s after.")
-        values = {"before": clock(snapshot.zone, before), "after": clock(snapshot.zone, after)}
+        values = {
+            "before": to_minute(before, snapshot.zone),
+            "after": to_minute(after, snapshot.zone),
+        }
         return told % values
     if before:
-        return _("The last before: %(at)s.") % {"at": clock(snapshot.zone, before)}
+        return _("The last before: %(at)s.") % {"at": to_minute(before, snapshot.zone)}
     if after:
-        return _("The first after: %(at)s.") % {"at": clock(snapshot.zone, after)}
+        return _("The first after: %(at)s.") % {"at": to_minute(after, snapshot.zone)}
     return ""
 
 
@@ -207,7 +211,7 @@ def _nodes(snapshot: _SnapshotAt) -> Step:
     if silence is not None:
         told = _("No node was there; the last, %(name)s, was seen at %(at)s.") % {
             "name": silence.name,
-            "at": clock(snapshot.zone, silence.there_until),
+            "at": to_second(silence.there_until, snapshot.zone),
         }
     return blocks("nodes", told)
 
@@ -235,7 +239,7 @@ def _record(snapshot: _SnapshotAt, rows: list[Execution]) -> Step:
     begins = snapshot.process.history_begins_at
     if begins and snapshot.instants[0] < begins:
         told = _("What was due before %(at)s may have been pruned.")
-        return unknown("record", told % {"at": clock(snapshot.zone, begins)})
+        return unknown("record", told % {"at": to_minute(begins, snapshot.zone)})
     told = _("No execution is on record for it.")
     return unknown("record", told, _("Run the command audit_schedule."))
 
@@ -253,7 +257,7 @@ def _outcome(rows: list[Execution], zone: ZoneInfo) -> Verdict | None:
     }
     if last.status == Status.COMPLETED and last.completed_at:
         told = _("It ran: execution #%(execution)s completed at %(at)s.")
-        told %= {**values, "at": clock(zone, last.completed_at)}
+        told %= {**values, "at": to_second(last.completed_at, zone)}
         return Verdict("ran", f"{told} {last.after_commit_in_words}".rstrip())
     if last.status in {Status.SKIPPED, Status.MISSED}:
         told = _("It did not run: execution #%(execution)s, %(status)s. %(why)s")
@@ -278,8 +282,8 @@ def _cause(snapshot: _SnapshotAt, steps: Iterable[Step]) -> Verdict:
 
 
 def _will_run(snapshot: _SnapshotAt) -> Verdict:
-    at = clock(snapshot.zone, snapshot.instants[0])
-    told = _("It will be due at %(at)s (%(zone)s), and nothing that is known holds it.")
+    at = to_minute(snapshot.instants[0], snapshot.zone)
+    told = _("It will be due at %(at)s, and nothing that is known holds it.")
     around = workers()
-    text = f"{told % {'at': at, 'zone': snapshot.zone.key}} {around.absence}".rstrip()
+    text = f"{told % {'at': at}} {around.absence}".rstrip()
     return Verdict("will_run", text, around.remedy)

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation.instants import to_minute
 from automation.models import Hold, Process, ScheduleVersion, holds_between, reasons
-from automation.reports.explain.steps import Step, blocks, clock, ok, unknown
+from automation.reports.explain.steps import Step, blocks, ok, unknown
 from automation.schedule import Rule, Schedule, Succession
 
 _INSTANT = timedelta(microseconds=1)
@@ -53,7 +54,7 @@ def origin(version: ScheduleVersion | None, zone: ZoneInfo) -> str:
         return ""
     told = _("In force since %(since)s; set by %(who)s.")
     who = version.changed_by_name or _("the system")
-    return told % {"since": clock(zone, version.valid_from), "who": who}
+    return told % {"since": to_minute(version.valid_from, zone), "who": who}
 
 
 def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) -> Step:
@@ -70,7 +71,7 @@ def enabled(process: Process, zone: ZoneInfo, at: datetime, *, on: bool | None) 
         return blocks("enabled", _("Switched off."), remedy)
     told = _("Switched off since %(since)s, by %(who)s.")
     who = change.history_user or _("the system")
-    text = told % {"since": clock(zone, change.history_date), "who": who}
+    text = told % {"since": to_minute(change.history_date, zone), "who": who}
     return blocks("enabled", text, remedy)
 
 
@@ -104,10 +105,10 @@ def _pause_in_words(hold: Hold, zone: ZoneInfo) -> str:
         told = _("Everything paused by %(who)s since %(since)s, %(until)s: %(why)s")
     until = _("without an end")
     if hold.until is not None:
-        until = _("until %(until)s") % {"until": clock(zone, hold.until)}
+        until = _("until %(until)s") % {"until": to_minute(hold.until, zone)}
     data = hold.data
     values = {"who": reasons.who_paused(data), "why": reasons.why_paused(data), "until": until}
-    return told % {**values, "since": clock(zone, hold.since)}
+    return told % {**values, "since": to_minute(hold.since, zone)}
 
 
 def _maintained(windows: list[Hold], zone: ZoneInfo) -> Step:
@@ -120,9 +121,9 @@ def _maintained(windows: list[Hold], zone: ZoneInfo) -> Step:
 
 def _window_in_words(hold: Hold, zone: ZoneInfo) -> str:
     told = _("Maintenance from %(since)s until %(until)s: %(label)s")
-    until = clock(zone, hold.until) if hold.until else ""
+    until = to_minute(hold.until, zone) if hold.until else ""
     return told % {
-        "since": clock(zone, hold.since),
+        "since": to_minute(hold.since, zone),
         "until": until,
         "label": hold.data["label"],
     }
@@ -138,7 +139,7 @@ def excluded(
         return ok("excluded", _("Its calendar excludes nothing here."))
     at, label = found
     told = _("Its calendar excludes what would be due at %(at)s: %(label)s")
-    values = {"at": clock(zone, at), "label": label or _("no label")}
+    values = {"at": to_minute(at, zone), "label": label or _("no label")}
     return blocks("excluded", told % values, _("Start it by hand, or change the calendar."))
 
 
@@ -151,7 +152,7 @@ def limited(in_force: LimitedRule | None, at: datetime, zone: ZoneInfo) -> Step:
     told = ngettext("Its only time is over.", "All its %(count)s times are over.", times)
     told %= {"count": times}
     if limits.starts and at < limits.starts:
-        told = _("It counts from %(time)s on.") % {"time": clock(zone, limits.starts)}
+        told = _("It counts from %(time)s on.") % {"time": to_minute(limits.starts, zone)}
     elif limits.ends and at >= limits.ends:
-        told = _("It ended at %(time)s.") % {"time": clock(zone, limits.ends)}
+        told = _("It ended at %(time)s.") % {"time": to_minute(limits.ends, zone)}
     return blocks("limits", told, _("Change its start, end or number of times."))

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation.instants import to_minute, to_second
 from automation.limits import ON_TIME
 from automation.models import (
     FINAL,
@@ -26,10 +27,8 @@ from automation.reports.explain.steps import (
     StepState,
     Verdict,
     blocks,
-    clock,
     first_block,
     ok,
-    zone_of,
 )
 from automation.reports.workers import silence_of
 from automation.schedule import Rule, ScheduleError, Unreadable
@@ -37,7 +36,7 @@ from automation.schedule import Rule, ScheduleError, Unreadable
 
 def explain_now(process: Process) -> Explanation:
     now = timezone.now()
-    snapshot = Snapshot(process, now, zone_of(process))
+    snapshot = Snapshot(process, now, process.zone)
     process.known = snapshot.known
     rule, error = _rule_of(process)
     in_force = limited_rule_at(rule, now) if rule else None
@@ -108,19 +107,19 @@ def _due(snapshot: Snapshot, in_force: LimitedRule | None, error: str) -> Step:
 
 def _next(snapshot: Snapshot, rule: Rule, row: datetime | None) -> str:
     if row is not None and row <= snapshot.now:
-        return _("It is due since %(at)s.") % {"at": clock(snapshot.zone, row)}
+        return _("It is due since %(at)s.") % {"at": to_minute(row, snapshot.zone)}
     at = rule.next_after(snapshot.now)
     return _due_next(snapshot.zone, at) if at else ""
 
 
 def _due_next(zone: ZoneInfo, at: datetime) -> str:
-    return _("It is due next at %(at)s (%(zone)s).") % {"at": clock(zone, at), "zone": zone.key}
+    return _("It is due next at %(at)s.") % {"at": to_minute(at, zone)}
 
 
 def _verdict(snapshot: Snapshot, steps: list[Step], rule: Rule | None) -> Verdict:
     own = snapshot.own_running
     if own and not snapshot.is_ready:
-        since = clock(snapshot.zone, own[0].started_at or snapshot.now)
+        since = to_second(own[0].started_at or snapshot.now, snapshot.zone)
         told = _("It is running: execution #%(execution)s, since %(since)s.")
         text = f"{told % {'execution': own[0].pk, 'since': since}} {silence_of(own[0])}"
         return Verdict("running", text.rstrip())
@@ -147,7 +146,7 @@ def _verdict_on_next(snapshot: Snapshot, rule: Rule | None) -> Verdict:
 
 
 def _verdict_on_overdue(snapshot: Snapshot, row: datetime) -> Verdict:
-    at = {"at": clock(snapshot.zone, row)}
+    at = {"at": to_minute(row, snapshot.zone)}
     if snapshot.now - row <= timedelta(seconds=ON_TIME):
         told = _("It is due since %(at)s; the clock of a node starts it within seconds.")
         return Verdict("starting", told % at)

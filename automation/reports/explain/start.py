@@ -7,12 +7,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation import database
+from automation.instants import to_second
 from automation.models import Execution, Node, Status
 from automation.parameters import ParameterError
 from automation.queue.messages import default_queue
 from automation.registry import is_taken_for_atomic
 from automation.reports.explain.snapshot import Snapshot
-from automation.reports.explain.steps import Step, blocks, clock, ok, unknown
+from automation.reports.explain.steps import Step, blocks, ok, unknown
 
 #: Runs, or nodes, that a sentence names at most.
 NAMED = 5
@@ -61,7 +62,7 @@ def _queue(snapshot: Snapshot) -> Step:
         return ok("queue", _("Nothing of its own waits."))
     if not snapshot.is_ready:
         told = _("#%(execution)s waits for its time, %(at)s.")
-        at = clock(snapshot.zone, waiting.available_at)
+        at = to_second(waiting.available_at, snapshot.zone)
         remedy = _("Start it by hand where that is too late.")
         return blocks("queue", told % {"execution": waiting.pk, "at": at}, remedy)
     ahead = _ahead_of(waiting, snapshot.now)
@@ -106,7 +107,7 @@ def _nodes(snapshot: Snapshot) -> Step:
     elif newest is not None:
         told = _("No node works; the last, %(name)s, was seen at %(at)s.") % {
             "name": newest.name,
-            "at": clock(snapshot.zone, newest.seen_at),
+            "at": to_second(newest.seen_at, snapshot.zone),
         }
     return blocks("nodes", told, _("Start one: manage.py qcluster."))
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from automation.models import Execution, Process
-from automation.schedule import ScheduleError, zone_named
 
 
 class StepState(StrEnum):
@@ -78,20 +76,6 @@ def first_block(steps: Iterable[Step]) -> Verdict | None:
     """Return the verdict of the first step that blocks; None where none does."""
     found = next((step for step in steps if step.state == StepState.BLOCKS), None)
     return Verdict(found.code, found.text, found.remedy) if found else None
-
-
-def zone_of(process: Process) -> ZoneInfo:
-    """Return the zone of a process; UTC where it has none that is known."""
-    try:
-        return zone_named(process.effective_timezone)
-    except ScheduleError:
-        return ZoneInfo("UTC")
-
-
-def clock(zone: ZoneInfo, at: datetime) -> str:
-    """Write an instant as the clocks of the zone show it."""
-    # Through UTC: a local time that does not exist is written as the one that does.
-    return f"{at.astimezone(UTC).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _titles() -> dict[str, str]:
