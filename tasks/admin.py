@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from automation import instants
 from automation.admin.base import ListAdmin
 from automation.admin.execution.paginator import EstimatingPaginator
 from automation.form_fields import SplitDateTimeField
@@ -67,6 +67,7 @@ def link_to_execution(request: HttpRequest, move: TaskMove) -> SafeString:
 class TaskMoveInline(admin.TabularInline):
     model = TaskMove
     fields = readonly_fields = ("moved_at", "made_by", "old_due_at", "new_due_at")
+    to_the_second = ("moved_at",)
     ordering = ("-id",)
     extra = 0
     can_delete = False
@@ -133,9 +134,9 @@ class TaskAdmin(ListAdmin):
         return format_html('<a href="{}">{}</a>', address, gettext("List of its moves"))
 
     @admin.display(description=_("first due"), ordering="first_due_at")
-    def first_due_at(self, task: Task) -> str:
+    def first_due_at(self, task: Task) -> SafeString:
         first = getattr(task, "first_due_at", None)
-        return localize(timezone.localtime(first)) if first else ""
+        return instants.element(first, instants.to_minute(first) if first else "")
 
 
 @admin.register(TaskMove)
@@ -144,6 +145,7 @@ class TaskMoveAdmin(ListAdmin):
 
     list_filter = ("moved_at", ("task__owner", OwnerFilter))
     linked_lookups = ("execution__id__exact", "task__id__exact")
+    to_the_second = ("moved_at",)
     search_fields = ("task_name",)
     ordering = ("-id",)
     sortable_by = ()

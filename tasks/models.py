@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from automation.instants import to_minute
 from automation.models import Execution
 
 
@@ -282,8 +283,7 @@ class TaskMove(models.Model):
         ]
 
     def __str__(self) -> str:
-        when = timezone.localtime(self.new_due_at)
-        return f"{self.task_name} → {when:%Y-%m-%d %H:%M}"
+        return f"{self.task_name} → {to_minute(self.new_due_at)}"
 
     @property
     def puts_back(self) -> bool:

@@ -15,6 +15,7 @@ from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from automation.admin.instant_columns import InstantColumns
 from automation.admin.lists import StrictChangeList, refuse_nonsense, refuse_search
 from automation.admin.waiting import WaitingAdmin
 
@@ -38,6 +39,9 @@ class ListAdmin(WaitingAdmin):
     #: Lookups that links of ours ask a list for, though it has no filter for them.
     linked_lookups: tuple[str, ...] = ()
 
+    #: Fields of instants that are shown with seconds: those of runs and nodes.
+    to_the_second: tuple[str, ...] = ()
+
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **options: Any) -> None:
         """Show it as it is written: the page would begin it with a capital, names too."""
         text = format_html('<span dir="auto">{}</span>', message)
@@ -54,6 +58,14 @@ class ListAdmin(WaitingAdmin):
             return super().changelist_view(request, extra_context)
         except SuspiciousOperation as error:
             return self._refused(request, str(error))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        InstantColumns(self).put_into_form(context["adminform"])
+        for inline in context["inline_admin_formsets"]:
+            InstantColumns(inline.opts).put_into_form(inline)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def list_address(self, request: HttpRequest) -> str:
         """The list as the person left it: with its filters and its page."""

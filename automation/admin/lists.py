@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from automation.admin.addresses import number_in
+from automation.admin.instant_columns import InstantColumns
 
 #: What an address may say besides filters.
 _CONTROLS = {ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, IS_FACETS_VAR, IS_POPUP_VAR, TO_FIELD_VAR}
@@ -48,6 +49,10 @@ class StrictChangeList(ChangeList):
         except (IncorrectLookupParameters, ValueError, OverflowError) as error:
             named = _("a value that its filter cannot read")
             raise RefusedAddressError(named) from error
+        columns = InstantColumns(self.model_admin)
+        self.list_display = columns.put_into(self.list_display)
+        self.list_display_links = columns.put_into(self.list_display_links)
+        self.sortable_by = columns.put_into(self.sortable_by)
 
     def get_filters(self, request: HttpRequest) -> Any:
         asked = self.get_filters_params()

@@ -37,6 +37,7 @@ class NodeAdmin(ReadOnlyAdmin):
             "defaults_shown",
         ),
     )
+    to_the_second = ("started_at", "seen_at", "stopping_at", "stopped_at")
     search_fields = ("name", "release")
     sortable_by = ()
     empty_value_display = ""

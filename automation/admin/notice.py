@@ -18,6 +18,7 @@ from automation.models import Execution, Notice
 class NoticeAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "event", "created_at", "recipients", "outcome")
     list_filter = ("event", "created_at")
+    to_the_second = ("created_at",)
     search_fields = ("process_name", "process_label")
     sortable_by = ()
     actions = None

@@ -57,6 +57,6 @@ def _shown(version: Any, name: str) -> str:
     if name == "every":
         return interval_as_typed(timedelta(minutes=value))
     if isinstance(value, datetime):
-        return to_minute(value, zone_or_sites(version.timezone or default_time_zone()), bare=True)
+        return to_minute(value, zone_or_sites(version.timezone or default_time_zone()))
     display = getattr(version, f"get_{name}_display", None)
     return str(display() if display else value)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,7 +12,7 @@ from django.db.models import Field, Model, QuerySet
 from django.utils.formats import number_format
 from django.utils.translation import pgettext
 
-from automation import registry
+from automation import instants, registry
 from automation.models import Execution
 from automation.registry import ProcessFunction
 from automation.reports.masking import masker_of
@@ -45,7 +45,14 @@ class ChangeRows:
 
     @property
     def cells(self) -> list[list[Any]]:
-        return [[row.get(field.attname) for field in self.fields] for row in self.rows]
+        return [[_shown(row.get(field.attname)) for field in self.fields] for row in self.rows]
+
+
+def _shown(value: Any) -> Any:
+    """An instant or a day as people read it, any other value as it is."""
+    if isinstance(value, datetime):
+        return instants.to_minute(value)
+    return instants.day(value) if isinstance(value, date) else value
 
 
 def rows_of(execution: Execution) -> QuerySet[Any] | None:

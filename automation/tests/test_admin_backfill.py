@@ -56,7 +56,7 @@ def test_page_offers_what_was_missed_since_the_process_last_ran_on_time(operator
     assert 'value="2026-11-22T12:20"' in text
     assert text.count('name="pick"') == 23
     assert "All: 23 times, the oldest first" in text
-    assert "The latest: Sun 11/22/2026 11:00" in text
+    assert "The latest: Sun 2026-11-22 11:00" in text
     assert 'automation-status-completed">completed</span>' in text
 
 
@@ -108,7 +108,7 @@ def test_times_of_a_process_in_another_zone_are_its_own(operator, hourly):
 
     text = shown(operator, hourly, **RANGE)
 
-    assert "Sun 11/22/2026 05:00" in text
+    assert "Sun 2026-11-22 05:00" in text
     assert f'value="{(at(1) + timedelta(minutes=30)).isoformat()}"' in text
 
 
@@ -237,7 +237,7 @@ def test_page_of_a_process_that_is_gone_is_not_there(operator):
 def test_process_page_tells_what_was_missed_until_somebody_chooses(operator, hourly):
     address = page("process_change", hourly.pk)
     text = operator.get(address).text
-    assert "23 times were missed since Sat 11/21/2026 13:00." in text
+    assert "23 times were missed since Sat 2026-11-21 13:00 UTC." in text
     assert page("process_backfill", hourly.pk) in text
 
     sent(operator, hourly, choice="latest")

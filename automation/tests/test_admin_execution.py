@@ -63,8 +63,8 @@ def test_page_of_a_scheduled_one_tells_its_local_time_and_the_repetitions(admin_
 
     assert "It was due by schedule." in text
     assert "Nothing was there to start it in time." in text
-    assert "March 1, 2026, 5 a.m. Europe/Berlin" in text
-    assert "and 2 more times, the last March 3, 2026, 5 a.m." in text
+    assert ">Sun 2026-03-01 05:00 Europe/Berlin</time>" in text
+    assert "and 2 more times, the last Tue 2026-03-03 05:00 Europe/Berlin" in text
 
 
 def test_page_puts_the_error_first_and_folds_the_traceback_of_the_author_s_code(admin_client):

@@ -75,7 +75,7 @@ def test_action_asks_too_and_keeps_what_was_chosen(admin_client):
     chosen = {"action": "disable", "_selected_action": [due.pk, other.pk]}
 
     text = admin_client.post(LIST, chosen).text
-    assert f"{due.title}</strong>: due at 11/25/2026 07:00" in text
+    assert f"{due.title}</strong>: due at Wed 2026-11-25 07:00" in text
     assert f"{other.title}</strong>" not in text
 
     text = admin_client.post(LIST, chosen | {"confirmed": "yes"}, follow=True).text

@@ -283,8 +283,8 @@ def test_answer_that_is_given_shows_in_the_preview(preview, at_noon):
 
     assert re.search('value="tomorrow" checked', tomorrow)
     first = [re.search(r"<tbody>\s*<tr><td>(.*?)</td>", text)[1] for text in (today, tomorrow)]
-    assert "06/10" in first[0]
-    assert "06/11" in first[1]
+    assert "Wed 2026-06-10" in first[0]
+    assert "Thu 2026-06-11" in first[1]
 
 
 def test_answer_is_kept_where_something_else_is_wrong(save, at_noon):

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -52,7 +52,8 @@ def test_task_page_lists_its_moves_and_when_it_was_first_due(admin_client):
     text = admin_client.get(reverse("admin:tasks_task_change", args=[task.pk])).text
 
     assert f'href="/admin/automation/execution/{execution.pk}/change/">#{execution.pk}</a>' in text
-    assert f'<div class="readonly">{_shown(first_due)}</div>' in text
+    assert f'<div class="readonly"><time datetime="{first_due.isoformat()}">' in text
+    assert f"{_written(first_due)}</time></div>" in text
 
 
 def test_execution_page_shows_result_log_and_moves(admin_client):
@@ -69,10 +70,8 @@ def test_execution_page_shows_result_log_and_moves(admin_client):
     assert "Log (2)" in text
 
 
-def _shown(moment) -> str:
-    from django.utils.formats import localize  # noqa: PLC0415
-
-    return str(localize(timezone.localtime(moment)))
+def _written(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%a %Y-%m-%d %H:%M}"
 
 
 def test_tasks_can_be_filtered_by_due_day_and_searched(admin_client):

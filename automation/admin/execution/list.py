@@ -4,7 +4,7 @@ Every filter is served by an index or finds its rows at the newest end; nothing 
 what would have to be scanned.
 """
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
 
@@ -12,16 +12,14 @@ from django.contrib import admin, messages
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 from django.http import HttpRequest
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from automation import instants
 from automation.admin.addresses import number_in
 from automation.admin.base import ReadOnlyAdmin
-from automation.admin.execution import story
 from automation.admin.execution.paginator import REACH, EstimatingPaginator
 from automation.admin.lists import grouped, refuse_search
 from automation.admin.process.list import after_commit_badge, status_badge
@@ -99,7 +97,9 @@ class ExecutionList(ReadOnlyAdmin):
             .annotate(error_start=Substr("error_message", 1, ERROR_SHOWN))
         )
         big = ("error_message", "traceback", "result", "previewed", "parameters", "note")
-        light: QuerySet[Execution] = rows.defer(*big)
+        # With its process, for the zone.
+        unread = ("process__description", "process__parameters", "process__former_rule")
+        light: QuerySet[Execution] = rows.select_related("process").defer(*big, *unread)
         return light
 
     def get_search_results(
@@ -168,28 +168,27 @@ class ExecutionList(ReadOnlyAdmin):
     def due(self, execution: Execution) -> SafeString:
         """When; of a row that stands for several times how many, from when to when."""
         if execution.occurrences == 1 or execution.scheduled_until is None:
-            return _moment(execution.scheduled_for)
+            return _due(execution.scheduled_for, execution.zone)
         told = ngettext("%(count)s time", "%(count)s times", execution.occurrences)
         return format_html(
             _("{}, {} to {}"),
             told % {"count": grouped(execution.occurrences)},
-            _moment(execution.scheduled_for),
-            _moment(execution.scheduled_until),
+            _due(execution.scheduled_for, execution.zone),
+            _due(execution.scheduled_until, execution.zone),
         )
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, execution: Execution) -> SafeString:
         """When, and how long it took."""
-        span = execution.duration
-        took = story.seconds(span) if span is not None else ""
-        quiet = format_html('<br><span class="automation-quiet">{}</span>', took)
-        return _moment(execution.started_at) + (quiet if took else SafeString(""))
+        at, span = execution.started_at, execution.duration
+        if at is None:
+            return SafeString("")
+        shown = instants.element(at, instants.to_second(at, execution.zone))
+        if span is None:
+            return shown
+        took = instants.length(span)
+        return shown + format_html('<br><span class="automation-quiet">{}</span>', took)
 
 
-def _moment(at: datetime | None) -> SafeString:
-    """Day and time in the site's zone, as short as the viewer's language allows."""
-    if at is None:
-        return SafeString("")
-    local = localtime(at)
-    shown = f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i:s')}"
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), shown)
+def _due(at: datetime | None, zone: tzinfo) -> SafeString:
+    return instants.element(at, instants.to_minute(at, zone) if at else "")

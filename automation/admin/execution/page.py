@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 from zlib import crc32
 
 from django.contrib import admin
@@ -16,6 +17,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from automation import instants
 from automation.admin.addresses import number_in
 from automation.admin.base import PROCESS_GONE
 from automation.admin.execution import story
@@ -88,7 +90,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             context = self._story(request, execution)
             response = TemplateResponse(request, "automation/story.html", context)
             response["ETag"] = version
-        response[_NOW] = f"{timezone.localtime():%H:%M:%S}"
+        response[_NOW] = quote(instants.to_second(timezone.now()))
         patch_cache_control(response, private=True, no_cache=True)
         return response
 
@@ -111,7 +113,8 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
             "retry": retry,
             "retry_obstacle": why_it_waits(retry) if retry else "",
             "is_followed": story.is_followed(execution, attempts, undone_by),
-            "now": timezone.now(),
+            "now": instants.to_second(timezone.now()),
+            "zone": execution.zone,
             "parameters": {k: story.plain(v) for k, v in execution.parameters_shown.items()},
             "changes": changes.of(execution),
             "all_changes_url": address_of_all(request, execution),

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from django.utils.formats import localize, number_format
+from django.utils.formats import number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation import instants
 from automation.models import Execution, Kind, Status, Trigger, attempts_of
-from automation.schedule import ScheduleError, zone_named
 
 #: Entries of a result that are shown, and rows and columns of a list in it; the JSON below has all.
 ENTRIES_SHOWN, ROWS_SHOWN, COLUMNS_SHOWN = 100, 100, 20
@@ -28,7 +28,7 @@ class Moment:
 
     code: str
     name: str
-    at: datetime
+    written: SafeString
     remark: str = ""
 
 
@@ -86,14 +86,14 @@ def attempts(execution: Execution) -> dict[str, Any]:
     title = told % {"number": execution.attempt, "count": allowed}
     if execution.never_began:
         title = _("Attempts")
+    for one in found:
+        one.process = execution.process  # Known already.
     return {"title": title, "rows": found, "next": _next_of(found)}
 
 
 def retry_under_way(execution: Execution, found: dict[str, Any]) -> Execution | None:
     """The later attempt that waits or runs."""
     later = [one for one in found.get("rows", ()) if one.pk > execution.pk and not one.is_final]
-    for one in later:
-        one.process = execution.process  # Known already.
     return later[0] if later else None
 
 
@@ -118,62 +118,40 @@ def waits_until(execution: Execution) -> datetime | None:
 
 def course(execution: Execution) -> list[Moment]:
     """When it was due, recorded, started, cancelled and ended, and how long each step took."""
-    moments = []
-    if execution.scheduled_for:
-        moments.append(Moment("due", _("Due"), execution.scheduled_for, _due_remark(execution)))
-    moments.append(Moment("recorded", _("Recorded"), execution.created_at))
+    moments, zone = [], execution.zone
+    if at := execution.scheduled_for:
+        due = instants.element(at, instants.to_minute(at, zone))
+        moments.append(Moment("due", _("Due"), due, _due_remark(execution)))
+    moments.append(Moment("recorded", _("Recorded"), _second(execution.created_at, zone)))
     if execution.started_at:
         waited = execution.started_at - max(execution.created_at, execution.available_at)
-        remark = _("waited %(time)s") % {"time": seconds(waited)}
-        moments.append(Moment("started", _("Started"), execution.started_at, remark))
+        remark = _("waited %(time)s") % {"time": instants.length(waited)}
+        moments.append(Moment("started", _("Started"), _second(execution.started_at, zone), remark))
     if execution.cancel_requested_at:
         who = _("by %(who)s") % {"who": execution.cancel_requested_by_name or _("somebody")}
-        moments.append(Moment("cancelled", _("Cancelled"), execution.cancel_requested_at, who))
+        at = execution.cancel_requested_at
+        moments.append(Moment("cancelled", _("Cancelled"), _second(at, zone), who))
     if execution.completed_at:
         took = execution.duration
-        remark = _("took %(time)s") % {"time": seconds(took)} if took is not None else ""
-        moments.append(Moment("ended", _("Ended"), execution.completed_at, remark))
+        remark = _("took %(time)s") % {"time": instants.length(took)} if took is not None else ""
+        moments.append(Moment("ended", _("Ended"), _second(execution.completed_at, zone), remark))
     return moments
 
 
+def _second(at: datetime, zone: tzinfo) -> SafeString:
+    return instants.element(at, instants.to_second(at, zone))
+
+
 def _due_remark(execution: Execution) -> str:
-    """The local time by which it was due, and how many times the row stands for."""
-    parts = []
-    zone = _zone_of(execution)
-    if zone and execution.scheduled_for:
-        local = execution.scheduled_for.astimezone(zone).replace(tzinfo=None)
-        parts.append(f"{localize(local)} {zone.key}")
-    if execution.occurrences > 1 and execution.scheduled_until:
-        until = execution.scheduled_until.astimezone(zone).replace(tzinfo=None)
-        more = execution.occurrences - 1
-        told = ngettext(
-            "and %(count)s more time, %(until)s",
-            "and %(count)s more times, the last %(until)s",
-            more,
-        )
-        parts.append(told % {"count": number_format(more), "until": localize(until)})
-    return _(", ").join(parts)
-
-
-def _zone_of(execution: Execution) -> ZoneInfo | None:
-    try:
-        return zone_named(execution.process.effective_timezone) if execution.process else None
-    except ScheduleError:
-        return None
-
-
-def seconds(span: timedelta) -> str:
-    """A length of time with as many digits as matter."""
-    total = max(span.total_seconds(), 0)
-    if total < 1:
-        return _("%(n)s ms") % {"n": round(total * 1000)}
-    if total < 120:
-        return _("%(n)s s") % {"n": f"{total:.1f}"}
-    minutes, rest = divmod(round(total), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return _("%(time)s h") % {"time": f"{hours}:{minutes:02}:{rest:02}"}
-    return _("%(time)s min") % {"time": f"{minutes}:{rest:02}"}
+    """How many times the row stands for."""
+    if execution.occurrences == 1 or execution.scheduled_until is None:
+        return ""
+    more = execution.occurrences - 1
+    told = ngettext(
+        "and %(count)s more time, %(until)s", "and %(count)s more times, the last %(until)s", more
+    )
+    until = instants.to_minute(execution.scheduled_until, execution.zone)
+    return told % {"count": number_format(more), "until": until}
 
 
 def facts_and_tables(result: Any) -> tuple[list[tuple[str, Any]], list[Table]]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,11 +19,12 @@ from automation.admin.addresses import number_in
 from automation.admin.process.list import status_badge
 from automation.admin.process.run import ProcessRun, may_see_executions
 from automation.engine.start.backfill import MOST, backfill
+from automation.instants import as_browsers_type, to_minute
 from automation.models import Execution, Process, Trigger
 from automation.reports.gaps import begin_of_gap, gap_of
 from automation.reports.missed import BackfillError, NoTimesError, Occurrence, Plan, plan
 from automation.reports.workers import workers
-from automation.schedule import ScheduleError, range_from, zone_named
+from automation.schedule import ScheduleError, range_from
 
 _DAY = timedelta(days=1)
 
@@ -59,7 +60,7 @@ class ProcessBackfill(ProcessRun):
             "%(count)s times were missed since %(since)s.",
             gap.times,
         )
-        told %= {"count": number_format(gap.times), "since": _moment(gap.since, process)}
+        told %= {"count": number_format(gap.times), "since": to_minute(gap.since, process.zone)}
         return format_html(
             '<p class="automation-hint" role="status">{} <a href="{}">{}</a></p>',
             told,
@@ -175,16 +176,18 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
     executions = Execution.objects.only("status", "reason", "reason_data", "process_name").in_bulk(
         [each.execution for each in shown if each.execution]
     )
+    for execution in executions.values():
+        execution.process = process  # Known already.
     edges = found.rule_since, found.pruned_before
-    rule_since, pruned_before = (_moment(at, process) if at else "" for at in edges)
+    rule_since, pruned_before = (to_minute(at, process.zone) if at else "" for at in edges)
     return {
         "rows": [_row(each, found, executions, linked=linked) for each in shown],
-        "since": _typed(found.since, found),
-        "until": _typed(found.until, found),
+        "since": as_browsers_type(found.since, found.rule.zone),
+        "until": as_browsers_type(found.until, found.rule.zone),
         "total": len(found.occurrences),
         "left_out": len(found.occurrences) - len(shown),
         "offered": len(offered),
-        "latest": _moment(offered[-1], process) if offered else "",
+        "latest": to_minute(offered[-1], process.zone) if offered else "",
         "must_confirm": len(offered) > MOST,
         "rule_since": rule_since,
         "pruned_before": pruned_before,
@@ -197,7 +200,7 @@ def _row(each: Occurrence, found: Plan, executions: dict[int, Execution], *, lin
     change = "admin:automation_execution_change"
     return Row(
         at=each.at.isoformat(),
-        local=_moment(each.at, found.process),
+        local=to_minute(each.at, found.process.zone),
         badge=status_badge(execution.status) if execution else none,
         why=_why(each, execution),
         address=reverse(change, args=[execution.pk]) if execution and linked else "",
@@ -211,16 +214,3 @@ def _why(each: Occurrence, execution: Execution | None) -> str:
     if each.succeeded and execution and execution.status != "completed":
         return _("It succeeded before.")
     return execution.reason_in_words if execution else ""
-
-
-def _moment(at: datetime, process: Process) -> str:
-    """Day and time in the zone of the process."""
-    # Without its zone: the format would turn it into the site's.
-    local = at.astimezone(zone_named(process.effective_timezone)).replace(tzinfo=None)
-    day = date_format(local, "D"), date_format(local, "SHORT_DATE_FORMAT")
-    return f"{day[0]} {day[1]} {date_format(local, 'H:i')}"
-
-
-def _typed(at: datetime, found: Plan) -> str:
-    """As an input for a day and time has it."""
-    return f"{at.astimezone(found.rule.zone):%Y-%m-%dT%H:%M}"

@@ -1,5 +1,6 @@
 """The list of processes: how each went, when it runs next, a switch and a button."""
 
+from datetime import tzinfo
 from typing import Any
 
 from django.contrib import admin
@@ -7,17 +8,15 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from automation import instants
 from automation.admin.base import EngineAdmin
 from automation.admin.lists import StrictChangeList
-from automation.admin.process.pause import holds_shown, local_time
+from automation.admin.process.pause import holds_shown
 from automation.models import (
     AfterCommit,
     Hold,
@@ -104,7 +103,7 @@ class ProcessList(EngineAdmin):
 
         @admin.display(description=_("last runs"))
         def last_runs(process: Process) -> SafeString:
-            return _last_runs(getattr(process, "last_runs", []), linked=may_see_runs)
+            return _last_runs(process, linked=may_see_runs)
 
         @admin.display(description=_("enabled"), ordering="is_enabled")
         def controls(process: Process) -> SafeString:
@@ -148,16 +147,11 @@ def _next_run(process: Any) -> SafeString:
     next_run = process.coming.next_run
     if next_run is None:
         return SafeString("")
-    # Translators: a date format, as of the template filter `date`.
-    exact = date_format(next_run.replace(tzinfo=None), _("D j M, H:i"))
-    return format_html(
-        '<time datetime="{}" title="{} ({})">{}<br><span class="automation-quiet">{}</span></time>',
-        next_run.isoformat(),
-        exact,
-        process.effective_timezone,
-        _("in %(time)s") % {"time": timeuntil(next_run, timezone.now(), depth=1)},
-        exact,
+    exact = instants.to_minute(next_run, process.zone)
+    both = format_html(
+        '{}<br><span class="automation-quiet">{}</span>', instants.from_now(next_run), exact
     )
+    return instants.element(next_run, both)
 
 
 def _own_holds(process: Any) -> list[Hold]:
@@ -172,9 +166,9 @@ def _holds(process: Any, *, linked: bool) -> SafeString:
 
 
 def _hold(hold: Hold, process: Process, *, linked: bool) -> SafeString:
-    told = _("since %(time)s") % {"time": local_time(hold.since, process)}
+    told = _("since %(time)s") % {"time": instants.to_minute(hold.since, process.zone)}
     if hold.until is not None:
-        until = _("until %(time)s") % {"time": local_time(hold.until, process)}
+        until = _("until %(time)s") % {"time": instants.to_minute(hold.until, process.zone)}
         told = _(", ").join([told, until])
     link = SafeString("")
     if linked and hold.failure is not None:
@@ -213,19 +207,20 @@ def after_commit_badge(outcome: str) -> SafeString:
     return format_html(' <span class="automation-status automation-status-failed">{}</span>', told)
 
 
-def _last_runs(runs: list[LastRun], *, linked: bool) -> SafeString:
+def _last_runs(process: Any, *, linked: bool) -> SafeString:
     """How the last one ended, and the last ones as bars."""
+    runs: list[LastRun] = getattr(process, "last_runs", [])
     if not runs:
         return format_html('<span class="automation-quiet">{}</span>', _("never"))
     badge = status_badge(runs[-1].status) + after_commit_badge(runs[-1].after_commit)
     if linked:
         url = reverse("admin:automation_execution_change", args=[runs[-1].pk])
         badge = format_html('<a href="{}">{}</a>', url, badge)
-    return badge + _bars(runs)
+    return badge + _bars(runs, process.zone)
 
 
-def _bars(runs: list[LastRun]) -> SafeString:
-    """The last runs as a picture; no template and no local date, for there are hundreds of bars."""
+def _bars(runs: list[LastRun], zone: tzinfo) -> SafeString:
+    """The last runs as a picture; no template, for there are hundreds of bars."""
     labels = {status.value: str(status.label) for status in Status}
     bars = format_html_join(
         "",
@@ -235,7 +230,7 @@ def _bars(runs: list[LastRun]) -> SafeString:
                 run.status,
                 BAR_WIDTH * place,
                 labels[run.status],
-                f"{timezone.localtime(run.created_at):%Y-%m-%d %H:%M}",
+                instants.to_second(run.created_at, zone),
             )
             for place, run in enumerate(runs)
         ),

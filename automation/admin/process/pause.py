@@ -1,8 +1,9 @@
 """Pausing and resuming in the admin, and what the pages of a process show of it."""
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,17 +14,23 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.timezone import get_default_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.addresses import number_in
 from automation.admin.base import EngineAdmin, names_of
 from automation.engine.end import pausing
+from automation.instants import name_of
 from automation.limits import MAX_REASON
-from automation.models import MaintenanceWindow, Pause, Process, ProcessQuerySet
-from automation.schedule import ScheduleError, once_from, zone_named
+from automation.models import (
+    MaintenanceWindow,
+    Pause,
+    Process,
+    ProcessQuerySet,
+    site_zone,
+    zone_or_sites,
+)
+from automation.schedule import ScheduleError, once_from
 from automation.why_not import RefusedError
 
 #: The input at which a refusal is said, by its code.
@@ -46,16 +53,16 @@ class PauseForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "dir": "ltr"}),
     )
 
-    def __init__(self, zone: tzinfo, *args: Any) -> None:
+    def __init__(self, zone: ZoneInfo, *args: Any) -> None:
         super().__init__(*args)
         self.zone = zone
         told = _("By the clock of %(zone)s. Empty: until somebody resumes it.")
-        self.fields["until"].help_text = told % {"zone": zone}
+        self.fields["until"].help_text = told % {"zone": name_of(zone)}
 
     def clean_until(self) -> datetime | None:
         text = self.cleaned_data["until"]
         try:
-            return once_from(text, str(self.zone)).at if text else None
+            return once_from(text, self.zone.key).at if text else None
         except ScheduleError as error:
             raise ValidationError(str(error)) from error
 
@@ -233,16 +240,7 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
     }
 
 
-def local_time(at: datetime, process: Process) -> str:
-    """An instant by the clock of the process's zone."""
-    local = at.astimezone(_zone_of([process]))
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')} {date_format(local, 'H:i')}"
-
-
-def _zone_of(processes: Sequence[Process] | None) -> tzinfo:
+def _zone_of(processes: Sequence[Process] | None) -> ZoneInfo:
     """The zone that all of them have, else that of the site."""
     names = {process.effective_timezone for process in processes or []}
-    try:
-        return zone_named(names.pop()) if len(names) == 1 else get_default_timezone()
-    except ScheduleError:
-        return get_default_timezone()
+    return zone_or_sites(names.pop()) if len(names) == 1 else site_zone()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from automation import schedule
+from automation import instants, schedule
 from automation.conf import default_time_zone
 from automation.engine.start.rescheduling import Question
 from automation.models import Holds, Process, ScheduleKind, Status, holds_ahead
@@ -18,6 +18,8 @@ from automation.schedule import ClockChange, Effect, Outlook, Rule
 
 #: Coming runs that are shown; effects of a clock change; occurrences that an edit changes.
 RUNS, EFFECTS, CHANGED = 10, 4, 20
+#: Stretches of excluded days that are shown.
+EXCLUDED = 20
 
 #: What the preview is about.
 TIMING = {
@@ -88,31 +90,33 @@ def _outlook(process: Process, rule: Rule | None) -> dict[str, Any]:
         "has_jitter": process.jitter,
         "runs": [_run(process, rule, at, seen, held) for at in seen.occurrences],
         "changes": [_change(rule, change, effects) for change, effects in seen.changes],
-        "excluded": seen.excluded,
+        "excluded": [
+            (instants.days(days.first, days.last), days.label) for days in seen.excluded[:EXCLUDED]
+        ],
     }
-
-
-# Without their zones: the template would turn them into the site's.
 
 
 def _run(process: Process, rule: Rule, at: datetime, seen: Outlook, held: Holds) -> dict[str, Any]:
     effect, hold = seen.effect_on(at), held.at(at)
     return {
         **_at(rule, at),
-        "start": schedule.wall_clock(rule.zone, process.start_of(at)),
+        "start": instants.clock(process.start_of(at), rule.zone, seconds=True),
         "effect": effect.words if effect else "",
         "hold": hold.in_words if hold else "",
     }
 
 
-def _at(rule: Rule, at: datetime) -> dict[str, datetime]:
-    return {"local": schedule.wall_clock(rule.zone, at), "utc": at.replace(tzinfo=None)}
+def _at(rule: Rule, at: datetime) -> dict[str, str]:
+    """By the clock of the rule's zone, which stands above, and in UTC."""
+    columns = {"local": rule.zone, "utc": UTC}
+    return {name: instants.to_minute(at, zone, bare=True) for name, zone in columns.items()}
 
 
 def _change(rule: Rule, change: ClockChange, effects: Sequence[Effect]) -> dict[str, Any]:
     return {
-        "before": change.wall_before,
-        "after": change.wall_after,
+        "day": instants.day(change.wall_before),
+        "before": instants.clock(change.wall_before),
+        "after": instants.clock(change.wall_after),
         "effects": [effect.words for effect in effects[:EFFECTS]],
         "more": max(0, len(effects) - EFFECTS),
     }
@@ -130,7 +134,8 @@ def _impact(stored: Process, process: Process) -> dict[str, Any] | None:
     sides = {"vanish": changed.vanish, "appear": changed.appear}
     return {
         "is_none": changed.is_none,
-        "until": schedule.wall_clock(rule.zone, changed.compared_until),
+        "day": instants.day(schedule.wall_clock(rule.zone, changed.compared_until)),
+        "until": instants.to_minute(changed.compared_until, rule.zone, bare=True),
         "sides": {
             name: {
                 "shown": [_at(rule, at) for at in instants[:CHANGED]],

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from automation.admin.base import NAMED, EngineAdmin, names_of
-from automation.admin.process.pause import local_time
+from automation.instants import to_minute
 from automation.models import Execution, Process, ProcessQuerySet, Status, coming_of
 
 #: Switching off what is due within this time asks first.
@@ -96,7 +96,7 @@ def _stopped_soon(queryset: ProcessQuerySet) -> dict[Process, str]:
     for process in processes:
         parts, next_run = [], comings[process.pk].next_run
         if next_run is not None and next_run <= until:
-            parts.append(_("due at %(time)s") % {"time": local_time(next_run, process)})
+            parts.append(_("due at %(time)s") % {"time": to_minute(next_run, process.zone)})
         if count := waiting.get(process.pk, 0):
             told = ngettext("%(count)s start waits", "%(count)s starts wait", count)
             parts.append(told % {"count": count})

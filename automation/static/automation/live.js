@@ -149,7 +149,7 @@
         } else if (response.status !== 304) {
           return response.status === 404 ? "gone" : "error";
         }
-        seenAt = response.headers.get("X-Automation-Now") || seenAt;
+        seenAt = decodeURIComponent(response.headers.get("X-Automation-Now") || "") || seenAt;
         return "";
       } catch {
         return "away";
