@@ -22,7 +22,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
     def run(call: Callable[[], Any]) -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             results.append(call())
         except BaseException as error:
             errors.append(error)
@@ -56,7 +56,7 @@ def locked_elsewhere(process: Process) -> Iterator[None]:
     holder = Thread(target=hold)
     holder.start()
     try:
-        assert holds.wait(10)
+        assert holds.wait(60)
         yield
     finally:
         over.set()

@@ -171,7 +171,7 @@ def test_run_once_runs_what_waits_and_ends(qcluster):
 
     cluster = qcluster("--run-once", wait_for="has stopped.")
 
-    assert cluster.process.wait(10) == 0
+    assert cluster.process.wait(30) == 0
     assert [status_of(execution) for execution in executions] == [Status.COMPLETED] * 3
 
 

@@ -142,7 +142,7 @@ def test_address_that_never_answers_is_given_up_and_not_waited_for(settings, mon
 
         heart.look([lease.now()])
 
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < heartbeat.TIME_LIMIT
         assert ask(heart, lease.now()) == 1
         assert heart.is_failing
 

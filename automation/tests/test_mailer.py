@@ -88,7 +88,7 @@ def test_run_once_sends_what_its_runs_bring_about(qcluster, tmp_path):
         "--run-once", wait_for="has stopped.", **TELL, EMAIL_URL=f"filemail:///{tmp_path}/mails"
     )
 
-    assert cluster.process.wait(10) == 0
+    assert cluster.process.wait(30) == 0
     assert Notice.objects.get().sent_at is not None, cluster
     assert "failed" in mails_in(tmp_path / "mails")
 
@@ -120,7 +120,7 @@ def test_stop_does_not_wait_for_a_mail_server(qcluster, silent_server):
     wait_for(started("write_then_raise"), Status.FAILED, why=cluster)
     wait_until(lambda: silent_server.visitors, why=cluster)
 
-    assert cluster.stop(seconds=5) == 0
+    assert cluster.stop(seconds=8) == 0
     assert cluster.family == []
     assert Notice.objects.get().sent_at is None
 

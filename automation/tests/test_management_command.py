@@ -131,7 +131,7 @@ def test_child_that_is_left_behind_is_not_waited_for(command):
     child.kill()
     child.wait()
 
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 20
     printed_first = [line for line in lines if line != (1, "on")]
     assert (printed_first[0], printed_first[-1]) == ((1, "a"), (1, "\\xff"))
     assert sum(line.count("b") for _, line in lines) == 200_000

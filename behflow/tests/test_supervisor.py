@@ -52,7 +52,7 @@ def test_child_that_does_not_end_is_killed_after_the_grace(monkeypatch, tmp_path
     family.stop()
 
     assert deaf.returncode == -signal.SIGKILL
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 WORK = """
@@ -103,4 +103,4 @@ def test_signal_ends_the_children_and_what_they_left_behind(number, tmp_path, en
     code_of_exit = family.stop(number)
 
     assert code_of_exit == 0, family.text
-    wait_until(lambda: not is_alive(grandchild), seconds=5)
+    wait_until(lambda: not is_alive(grandchild))

@@ -60,8 +60,8 @@ def stop(child: Child, number: int, code: int = 0) -> None:
     family = whole_family(child)
     begun = time.monotonic()
     assert child.stop(number) == code, child.text
-    assert time.monotonic() - begun < 10
-    wait_until(lambda: not any(is_alive(pid) for pid in family), seconds=2)
+    assert time.monotonic() - begun < 20
+    wait_until(lambda: not any(is_alive(pid) for pid in family))
 
 
 def log_in(port: int, password: str) -> str:

@@ -11,6 +11,9 @@ from automation.tests.faults.truth import LONG, assert_all_is_well, living, wait
 from automation.tests.written import written
 from conftest import wait_until
 
+#: Seconds in which a statement ends whose run has ended; by itself it would take 60.
+ENDS_WITHIN = 20
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -56,7 +59,7 @@ def test_time_limit_ends_a_statement_with_its_run(start_node, journal, atomic):
     node = start_node()
 
     assert wait_for(execution, Status.TIMED_OUT, why=node).reason == ""
-    wait_until(lambda: not statements_that_sleep(), 5, node)
+    wait_until(lambda: not statements_that_sleep(), ENDS_WITHIN, node)
     assert_all_is_well(journal, node)
 
 
@@ -70,7 +73,7 @@ def test_statement_of_a_killed_worker_ends_too(start_node, journal):
         os.kill(pid, signal.SIGKILL)
 
     wait_for(execution, Status.LOST, why=node)
-    wait_until(lambda: not statements_that_sleep(), 5, node)
+    wait_until(lambda: not statements_that_sleep(), ENDS_WITHIN, node)
     assert_all_is_well(journal, node)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -82,9 +83,12 @@ def test_dispatcher_with_work_running_and_waiting(start_node, journal):
     node = start_node()
     workers = [journal.wait_for(execution, node) for execution in running]
 
+    killed_at = time.monotonic()
     kill(node.dispatcher)
 
-    wait_until(lambda: not living(workers), 2, node)  # at once, not when they are done
+    wait_until(lambda: not living(workers), LONG, node)
+    for execution in running:  # At once, not when they are done.
+        assert journal.last_sign_of(execution) < killed_at + 2
     for execution in (*running, *waiting):
         wait_for(execution, Status.COMPLETED, why=node)
     for execution in running:
@@ -111,7 +115,7 @@ def test_parent(start_node, journal):
 
     kill(node.parent)
 
-    wait_until(lambda: not living(family), 5, node)
+    wait_until(lambda: not living(family), LONG, node)
     after = start_node()
     for execution in (running, waiting):
         wait_for(execution, Status.COMPLETED, why=after)
@@ -128,7 +132,7 @@ def test_whole_group(start_node, journal):
 
     os.killpg(node.parent, signal.SIGKILL)
 
-    wait_until(lambda: not living(family), 5, node)
+    wait_until(lambda: not living(family), LONG, node)
     after = start_node()
     for execution in (running, waiting):
         wait_for(execution, Status.COMPLETED, why=after)

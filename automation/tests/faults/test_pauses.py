@@ -35,6 +35,7 @@ def test_node_that_was_suspended_for_longer_than_its_lease_does_not_finish_what_
     for execution in executions:
         process = execution.process_id
         wait_until(lambda pk=process: len(journal.stretches()[pk]) == 2, LONG, other)
+    resumed_at = time.monotonic()
     suspended.signal_all(signal.SIGCONT)
 
     for execution in executions:
@@ -42,7 +43,8 @@ def test_node_that_was_suspended_for_longer_than_its_lease_does_not_finish_what_
         assert retry.retry_of == execution
         execution.refresh_from_db()
         assert (execution.status, execution.reason) == (Status.LOST, reasons.LEASE_EXPIRED)
-    assert_all_is_well(journal, suspended, at_once=KILLED_WITHIN, others=(other,))
+    dead_by = resumed_at + KILLED_WITHIN
+    assert_all_is_well(journal, suspended, dead_by=dead_by, others=(other,))
 
 
 def test_host_that_was_suspended_past_due_times_makes_up_for_them(start_node, journal):

@@ -7,10 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from automation.database.listen import SCHEDULE, notify
 from automation.engine.start.launch import launch
 from automation.models import Status, Trigger
-from automation.tests.faults.truth import LONG, assert_all_is_well, make_due, wait_for
+from automation.tests.faults.truth import (
+    LONG,
+    assert_all_is_well,
+    make_due,
+    once_an_hour,
+    wait_for,
+)
 from conftest import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
@@ -18,10 +23,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_nodes_that_fire_the_same_schedules_fire_each_once(start_node, journal, count):
-    processes = [journal.process(cron="* * * * *", timezone="UTC") for _ in range(5)]
+    rule = once_an_hour()
+    processes = [journal.process(**rule) for _ in range(5)]
     first, *others = [start_node() for _ in range(count)]
-    due = timezone.now() + timedelta(seconds=2)
-    soon = timezone.now().replace(second=0, microsecond=0)
+    soon = timezone.now() + timedelta(seconds=2)
 
     with transaction.atomic():
         for number in range(5):
@@ -30,14 +35,12 @@ def test_nodes_that_fire_the_same_schedules_fire_each_once(start_node, journal, 
                 func="math.copysign",
                 args="2, -1",
                 schedule_type=Schedule.ONCE,
-                next_run=due,
+                next_run=soon,
             )
-        for process in processes:
-            Schedule.objects.filter(name=f"process:{process.pk}").update(next_run=soon)
-        notify(SCHEDULE)
+        due = make_due(*processes)
 
     for process in processes:
-        of_that = process.executions.filter(scheduled_for=soon)
+        of_that = process.executions.filter(scheduled_for=due)
         wait_until(of_that.filter(status=Status.COMPLETED).exists, LONG, first)
         assert of_that.count() == 1
     own = Task.objects.filter(group__startswith="own")
@@ -54,7 +57,7 @@ def test_function_that_only_the_new_code_has_runs_on_the_new_node_alone(start_no
     old = start_node(TESTS_OLD_CODE="yes")
     new = start_node()
     by_hand = journal.process("work_of_new_code", overlap_policy="wait")
-    on_time = journal.process("work_of_new_code", cron="* * * * *", timezone="UTC")
+    on_time = journal.process("work_of_new_code", **once_an_hour())
 
     executions = [launch(by_hand, trigger=Trigger.MANUAL) for _ in range(5)]
     make_due(on_time)

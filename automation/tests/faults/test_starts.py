@@ -35,7 +35,7 @@ def test_stop_while_the_database_is_waited_for(empty_database, tmp_path):
     node: Child = manage(empty_database, tmp_path / "node.log", "qcluster")
     node.wait_for("The workers wait.", LONG)
 
-    assert node.stop(seconds=10) == 0, node
+    assert node.stop(seconds=LONG) == 0, node
 
 
 @pytest.mark.sqlite

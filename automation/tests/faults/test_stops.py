@@ -123,7 +123,7 @@ def test_what_runs_is_waited_for_until_its_time_limit_and_a_second_signal_ends_t
         wait_until(lambda: workers().is_stopping, LONG, node)
     to_the_parent(node)
 
-    assert node.process.wait(15) == 0, node
+    assert node.process.wait(20) == 0, node
     row = Node.objects.get()
     assert row.started_at < row.stopping_at < row.stopped_at
     again = wait_for(execution, Status.PENDING, why=node)

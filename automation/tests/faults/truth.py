@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,6 +64,10 @@ class Journal:
         wait_until(lambda: self.of(execution), LONG, why)
         return self.of(execution)[-1].pid
 
+    def last_sign_of(self, execution: Execution) -> float:
+        """When it was last alive, by its own word: whoever looks may look late."""
+        return self.of(execution)[-1].last
+
     def process(self, function: str = "work", **columns: object) -> Process:
         parameters = {"journal": str(self.path)}
         columns = {"time_limit": 30, "max_retries": 1, "retry_delay": 0, **columns}
@@ -97,12 +102,12 @@ def wait_for(execution: Execution, status: Status, why: object = "") -> Executio
     return last_attempt(execution)
 
 
-def assert_history_is_true(journal: Journal, *, at_once: float = 0.0, why: object = "") -> None:
-    """`at_once`: seconds for which a run that was resumed may go on beside its successor."""
+def assert_history_is_true(journal: Journal, *, dead_by: float = 0.0, why: object = "") -> None:
+    """`dead_by`: until then a run that was resumed may go on beside its successor."""
     open_ = Execution.objects.filter(status__in=[Status.PENDING, Status.RUNNING])
     wait_until(lambda: not open_.exists(), LONG, f"{list(open_.values())} {why}")
     _assert_messages_are_gone()
-    _assert_nothing_ran_twice_at_once(journal, at_once)
+    _assert_nothing_ran_twice_at_once(journal, dead_by)
     _assert_effects_go_with_success()
     _assert_runs_are_accounted_for(journal)
 
@@ -112,10 +117,10 @@ def _assert_messages_are_gone() -> None:
     assert not OrmQ.objects.filter(pk__in=carried).exists()
 
 
-def _assert_nothing_ran_twice_at_once(journal: Journal, at_once: float) -> None:
+def _assert_nothing_ran_twice_at_once(journal: Journal, dead_by: float) -> None:
     for stretches in journal.stretches().values():
         for one, other in pairwise(sorted(stretches, key=lambda stretch: stretch.first)):
-            assert one.last - other.first <= at_once, (one, other)
+            assert one.last <= max(other.first, dead_by), (one, other, dead_by)
 
 
 def _assert_effects_go_with_success() -> None:
@@ -140,7 +145,7 @@ def assert_works(journal: Journal, node: Child) -> None:
     """By itself, again, within seconds."""
     before = time.monotonic()
     wait_for(journal.launch(), Status.COMPLETED, why=node)
-    process = journal.process(cron="* * * * *", timezone="UTC", catch_up="latest")
+    process = journal.process(**once_an_hour())
     make_due(process)
     done = process.executions.filter(status=Status.COMPLETED)
     wait_until(done.exists, LONG, node)
@@ -148,27 +153,39 @@ def assert_works(journal: Journal, node: Child) -> None:
     process.delete()
 
 
-def make_due(process: Process) -> None:
-    """As if the minute that has begun had not been looked at."""
+def once_an_hour() -> dict[str, str]:
+    """A rule whose next occurrence is made due by hand: at this minute of every hour.
+
+    One of each minute would have a second occurrence as soon as the minute is over.
+    """
+    return {"cron": f"{timezone.now().minute} * * * *", "timezone": "UTC", "catch_up": "latest"}
+
+
+def make_due(*processes: Process) -> datetime:
+    """As if the latest occurrence of these had not been looked at; return it. All have one rule."""
+    now = timezone.now()
+    due = now.replace(minute=int(processes[0].cron.split()[0]), second=0, microsecond=0)
+    due -= timedelta(hours=1) if due > now else timedelta()
+    names = [f"process:{process.pk}" for process in processes]
     with transaction.atomic():
-        due = timezone.now().replace(second=0, microsecond=0)
-        Schedule.objects.filter(name=f"process:{process.pk}").update(next_run=due)
+        Schedule.objects.filter(name__in=names).update(next_run=due)
         notify(SCHEDULE)
+    return due
 
 
 def assert_stops(node: Child) -> None:
     """Without leaving a process."""
     family = node.family
     assert node.stop(seconds=LONG) == 0, node
-    wait_until(lambda: not living(family), 10, node)
+    wait_until(lambda: not living(family), LONG, node)
 
 
 def assert_all_is_well(
-    journal: Journal, node: Child, *, at_once: float = 0.0, others: tuple[Child, ...] = ()
+    journal: Journal, node: Child, *, dead_by: float = 0.0, others: tuple[Child, ...] = ()
 ) -> None:
     """Everything that must hold once the fault is over."""
     assert_works(journal, node)
-    assert_history_is_true(journal, at_once=at_once, why=node)
+    assert_history_is_true(journal, dead_by=dead_by, why=node)
     for one in (node, *others):
         assert_stops(one)
 
