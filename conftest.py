@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -18,6 +19,12 @@ from django.db import connection
 ROOT = Path(__file__).parent
 
 pytest_plugins = ["automation.testing"]
+
+# How fast this machine makes examples, or tries one, says nothing of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 Manage = Callable[..., subprocess.CompletedProcess[str]]
 

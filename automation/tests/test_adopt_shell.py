@@ -46,7 +46,7 @@ def read(line):
     return command
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(pieces=st.lists(st.sampled_from(_PIECES), max_size=14))
 def test_what_is_read_is_what_a_shell_reads(told, pieces):
     line = "r " + "".join(pieces)
@@ -63,7 +63,7 @@ def test_what_is_read_is_what_a_shell_reads(told, pieces):
         assert made == [word.text for word in words[1:]] or (made is None and {*"<>"} & {*line})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     words=st.lists(
         st.tuples(

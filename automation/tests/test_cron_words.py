@@ -162,7 +162,7 @@ def is_due(rule: str, at: datetime) -> bool | None:
 @example("0 8 1 * */3", [datetime(2026, 1, 1, 8)])  # noqa: DTZ001
 @example("5-5/2 * * * *", [datetime(2026, 1, 1, 0, 7)])  # noqa: DTZ001
 @example("0 8 * * 0-7/2", [datetime(2026, 1, 6, 8)])  # noqa: DTZ001
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_words_say_when_cron_is_due_and_nothing_else(rule, moments):
     if is_due(rule, moments[0]) is None:
         return
@@ -176,7 +176,7 @@ def test_words_say_when_cron_is_due_and_nothing_else(rule, moments):
 
 
 @given(rules_beyond_cron, st.lists(instants, min_size=5, max_size=5))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_words_say_what_the_last_and_the_nth_day_mean(rule, moments):
     if is_due(rule, moments[0]) is None:
         return

@@ -54,7 +54,8 @@ def test_final_statuses_are_those_that_nothing_leaves():
 
 @given(st.lists(st.sampled_from(list(CHANGES)), max_size=8))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_status_changes_exactly_as_the_table_says(changes):
     execution = ExecutionFactory(process=None)

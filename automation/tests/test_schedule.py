@@ -13,7 +13,7 @@ from automation.tests.clock_changes import around_a_clock_change, rules
 
 
 @given(rules, around_a_clock_change())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_occurrences_around_clock_changes_are_those_of_debian_cron(rule, around):
     zone, start = around
     end = start + timedelta(days=2.5)
@@ -24,7 +24,7 @@ def test_occurrences_around_clock_changes_are_those_of_debian_cron(rule, around)
 
 
 @given(rules, st.sampled_from(["UTC", "Asia/Tehran", "Asia/Kathmandu"]), st.integers(0, 10**6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_occurrences_on_ordinary_days_are_those_of_debian_cron(rule, zone, minute):
     start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
     end = start + timedelta(days=3)
@@ -35,7 +35,7 @@ def test_occurrences_on_ordinary_days_are_those_of_debian_cron(rule, zone, minut
 
 
 @given(rules, around_a_clock_change(), st.integers(0, 60 * 24), st.integers(0, 999_999))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_occurrences_do_not_depend_on_where_one_begins_to_look(rule, around, minutes, microsecond):
     zone, start = around
     later = start + timedelta(minutes=minutes, microseconds=microsecond)
@@ -47,7 +47,7 @@ def test_occurrences_do_not_depend_on_where_one_begins_to_look(rule, around, min
 
 
 @given(rules, around_a_clock_change())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_occurrences_come_in_order_and_are_whole_minutes_in_utc(rule, around):
     zone, start = around
 

@@ -141,7 +141,7 @@ def test_single_occurrence_says_at_which_of_two_it_runs(hour, says):
 
 
 @given(rules, days_of_a_clock_change())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_effects_are_what_debian_cron_does(rule, day):
     name, before = day
     zone, cron = ZoneInfo(name), oracle.Cron(rule)
@@ -226,7 +226,7 @@ def test_first_rule_of_all_makes_everything_appear_and_none_makes_all_vanish():
 
 
 @given(rules, rules, st.integers(0, 400), st.integers(1, 50))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_difference_is_that_of_sets_as_far_as_it_was_looked(old, new, hours, at_most):
     one, other = CronRule(old, NEW_YORK), CronRule(new, NEW_YORK)
     until = START + hours * HOUR

@@ -131,7 +131,7 @@ def test_reason_names_what_is_wrong(rule, says):
 
 
 @given(st.integers(0, 23), st.integers(0, 23), st.sampled_from(["", "/2", "/5"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_suggested_for_a_range_that_wraps_is_what_was_meant(first, last, step):
     assume(last < first)
     told = str(refusal(f"0 {first}-{last}{step} * * *"))
@@ -147,7 +147,7 @@ def test_what_is_suggested_for_a_range_that_wraps_is_what_was_meant(first, last,
 
 
 @given(st.lists(rules, min_size=1, max_size=4), around_a_clock_change())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_several_rules_are_due_when_one_of_them_is(lines, around):
     zone, start = around
     end = start + timedelta(days=1.5)

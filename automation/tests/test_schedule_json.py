@@ -51,7 +51,7 @@ limited = st.builds(
 
 
 @given(any_rule | schedules | limited)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_was_stored_is_read_back(rule):
     read = schedule_from_json(json.loads(json.dumps(rule.as_json())))
 

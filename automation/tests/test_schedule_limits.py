@@ -172,7 +172,7 @@ excluded_days = st.lists(
 
 
 @given(rules, around_a_clock_change(), excluded_days, st.integers(0, 3), st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_limits_leave_what_one_by_one_is_not_taken(rule, around, days, starts, length):
     zone, begin = around
     assume(begin.year > 1969)

@@ -57,7 +57,7 @@ def test_of_a_repeated_local_time_the_first_is_meant():
 
 
 @given(around_a_clock_change(), st.integers(0, 3 * 24 * 60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_local_time_is_due_when_clocks_first_show_it_or_never_shown(around, minutes):
     zone, start = around
     wall = start.replace(tzinfo=None) + timedelta(minutes=minutes)

@@ -153,7 +153,6 @@ def test_year_of_fifty_processes_is_accounted_for(time_machine, caplog):
 )
 @settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_people_do_each_occurrence_has_one_row(time_machine, seed, steps, begin):

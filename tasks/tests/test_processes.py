@@ -282,7 +282,8 @@ def expected(due: datetime, now: datetime, zone: ZoneInfo) -> datetime:
 
 @given(days_with_tasks())
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_task_lands_where_a_look_at_it_alone_would_put_it(case):
     zone_name, now, dues = case

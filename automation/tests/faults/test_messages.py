@@ -63,6 +63,8 @@ def test_ten_thousand_waiting_messages(start_node, journal):
     after = start_node()
     wait_until(lambda: done.count() > counts[Status.COMPLETED], LONG, after)
     process.delete()  # What waits is skipped, and said.
+    pending = Execution.objects.filter(process_name=process.name, status=Status.PENDING)
+    wait_until(lambda: not pending.exists(), 10 * LONG, after)
     assert_all_is_well(journal, after)
     assert "silent" not in after.text, after
     assert Execution.objects.filter(process_name=process.name).count() == WAITING
