@@ -62,6 +62,11 @@ class ProcessFunction:
     place: Place
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """All the keys that lead to it: its own, and its aliases."""
+        return self.key, *self.options.aliases
+
+    @property
     def name(self) -> str:
         return self.key.partition(".")[2]
 
@@ -279,6 +284,11 @@ def clashes() -> list[str]:
 def all_functions() -> list[ProcessFunction]:
     """Return every registered function, in the order of their keys."""
     return [_functions[key] for key in sorted(_functions)]
+
+
+def keys() -> list[str]:
+    """All the keys that lead to a function, aliases among them."""
+    return [key for function in all_functions() for key in function.keys]
 
 
 def unregister(key: str) -> None:

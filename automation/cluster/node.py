@@ -130,7 +130,7 @@ def _functions() -> list[str]:
     """What it can run: nothing where it serves another queue than that of executions."""
     if not serves_executions():
         return []
-    return [key for f in registry.all_functions() for key in (f.key, *f.options.aliases)]
+    return registry.keys()
 
 
 def _defaults() -> dict[str, str]:

@@ -5,17 +5,17 @@ from django.db import connection
 from automation.models.execution import Execution
 
 #: The first attempt is found upwards, then all of them downwards, each by an index.
-_FAMILY = """
+_ATTEMPTS = """
 WITH RECURSIVE earlier (id, retry_of_id) AS (
-    SELECT id, retry_of_id FROM automation_execution WHERE id = %s
+    SELECT id, retry_of_id FROM {table} WHERE id = %s
     UNION
-    SELECT e.id, e.retry_of_id FROM automation_execution e JOIN earlier ON e.id = earlier.retry_of_id
-), family (id) AS (
+    SELECT e.id, e.retry_of_id FROM {table} e JOIN earlier ON e.id = earlier.retry_of_id
+), attempt (id) AS (
     SELECT id FROM earlier WHERE retry_of_id IS NULL
     UNION
-    SELECT e.id FROM automation_execution e JOIN family ON e.retry_of_id = family.id
+    SELECT e.id FROM {table} e JOIN attempt ON e.retry_of_id = attempt.id
 )
-SELECT id FROM family ORDER BY id
+SELECT id FROM attempt ORDER BY id
 """
 
 
@@ -25,7 +25,8 @@ def attempts_of(execution: Execution) -> list[Execution]:
     In two statements, however many they are.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_FAMILY, [execution.pk])
+        table = connection.ops.quote_name(Execution._meta.db_table)
+        cursor.execute(_ATTEMPTS.format(table=table), [execution.pk])
         numbers = [number for (number,) in cursor.fetchall()]
     columns = (
         "attempt",

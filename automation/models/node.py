@@ -30,6 +30,11 @@ class Known:
         defaults = {key: rule for _functions, rules in chosen for key, rule in rules.items()}
         return cls(frozenset(key for functions, _ in chosen for key in functions), defaults)
 
+    @classmethod
+    def to(cls, nodes: "Iterable[Node]") -> Self:
+        """What these nodes know together."""
+        return cls.of((node.functions, node.defaults) for node in nodes)
+
 
 @dataclass(frozen=True)
 class Silence:

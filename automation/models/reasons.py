@@ -6,7 +6,7 @@ from signal import Signals
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from automation import instants
 
@@ -37,45 +37,49 @@ LASTING: Final = {
 }
 
 
+#: What each reason says; `_sentence_of` knows those whose words depend on their data.
+_SENTENCES: Final = {
+    STILL_RUNNING: gettext_lazy(
+        "Execution %(execution)s had not ended yet, and this process skips a start then."
+    ),
+    DISABLED: gettext_lazy("The process was switched off before a worker was free."),
+    FUNCTION_GONE: gettext_lazy(
+        "The function %(function)s is not in the code that was running. If it is new, restart "
+        "the workers."
+    ),
+    PARAMETERS_REFUSED: gettext_lazy("The stored parameters do not fit the function: %(error)s"),
+    RULE_UNREADABLE: gettext_lazy(
+        "Its rule cannot be read: %(error)s Nothing starts it on time until that is mended."
+    ),
+    PROCESS_DELETED: gettext_lazy("The process was deleted before a worker was free."),
+    RULE_CHANGED: gettext_lazy(
+        "The process was changed after this was due and before it was started."
+    ),
+    LEASE_EXPIRED: gettext_lazy(
+        "Its worker ended without a word. Nothing it wrote in the database was kept, unless "
+        "the process commits as it goes."
+    ),
+    INTERRUPTED: gettext_lazy("It was stopped at the terminal."),
+    CANCELLED: gettext_lazy("It was cancelled."),
+    WORKER_DIED: gettext_lazy("Its worker died (%(how)s)."),
+    NODE_STOPPED: gettext_lazy(
+        "Its node was stopped while it ran, and could not wait for it any longer."
+    ),
+    NODE_DIED: gettext_lazy("Its node died while it ran."),
+    TIME_LIMIT_IGNORED: gettext_lazy("It did not heed its time limit; its worker was killed."),
+    PAUSED: gettext_lazy("The process was paused by %(by)s: %(why)s"),
+    ALL_PAUSED: gettext_lazy("Everything was paused by %(by)s: %(why)s"),
+    MAINTENANCE: gettext_lazy("Maintenance: %(label)s"),
+    TOO_LATE: gettext_lazy(
+        "It could only have started %(late)s after it was due; the latest start is after %(limit)s."
+    ),
+}
+
+
 def in_words(code: str, data: Mapping[str, Any], zone: tzinfo | None = None) -> str:
     """Return one sentence for a person; "" for no reason. `zone`: of the instants in it."""
-    sentences = {
-        STILL_RUNNING: _(
-            "Execution %(execution)s had not ended yet, and this process skips a start then."
-        ),
-        DISABLED: _("The process was switched off before a worker was free."),
-        FUNCTION_GONE: _(
-            "The function %(function)s is not in the code that was running. If it is new, restart "
-            "the workers."
-        ),
-        PARAMETERS_REFUSED: _("The stored parameters do not fit the function: %(error)s"),
-        RULE_UNREADABLE: _(
-            "Its rule cannot be read: %(error)s Nothing starts it on time until that is mended."
-        ),
-        PROCESS_DELETED: _("The process was deleted before a worker was free."),
-        NOTHING_RUNNING: _nothing_running(data),
-        RULE_CHANGED: _("The process was changed after this was due and before it was started."),
-        LEASE_EXPIRED: _(
-            "Its worker ended without a word. Nothing it wrote in the database was kept, unless "
-            "the process commits as it goes."
-        ),
-        INTERRUPTED: _("It was stopped at the terminal."),
-        CANCELLED: _("It was cancelled."),
-        WORKER_DIED: _("Its worker died (%(how)s)."),
-        NODE_STOPPED: _("Its node was stopped while it ran, and could not wait for it any longer."),
-        NODE_DIED: _("Its node died while it ran."),
-        TIME_LIMIT_IGNORED: _("It did not heed its time limit; its worker was killed."),
-        PAUSED: _("The process was paused by %(by)s: %(why)s")
-        if not data.get("failures")
-        else _("The process paused by itself: %(why)s"),
-        ALL_PAUSED: _("Everything was paused by %(by)s: %(why)s"),
-        MAINTENANCE: _("Maintenance: %(label)s"),
-        TOO_LATE: _(
-            "It could only have started %(late)s after it was due; the latest start is after "
-            "%(limit)s."
-        ),
-    }
-    if code not in sentences:
+    sentence = _sentence_of(code, data)
+    if not sentence:
         return code
     values = {name: _shown(name, value, zone) for name, value in data.items()}
     if code in {PAUSED, ALL_PAUSED}:
@@ -83,9 +87,18 @@ def in_words(code: str, data: Mapping[str, Any], zone: tzinfo | None = None) -> 
     if code == WORKER_DIED:
         values["how"] = _how_it_died(data)
     try:
-        return sentences[code] % values
+        return sentence % values
     except KeyError:  # written by another release
-        return sentences[code]
+        return sentence
+
+
+def _sentence_of(code: str, data: Mapping[str, Any]) -> str:
+    """Return the sentence of a reason, its values left out; "" for an unknown one."""
+    if code == NOTHING_RUNNING:
+        return _nothing_running(data)
+    if code == PAUSED and data.get("failures"):
+        return _("The process paused by itself: %(why)s")
+    return str(_SENTENCES.get(code, ""))
 
 
 def _nothing_running(data: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from automation import database, logs
 from automation.database import locks, node_lock, statements, terminal_locks
 from automation.database.statements import placeholders
 from automation.engine.end import ending
-from automation.models import Execution, Node, Process, Status, locking, reasons
+from automation.models import Execution, Known, Node, Process, Status, locking, reasons
 from automation.queue import messages
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def skip_what_no_node_knows() -> int:
     nodes = [node for node in Node.live_ones() if node.cluster == queue]
     if not nodes:
         return 0
-    known = sorted({key for node in nodes for key in node.functions})
+    known = sorted(Known.to(nodes).functions)
     skipped = 0
     for pk, function, message in _of_others(len(known), known=known):
         with transaction.atomic():

@@ -98,7 +98,7 @@ def claim_next(count: int, *, node: str, lease: timedelta | None = None) -> list
 
 def _waiting(passed_over: Collection[int], held: Collection[int], count: int) -> list[Execution]:
     """Return what is due, but for executions of processes passed over, and retries of held ones."""
-    known = [key for f in registry.all_functions() for key in (f.key, *f.options.aliases)]
+    known = registry.keys()
     if not (passed_over or held):
         return claiming.first_in_line(known, count)
     rows = claiming.in_line(known, timezone.now())

@@ -17,8 +17,7 @@ def create_default_processes() -> list[Process]:
     for function in registry.all_functions():
         if function.options.declared_cron is None:
             continue
-        keys = [function.key, *function.options.aliases]
-        if DefaultProcess.objects.filter(function__in=keys).exists():
+        if DefaultProcess.objects.filter(function__in=function.keys).exists():
             continue
         _, is_new = DefaultProcess.objects.get_or_create(function=function.key)
         if is_new:

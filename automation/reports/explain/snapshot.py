@@ -56,6 +56,4 @@ class Snapshot:
 
     @property
     def known(self) -> Known | None:
-        if not self.nodes:
-            return None
-        return Known.of((node.functions, node.defaults) for node in self.nodes)
+        return Known.to(self.nodes) if self.nodes else None
