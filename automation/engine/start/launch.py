@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
@@ -70,20 +70,28 @@ def make_way(process: Process, **options: Any) -> None:
             cancel_requests.ask(older.pk, by=None, by_name=process.title)
 
 
+class Columns(TypedDict, total=False):
+    """What a start says of itself in its row."""
+
+    requested_by: AbstractBaseUser | None
+    #: In place of the user's name, or where no user is known.
+    requested_by_name: str
+    note: str
+    kind: Kind
+    undo_of: Execution | None
+    applied_preview: int | None
+    priority: int
+
+
 def launch_locked(
     process: Process,
     *,
     trigger: Trigger,
     scheduled_for: datetime | None = None,
     parameters: Mapping[str, Any] | None = None,
-    requested_by: AbstractBaseUser | None = None,
-    requested_by_name: str = "",
-    note: str = "",
-    kind: Kind = Kind.RUN,
-    undo_of: Execution | None = None,
-    applied_preview: int | None = None,
     queue: bool = True,
     waits: bool = False,
+    **columns: Unpack[Columns],
 ) -> Execution:
     """Start a process that the transaction has locked; return its execution.
 
@@ -96,24 +104,13 @@ def launch_locked(
     Raises ParameterError where a person gave parameters that do not fit (those of a schedule are
     recorded instead), PreviewError for a preview of a function that offers none.
     """
-    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
-        known = launching.row_of_occurrence(process, scheduled_for)
-        if known:
-            return known
-    execution = record_of(
-        process,
-        requested_by=requested_by,
-        requested_by_name=requested_by_name,
-        note=note,
-        trigger=trigger,
-        scheduled_for=scheduled_for,
-        kind=kind,
-        undo_of=undo_of,
-        applied_preview=applied_preview,
-        priority=process.priority,
-    )
-    if scheduled_for is not None and trigger == Trigger.SCHEDULE:
-        execution.available_at = max(execution.available_at, process.start_of(scheduled_for))
+    occurrence = scheduled_for if trigger == Trigger.SCHEDULE else None
+    known = launching.row_of_occurrence(process, occurrence) if occurrence else None
+    if known:
+        return known
+    execution = record_of(process, trigger=trigger, scheduled_for=scheduled_for, **columns)
+    if occurrence:
+        execution.available_at = max(execution.available_at, process.start_of(occurrence))
     if not _make_ready(execution, process, parameters or {}, waits=waits):
         return _record_skip(execution)
     if queue:
@@ -138,19 +135,19 @@ def why_not_preview(process: Process) -> WhyNot | None:
 def record_of(
     process: Process,
     *,
-    requested_by: AbstractBaseUser | None,
-    requested_by_name: str,
-    note: str,
-    **columns: Any,
+    trigger: Trigger,
+    scheduled_for: datetime | None,
+    **columns: Unpack[Columns],
 ) -> Execution:
     """Return an execution of the process, not saved, that says who asked for it and why."""
-    return Execution.of(
-        process,
-        requested_by=requested_by,
-        requested_by_name=name_of(requested_by, requested_by_name),
-        note=storable(note, MAX_NOTE),
+    asked = columns.get("requested_by"), columns.get("requested_by_name", "")
+    told = {
+        "priority": process.priority,
         **columns,
-    )
+        "requested_by_name": name_of(*asked),
+        "note": storable(columns.get("note", ""), MAX_NOTE),
+    }
+    return Execution.of(process, trigger=trigger, scheduled_for=scheduled_for, **told)
 
 
 def _make_ready(
