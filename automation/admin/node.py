@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from automation.admin.badges import badge
 from automation.admin.base import ReadOnlyAdmin
 from automation.models import Execution, Node, Status
 
@@ -53,9 +54,7 @@ class NodeAdmin(ReadOnlyAdmin):
     def state(self, node: Any) -> SafeString:
         """By colour and word."""
         word = _STATES[node.state]()
-        return format_html(
-            '<span class="automation-status automation-node-{}">{}</span>', node.state, word
-        )
+        return badge(word, f"node-{node.state}")
 
     @admin.display(description=gettext_lazy("running"))
     def running(self, node: Any) -> str:

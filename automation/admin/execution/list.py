@@ -19,10 +19,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation import instants
 from automation.admin.addresses import number_in
+from automation.admin.badges import after_commit_badge, status_badge
 from automation.admin.base import ReadOnlyAdmin
 from automation.admin.execution.paginator import REACH, EstimatingPaginator
 from automation.admin.lists import grouped, refuse_search
-from automation.admin.process.list import after_commit_badge, status_badge
 from automation.engine.end.cancelling import cancel_each
 from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from automation.admin.addresses import number_in
-from automation.admin.process.list import status_badge
+from automation.admin.badges import badge, status_badge
 from automation.admin.process.run import ProcessRun, may_see_executions
 from automation.engine.start.backfill import MOST, backfill
 from automation.instants import as_browsers_type, to_minute
@@ -196,12 +196,11 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
 
 def _row(each: Occurrence, found: Plan, executions: dict[int, Execution], *, linked: bool) -> Row:
     execution = executions.get(each.execution or 0)
-    none = format_html('<span class="automation-status">{}</span>', _("no record"))
     change = "admin:automation_execution_change"
     return Row(
         at=each.at.isoformat(),
         local=to_minute(each.at, found.process.zone),
-        badge=status_badge(execution.status) if execution else none,
+        badge=status_badge(execution.status) if execution else badge(_("no record")),
         why=_why(each, execution),
         address=reverse(change, args=[execution.pk]) if execution and linked else "",
         may_start=each.may_start(again=found.again),

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from automation import instants
+from automation.admin.badges import after_commit_badge, state_badge, status_badge
 from automation.admin.base import EngineAdmin
 from automation.admin.lists import StrictChangeList
 from automation.admin.process.pause import holds_shown
 from automation.models import (
-    AfterCommit,
     Hold,
     Pause,
     Process,
@@ -135,14 +135,6 @@ class ProcessList(EngineAdmin):
         return f"{history}?process__id__exact={process.pk}"
 
 
-def state_badge(state: str) -> SafeString:
-    """A state by colour and word."""
-    label = str(State(state).label)
-    return format_html(
-        '<span class="automation-status automation-state-{}">{}</span>', state, label
-    )
-
-
 def _next_run(process: Any) -> SafeString:
     next_run = process.coming.next_run
     if next_run is None:
@@ -189,22 +181,6 @@ def _resume_button(process: Process, kept: str) -> SafeString:
         _("Resume: %(process)s") % {"process": process},
         _("Resume"),
     )
-
-
-def status_badge(status: str) -> SafeString:
-    """A status by colour and word."""
-    label = str(Status(status).label)
-    return format_html(
-        '<span class="automation-status automation-status-{}">{}</span>', status, label
-    )
-
-
-def after_commit_badge(outcome: str) -> SafeString:
-    """Beside the status of a completed run: how that ended, if not well, which was to follow."""
-    if outcome not in AfterCommit.values:
-        return SafeString("")
-    told = _("after the commit: %(outcome)s") % {"outcome": AfterCommit(outcome).label}
-    return format_html(' <span class="automation-status automation-status-failed">{}</span>', told)
 
 
 def _last_runs(process: Any, *, linked: bool) -> SafeString:

@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from automation import registry
 from automation.admin.addresses import number_in
+from automation.admin.badges import state_badge
 from automation.admin.base import PROCESS_GONE
 from automation.admin.process.backfill import ProcessBackfill
 from automation.admin.process.delete import ProcessDelete
 from automation.admin.process.explain import ProcessExplain
 from automation.admin.process.form import ProcessForm, RetriesForm
-from automation.admin.process.list import ProcessList, state_badge
+from automation.admin.process.list import ProcessList
 from automation.admin.process.parameters import ParametersField
 from automation.admin.process.pause import ProcessPause, holds_shown
 from automation.admin.process.schedule_preview import schedule_preview
