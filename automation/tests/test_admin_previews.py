@@ -1,6 +1,7 @@
 """What a form shows while one types costs the same for every number that can be typed."""
 
 import time
+from html import unescape
 
 import pytest
 
@@ -68,3 +69,13 @@ def test_times_of_any_range_are_listed_or_refused_at_once(admin_client, text):
     for asked in ({"since": text, "until": "2026-11-25"}, {"since": "1970-01-01", "until": text}):
         assert admin_client.get(page("process_backfill", process.pk), asked).status_code == 200
     assert admin_client.get(page("process_explain", process.pk), {"at": text}).status_code == 200
+
+
+def test_form_tells_its_script_which_inputs_its_previews_depend_on(admin_client):
+    text = unescape(admin_client.get(page("process_add")).text)
+
+    timing = "trigger_type schedule_kind cron every anchor run_at timezone starts_at ends_at"
+    assert f'data-timing="{timing} max_occurrences calendar jitter"' in text
+    kinds = '{"cron": ["cron"], "interval": ["every", "anchor"], "once": ["run_at"]}'
+    assert f'data-kinds="{kinds}"' in text
+    assert 'data-fields="max_retries retry_delay retry_backoff retry_max_delay"' in text

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from automation import registry
 from automation.admin.base import PROCESS_GONE
+from automation.admin.process.columns import RETRIES
 from automation.admin.process.parameters import ParametersField
 from automation.admin.process.timing_form import TimingForm
 from automation.models import Process, changes_between, locking
@@ -92,7 +93,7 @@ class RetriesForm(forms.ModelForm):
 
     class Meta:
         model = Process
-        fields = ("max_retries", "retry_delay", "retry_backoff", "retry_max_delay")
+        fields = RETRIES
 
     def _post_clean(self) -> None:
         """Hold these numbers to the model's limits; the rest of the process is not there."""

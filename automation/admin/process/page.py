@@ -20,6 +20,7 @@ from automation.admin.addresses import number_in
 from automation.admin.badges import state_badge
 from automation.admin.base import PROCESS_GONE
 from automation.admin.process.backfill import ProcessBackfill
+from automation.admin.process.columns import INPUTS, LATENESS, LIMITS, RETRIES
 from automation.admin.process.delete import ProcessDelete
 from automation.admin.process.explain import ProcessExplain
 from automation.admin.process.form import ProcessForm, RetriesForm
@@ -28,7 +29,7 @@ from automation.admin.process.parameters import ParametersField
 from automation.admin.process.pause import ProcessPause, holds_shown
 from automation.admin.process.schedule_preview import schedule_preview
 from automation.admin.process.switch import ProcessSwitch
-from automation.admin.process.timing_form import INPUTS, LATENESS, LIMITS, DraftForm
+from automation.admin.process.timing_form import DraftForm
 from automation.models import Process, ScheduleKind, changes_between, history_of, title_of
 from automation.reports import advice
 from automation.reports.state import state_of
@@ -62,8 +63,7 @@ class ProcessAdmin(
             may_save = self.has_add_permission(request)
         parameters = "parameters" if may_save else "parameters_shown"
         what = ["name", "label", "function", "what_it_does", "description", "is_enabled"]
-        retries = ["max_retries", "retries_shown", "retry_delay", "retry_backoff"]
-        retries += ["retry_max_delay", "retry_jitter"]
+        retries = [RETRIES[0], "retries_shown", *RETRIES[1:], "retry_jitter"]
         limits = ["time_limit", "limit_in_force", "max_concurrency", "overlap_policy"]
         limits += ["concurrency_group", "priority", "pause_after_failures"]
         inputs = chain(*INPUTS.values()) if may_save or obj is None else _shown_inputs(obj)
@@ -111,7 +111,8 @@ class ProcessAdmin(
         address = reverse("admin:automation_process_retries")
         text = process.retries_in_words
         return format_html(
-            '<div id="automation-retries" aria-live="polite" data-url="{}">{}</div>', address, text
+            '<div id="automation-retries" aria-live="polite" data-url="{}" data-fields="{}">{}</div>',
+            *(address, " ".join(RETRIES), text),
         )
 
     def save_model(self, request: HttpRequest, obj: Process, form: Any, change: bool) -> None:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from automation import instants, schedule
+from automation.admin.process.columns import TIMING
 from automation.conf import default_time_zone
 from automation.engine.start.rescheduling import Question
 from automation.models import Holds, Process, ScheduleKind, Status, holds_ahead
@@ -20,12 +21,6 @@ from automation.schedule import ClockChange, Effect, Outlook, Rule
 RUNS, EFFECTS, CHANGED = 10, 4, 20
 #: Stretches of excluded days that are shown.
 EXCLUDED = 20
-
-#: What the preview is about.
-TIMING = {
-    *("trigger_type", "schedule_kind", "cron", "every", "anchor", "run_at", "timezone"),
-    *("starts_at", "ends_at", "max_occurrences", "calendar", "jitter"),
-}
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=366)
 

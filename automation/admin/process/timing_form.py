@@ -1,5 +1,6 @@
 """The part of a process's form that says when it is due, as people type it."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -8,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy
 
-from automation.admin.process.schedule_preview import TIMING, Draft, schedule_preview
+from automation.admin.process.columns import INPUTS, TIMING
+from automation.admin.process.schedule_preview import Draft, schedule_preview
 from automation.conf import default_time_zone
 from automation.engine.start import rescheduling
 from automation.engine.start.rescheduling import From, Question
@@ -25,15 +27,7 @@ from automation.schedule import (
     zone_names,
 )
 
-#: The inputs of each kind of schedule.
-INPUTS = {
-    ScheduleKind.CRON: ("cron",),
-    ScheduleKind.INTERVAL: ("every", "anchor"),
-    ScheduleKind.ONCE: ("run_at",),
-}
 INSTANTS = ("anchor", "run_at", "starts_at", "ends_at")
-LIMITS = ("starts_at", "ends_at", "max_occurrences", "calendar", "jitter")
-LATENESS = ("start_deadline", "catch_up", "catch_up_limit")
 #: Left empty, they are what they are by default.
 DEFAULTED = {"schedule_kind", "jitter", "catch_up", "catch_up_limit"}
 
@@ -121,7 +115,12 @@ class SchedulePreview(forms.Widget):
     form: "TimingForm"
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        shown = {"preview": schedule_preview(self.form.draft), "process": self.form.instance.pk}
+        shown = {
+            "preview": schedule_preview(self.form.draft),
+            "process": self.form.instance.pk,
+            "timing": " ".join(TIMING),
+            "kinds": json.dumps(INPUTS),
+        }
         return super().get_context(name, value, attrs) | shown
 
     def id_for_label(self, id_: str) -> str:
@@ -218,7 +217,7 @@ class TimingForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         self._check()
-        if not TIMING & self.errors.keys():
+        if not self.errors.keys() & set(TIMING):
             answer = self.cleaned_data.get("today", "")
             self.question = rescheduling.take_over(self.instance, self.stored, answer)
             if self.question and not answer:
@@ -237,11 +236,7 @@ class DraftForm(TimingForm):
 
     class Meta(TimingForm.Meta):
         model = Process
-        fields = (
-            *("name", "function", "is_enabled", "trigger_type", "schedule_kind", "cron", "every"),
-            *("anchor", "run_at", "timezone", "starts_at", "ends_at", "max_occurrences"),
-            *("calendar", "jitter"),
-        )
+        fields = ("name", "function", "is_enabled", *TIMING)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -10,11 +10,10 @@
     }
     const field = (name) => document.getElementById(`id_${name}`);
     const token = document.querySelector("[name=csrfmiddlewaretoken]");
-    const timing = [
-      ...["name", "function", "trigger_type", "schedule_kind", "cron", "every", "anchor", "run_at"],
-      ...["timezone", "starts_at", "ends_at", "max_occurrences", "calendar", "jitter"],
-    ];
-    const kinds = { cron: ["cron"], interval: ["every", "anchor"], once: ["run_at"] };
+    const retriesLine = document.getElementById("automation-retries");
+    const timing = ["name", "function", ...box.dataset.timing.split(" ")];
+    const kinds = JSON.parse(box.dataset.kinds); // The inputs of each kind of schedule.
+    const retries = retriesLine.dataset.fields.split(" ");
     const inputs = new Map(); // Of each function that was chosen, with what was typed into them.
     let timer, retriesTimer, asked = 0, shown = field("function").value;
 
@@ -69,14 +68,10 @@
     }
 
     async function showRetries() {
-      const line = document.getElementById("automation-retries");
-      const names = ["max_retries", "retry_delay", "retry_backoff", "retry_max_delay"];
-      const text = await fetchText(
-        line.dataset.url,
-        names.map((name) => [name, field(name).value]),
-      );
+      const values = retries.map((name) => [name, field(name).value]);
+      const text = await fetchText(retriesLine.dataset.url, values);
       if (text !== null) {
-        line.innerHTML = text;
+        retriesLine.innerHTML = text;
       }
     }
 
@@ -130,7 +125,7 @@
     if (document.querySelector(".errornote")) {
       showSchedule();
     }
-    for (const name of ["max_retries", "retry_delay", "retry_backoff", "retry_max_delay"]) {
+    for (const name of retries) {
       field(name)?.addEventListener("input", soonTheRetries);
     }
     field("function").addEventListener("change", showParameters);
