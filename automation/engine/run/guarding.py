@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 
 from automation import database
 from automation.database import beside, forking, session
@@ -28,13 +28,13 @@ from automation.database.forking import (
     kill_with_all_it_started,
     live_apart_in_children,
 )
-from automation.engine.end import cancel_requests, ending
-from automation.engine.run import commit_hooks, lease
+from automation.engine.end import cancel_requests
+from automation.engine.run import commit_hooks, killed, lease
 from automation.engine.run.claims import Claim
 from automation.engine.run.interruptions import CANCEL_SIGNAL, Watcher
 from automation.engine.run.runner import run
 from automation.limits import KILL_GRACE
-from automation.models import Execution, Status, locking, reasons
+from automation.models import Execution, reasons
 
 logger = logging.getLogger(__name__)
 
@@ -200,33 +200,21 @@ class _Guard:
 
     def _record(self, exit_code: int) -> None:
         """Write how the run ended, where the child could not write it."""
-        execution = self.claim.execution
-        if Execution.objects.all().claimed_with([self.claim.token]).exists():
-            status, columns = self._how_it_ended(exit_code)
-            with suppress(ending.ClaimLostError), transaction.atomic():
-                locking.lock(execution.process_id)
-                ending.end(
-                    execution, status, token=self.claim.token, exit_code=exit_code, **columns
+        committing = None
+        if self.committing_at is not None and exit_code != 0:
+            committing = time.monotonic() - self.committing_at, self.commit_limit
+        if committing or Execution.objects.all().claimed_with([self.claim.token]).exists():
+            seconds = time.monotonic() - (self.begun_at or time.monotonic())
+            killed.record(
+                killed.Killed(
+                    claim=self.claim,
+                    reason=self.why or reasons.WORKER_DIED,
+                    exit_code=exit_code,
+                    seconds=seconds,
+                    committing=committing,
                 )
-        elif self.committing_at is not None and exit_code != 0:
-            took = time.monotonic() - self.committing_at
-            commit_hooks.record_death(self.claim, exit_code, took=took, limit=self.commit_limit)
-        cancel_requests.forget(execution.pk)
-
-    def _how_it_ended(self, exit_code: int) -> tuple[Status, dict[str, Any]]:
-        if self.why == reasons.TIME_LIMIT_IGNORED:
-            told = (
-                f"It ran longer than its time limit of {self.claim.time_limit} s, and was killed."
             )
-            result = {"success": False, "error": told}
-            return Status.TIMED_OUT, {"reason": self.why, "error_message": told, "result": result}
-        if self.why == reasons.CANCELLED:
-            who = cancel_requests.who_asked(self.claim.execution)
-            return Status.CANCELLED, {"reason": self.why, **who}
-        if self.why:
-            return Status.CANCELLED, {"reason": self.why}
-        data = {"exit_code": exit_code}
-        return Status.LOST, {"reason": reasons.WORKER_DIED, "reason_data": data}
+        cancel_requests.forget(self.claim.execution.pk)
 
 
 def _live(main: Callable[[], object], parent: int) -> NoReturn:
