@@ -144,7 +144,7 @@ class Clock:
                 self.to_prove.append(process_id)
 
     def _until_next(self) -> float:
-        can_hear = self.listener is not None and not self.listener.is_deaf
+        can_hear = self.listener is not None and not self.listener.hears_nothing
         longest = LOOK_BESIDE_LISTENING if can_hear else LOOK
         longest = min(longest, HOUSEKEEPING)
         of_processes = schedules.next_due() if serves_executions() else None
@@ -168,16 +168,16 @@ class Clock:
         while self.pipe.poll():
             self.pipe.recv()
             self.is_stopping = True
-        words = set()
+        topics: set[str] = set()
         if self.listener is not None:
-            words = self.listener.heard()
+            topics = self.listener.heard()
             plans.keep(on=self.listener.hears)
-        return self.is_stopping or listen.SCHEDULE in words
+        return self.is_stopping or listen.SCHEDULE in topics
 
     def _get_over(self, error: Exception) -> float:
         """Go on in a moment; return in how many seconds."""
         if not is_away(error):  # Whatever it is about one row, the others come due.
-            logger.exception("The clock stumbled; it goes on.")
+            logger.exception("The clock met an error; it goes on.")
             connection.close()  # Whatever is wrong with its session.
             return PAUSE
         self.was_away = self.database_was_away = True

@@ -83,10 +83,10 @@ def stopped(pk: int, since: datetime | None) -> None:
     Node.objects.report(pk, stopping_at=since, stopped_at=Now())
 
 
-def bury_the_dead(own_name: str, own_pid: int) -> None:
+def give_up_dead_nodes(own_name: str, own_pid: int) -> None:
     """Give up what ran on nodes of which it is certain that they are dead, without awaiting a lease.
 
-    Those of this host whose processes are gone (or whose id is now ours: in a container that is
+    These are nodes of this host whose processes are gone (or whose id is now ours: in a container that is
     started again); on SQLite all others, as this node alone holds the lock of the file.
     """
     others = Node.objects.filter(stopped_at__isnull=True).exclude(name=own_name)

@@ -1,124 +1,105 @@
-"""The workers as their dispatcher sees them: what each runs, and since when."""
+"""The workers of a node: how many there are, what they run, and which of them have died."""
 
 import logging
-import signal
-from collections import deque
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from uuid import UUID
 
-from automation.cluster import lease, worker
-from automation.cluster.children import Child, private_pipe
-from automation.cluster.inbox import Inbox, UnreadableError
+from automation.cluster.worker_process import Assignment, WorkerProcess
+from automation.database import forking
+from automation.engine.end import cancel_requests
 from automation.engine.run.claims import Claim
-from automation.engine.run.interruptions import CANCEL_SIGNAL
-from automation.limits import KILL_GRACE
-from automation.models import LogLine
-from automation.queue.messages import Ordinary
+from automation.models import Execution
 
 logger = logging.getLogger(__name__)
 
-#: Log lines of a run that are kept until they are written; what is over it comes at its end.
-KEPT_LINES = 1_000
 
-
-@dataclass
-class Assignment:
-    """A piece of work that a worker has."""
-
-    work: Claim | Ordinary
-    handed_at: float = field(default_factory=lease.now)
-    begun_at: float | None = None
-    time_limit: int | None = None  # seconds
-    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
-    committing_at: float | None = None
-    commit_limit: int = 0
-    #: When its worker is killed, and why.
-    kill_at: float | None = None
-    is_cancelled: bool = False
-    lines: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-    progress: dict[str, Any] | None = None
+class Pool:
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.workers: list[WorkerProcess] = []
 
     @property
-    def claim(self) -> Claim | None:
-        return self.work if isinstance(self.work, Claim) else None
-
-    def begin(self, time_limit: int | None) -> None:
-        self.begun_at, self.time_limit = lease.now(), time_limit
-        self.kill_at = None
-        if time_limit is not None:
-            self.kill_at = self.begun_at + time_limit + KILL_GRACE
-
-    def commit(self, limit: int) -> None:
-        self.committing_at, self.commit_limit = lease.now(), limit
-        if not self.is_cancelled:
-            self.kill_at = self.committing_at + limit + KILL_GRACE
-
-
-class Worker:
-    """One worker process and its pipe."""
-
-    def __init__(self, number: int) -> None:
-        self.pipe, its_end = private_pipe()
-        self._inbox = Inbox(self.pipe)
-        self.run: Assignment | None = None
-        #: It was told to go, was killed by us, or goes by itself.
-        self.is_leaving = False
-        self.child = Child(f"worker {number}", lambda: worker.main(its_end), own_group=True)
-        its_end.close()
+    def assignments(self) -> list[Assignment]:
+        return [worker.assignment for worker in self.workers if worker.assignment]
 
     @property
-    def is_idle(self) -> bool:
-        return self.run is None and not self.is_leaving
+    def claims(self) -> list[Claim]:
+        return [work.claim for work in self.assignments if work.claim]
 
-    def hand(self, work: Claim | Ordinary) -> None:
-        self.run = Assignment(work)
-        try:
-            self.pipe.send(work)
-        except OSError:  # It died just now; the look at the dead finds it.
-            logger.debug("%s took no work.", self.child.name)
+    @property
+    def idle(self) -> list[WorkerProcess]:
+        return [worker for worker in self.workers if worker.is_idle]
 
-    def heard(self) -> Assignment | None:
-        """Take in what it says; return the run that has ended, if one has."""
-        ended = None
-        try:
-            for word, value in self._inbox.messages():
-                if word in (worker.DONE, worker.LEAVING):
-                    ended, self.run = self.run, None
-                    self.is_leaving |= word == worker.LEAVING
-                elif self.run is not None:
-                    self._note(self.run, word, value)
-        except (EOFError, OSError):
-            pass
-        except (UnreadableError, TypeError, ValueError) as error:
-            logger.error("%s is killed: it sent what cannot be read (%s).", self.child.name, error)
-            self.kill()
-        return ended
+    def fill(self) -> None:
+        """Start workers until all are there."""
+        while len(self.workers) < self.size:
+            taken = {worker.child.name for worker in self.workers}
+            number = next(n for n in range(1, 1000) if f"worker {n}" not in taken)
+            forking.before()
+            self.workers.append(WorkerProcess(number))
 
-    def _note(self, run: Assignment, word: str, value: Any) -> None:
-        if word == worker.BEGUN:
-            run.begin(value)
-        elif word == worker.COMMITTING:
-            run.commit(value)
-        elif word == worker.LINE:
-            run.lines.append(value)
-        elif word == worker.PROGRESS:
-            run.progress = value
+    def hear(self) -> Iterator[Assignment]:
+        """Take in what the workers say; yield what has ended."""
+        for worker in self.workers:
+            ended = worker.heard()
+            if ended is not None:
+                yield ended
 
-    def cancel(self) -> None:
-        """Interrupt what it runs; after a grace it is killed."""
-        if self.run and not self.run.is_cancelled:
-            self.run.is_cancelled = True
-            self.run.kill_at = lease.now() + KILL_GRACE
-            self.child.signal(CANCEL_SIGNAL)
+    def remove_dead(self) -> Iterator[WorkerProcess]:
+        """Take the workers that have died out of the pool; yield them, with what they ran."""
+        for worker in list(self.workers):
+            if worker.child.is_alive:
+                continue
+            worker.heard()
+            worker.child.kill()  # what it started and left behind
+            worker.pipe.close()
+            self.workers.remove(worker)
+            if worker.assignment is not None or not worker.is_leaving:
+                logger.warning("%s ended with %s.", worker.child.name, worker.child.exit_code)
+            yield worker
 
-    def dismiss(self) -> None:
-        """Let it go when it is idle."""
-        self.is_leaving = True
-        try:
-            self.pipe.send(worker.STOP)
-        except OSError:
-            self.child.signal(signal.SIGKILL)
+    def kill_overdue(self) -> None:
+        """Kill workers whose run goes on although it was interrupted."""
+        for worker in self.workers:
+            work = worker.assignment
+            if work and work.is_overdue and not worker.is_leaving:
+                logger.warning("%s does not end its run; it is killed.", worker.child.name)
+                worker.kill()
 
-    def kill(self) -> None:
-        self.is_leaving = True
-        self.child.kill()
+    def kill_all(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+
+    def kill_those_that_lost(self, executions: set[int]) -> None:
+        """Kill workers that run one of these, which is not this node's any more."""
+        for worker in self.workers:
+            claim = worker.assignment and worker.assignment.claim
+            if claim and claim.execution.pk in executions:
+                logger.error("%s was given to another node.", claim.execution)
+                worker.kill()
+
+    def dismiss_idle(self) -> None:
+        for worker in self.idle:
+            worker.dismiss()
+
+    def interrupt_what_was_asked_for_beside_the_database(self) -> None:
+        """Interrupt what a person cancelled by a file, for a run may lock the whole database."""
+        if cancel_requests.asked():
+            for worker in self.workers:
+                claim = worker.assignment and worker.assignment.claim
+                if claim and cancel_requests.is_asked_for(claim.execution):
+                    worker.cancel()
+
+    def interrupt_what_was_asked_for(self) -> None:
+        """Interrupt what a person cancelled, as the database has it."""
+        running: dict[UUID, WorkerProcess] = {
+            work.claim.token: worker
+            for worker in self.workers
+            if (work := worker.assignment) and work.claim
+        }
+        if running:
+            ours = Execution.objects.all().claimed_with(running)
+            asked = ours.filter(cancel_requested_at__isnull=False)
+            for token in asked.values_list("token", flat=True):
+                if token:
+                    running[token].cancel()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from automation.cluster import lease
-from automation.cluster.pool import Assignment, Worker
+from automation.cluster.worker_process import Assignment, WorkerProcess
 from automation.engine.run.claims import Claim
 
 logger = logging.getLogger(__name__)
@@ -46,29 +46,32 @@ class Stop:
     def is_out_of_time(self) -> bool:
         return lease.now() >= self.kill_at
 
-    def is_finished(self, workers: list[Worker], *, has_to_write: bool) -> bool:
+    def is_finished(self, workers: list[WorkerProcess], *, has_to_write: bool) -> bool:
         """Whether nothing runs, and nothing is to be written that the database would take."""
         if not self.is_asked or workers:
             return False
         self.empty_at = self.empty_at or lease.now()
         return not has_to_write or lease.now() - self.empty_at > RECORD_WITHIN
 
-    def tell(self, runs: Iterable[Assignment]) -> None:
+    def tell(self, running: Iterable[Assignment]) -> None:
         """Say what is waited for: at once, and now and then."""
         now = lease.now()
         if self.is_asked and not self.is_out_of_time and now - self._told_at >= REMIND:
             self._told_at = now
-            for run in runs:
-                logger.info("%s A second signal ends it at once.", self._in_words(run))
+            for work in running:
+                logger.info("%s A second signal ends it at once.", self._what_is_waited_for(work))
 
-    def _in_words(self, run: Assignment) -> str:
-        work = run.work
-        what = work.execution if isinstance(work, Claim) else f"the task of message {work.message}"
-        if run.begun_at is None:
+    def _what_is_waited_for(self, work: Assignment) -> str:
+        carried = work.work
+        if isinstance(carried, Claim):
+            what = str(carried.execution)
+        else:
+            what = f"the task of message {carried.message}"
+        if work.begun_at is None:
             return f"The stop waits for {what}, which begins just now."
-        ends = min(self.kill_at, math.inf if run.kill_at is None else run.kill_at)
+        ends = min(self.kill_at, math.inf if work.kill_at is None else work.kill_at)
         until = "it has no time limit" if math.isinf(ends) else f"until {_at(ends)} at the latest"
-        return f"The stop waits for {what}, running since {_at(run.begun_at)}: {until}."
+        return f"The stop waits for {what}, running since {_at(work.begun_at)}: {until}."
 
 
 def _at(instant: float) -> str:

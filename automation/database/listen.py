@@ -23,11 +23,11 @@ CHANNEL = "automation"
 RUN, TASK, CANCEL, SCHEDULE, NOTICE = "run", "task", "cancel", "schedule", "notice"
 
 
-def notify(word: str) -> None:
+def notify(topic: str) -> None:
     """Notify every node of a topic when the transaction commits; the server drops repetitions."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, word])
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, topic])
 
 
 #: Seconds in which a listener has to hear its own notification.
@@ -57,7 +57,7 @@ class Listener:
         notify(self._greeting)
 
     @property
-    def is_deaf(self) -> bool:
+    def hears_nothing(self) -> bool:
         """It listens, and hears nothing: a pooler that lends connections by the transaction does that."""
         return self._greeting is not None and time.monotonic() - self._greeted_at > HEARING
 
@@ -76,10 +76,10 @@ class Listener:
         Raises OperationalError where the connection is gone.
         """
         with self._wrapper.wrap_database_errors:
-            words = set(driver.heard(self._raw))
-        if self._greeting in words:
+            topics = set(driver.heard(self._raw))
+        if self._greeting in topics:
             self._greeting = None
-        return {word for word in words if not word.startswith("hello ")}
+        return {topic for topic in topics if not topic.startswith("hello ")}
 
     def close(self) -> None:
         self._wrapper.close()

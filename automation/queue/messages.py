@@ -177,7 +177,7 @@ class Ordinary(NamedTuple):
     message: int
     package: str  # signed
     #: How the worker died that ran it, so that all that is left is to record that; "" for none.
-    epitaph: str = ""
+    died_with: str = ""
 
 
 def some_ordinary() -> bool:

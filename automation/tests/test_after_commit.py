@@ -5,7 +5,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 
-from automation.cluster import endings, pool
+from automation.cluster import endings
+from automation.cluster.worker_process import Assignment
 from automation.engine.run import commit_hooks
 from automation.engine.run.claims import claim_one
 from automation.engine.run.runner import run, run_execution
@@ -194,12 +195,12 @@ def test_dispatcher_records_what_a_dead_worker_could_not(seconds, outcome, told)
     claim = claim_one(execution.pk, node="test")
     assert claim
     run(claim)
-    of_worker = pool.Assignment(claim)
+    of_worker = Assignment(claim)
     of_worker.begin(30)
     of_worker.commit(15)
     assert of_worker.committing_at is not None
     at = of_worker.committing_at + seconds
-    death = endings.Death(run=of_worker, exit_code=-9, at=at, is_stopped=False)
+    death = endings.Death(assignment=of_worker, exit_code=-9, at=at, is_stopped=False)
 
     endings.record(death)
     endings.record(death)

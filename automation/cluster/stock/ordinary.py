@@ -59,8 +59,8 @@ class _Desk:
             # Before it is read: what reading does to this worker is the message's work too.
             self.begun(READ_WITHIN)
             task = _read(message)
-            if task is not None and message.epitaph:
-                results.finish(results.failed(task, message.epitaph))
+            if task is not None and message.died_with:
+                results.finish(results.failed(task, message.died_with))
             elif task is not None:
                 self._take(task)
                 return task

@@ -38,15 +38,20 @@ class PublishedStat:
         self.not_before = lease.now() if _is_seen_elsewhere(self.stat.broker.cache) else None
 
     def publish(
-        self, status: Any, *, workers: Sequence[int], in_hand: int, unrecorded: int
+        self, *, is_stopping: bool, workers: Sequence[int], in_hand: int, unrecorded: int
     ) -> None:
-        """Show it, unless that was done just now, or nobody else sees the cache."""
+        """Write it, unless that was done just now, or nobody else sees the cache."""
         if self.not_before is None or lease.now() < self.not_before:
             return
-        self.stat.status, self.stat.workers = status, list(workers)
+        status = Conf.WORKING if in_hand else Conf.IDLE
+        self.stat.status = Conf.STOPPING if is_stopping else status
+        self.stat.workers = list(workers)
         self.stat.task_q_size, self.stat.done_q_size = in_hand, unrecorded
         self.stat.timestamp = timezone.now()
         self.not_before = lease.now() + (EVERY if self._save() else PAUSE)
+
+    def count_replaced_worker(self) -> None:
+        self.stat.reincarnations += 1
 
     def publish_the_end(self) -> None:
         if self.not_before is not None:

@@ -1,0 +1,105 @@
+"""Topics on which there may be something to do: the database says so, or it is looked at regularly."""
+
+import logging
+
+from automation.cluster import lease
+from automation.database import listen
+from automation.database.plans import plans
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks for work where nobody says that there is some, where somebody does, and
+#: where somebody should and nothing is received.
+POLL, POLL_BESIDE_LISTENING, POLL_WHEN_UNHEARD = 0.2, 5, 1
+
+
+class Topics:
+    """The topics of which the dispatcher has still to take care."""
+
+    def __init__(self) -> None:
+        self._waiting = {listen.RUN, listen.TASK, listen.CANCEL}
+        self._listener: listen.Listener | None = None
+        self._looked_at = lease.now()
+        #: When the next execution that waits for its time may start.
+        self._next_at: float | None = None
+        self._has_warned = False
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._waiting
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there may be an execution or ordinary work to start."""
+        return listen.RUN in self or listen.TASK in self
+
+    def add(self, *topics: str) -> None:
+        self._waiting.update(topics)
+
+    def discard(self, topic: str) -> None:
+        """Nothing is left to do on it."""
+        self._waiting.discard(topic)
+
+    def take(self, topic: str) -> bool:
+        """Whether there may be something to do on it; who asks does it."""
+        found = topic in self
+        self._waiting.discard(topic)
+        return found
+
+    def hear(self) -> None:
+        """Listen where that is possible, and note what was said. Raises the database's errors."""
+        if self._listener is None and listen.can_listen():
+            self._listener = listen.Listener()
+        if self._listener is not None:
+            self._waiting |= self._listener.heard()
+            plans.keep(on=self._listener.hears)
+            self._warn_if_unheard(self._listener)
+
+    def _warn_if_unheard(self, listener: listen.Listener) -> None:
+        if listener.hears_nothing and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "LISTEN hears nothing: a pooler that lends connections by the transaction? Work is "
+                "looked for each %s s.",
+                POLL_WHEN_UNHEARD,
+            )
+
+    def run_ended(self) -> None:
+        """What waited for its slot may start."""
+        self.add(listen.RUN)
+        if self._listener is None:
+            self.add(listen.TASK)  # It may have queued some.
+
+    def expect(self, at: float | None) -> None:
+        """Look for executions at that time (`lease.now`), too; None: nothing waits for its time."""
+        self._next_at = at
+
+    def look_again(self) -> None:
+        """Take it for said that there is something, where nobody said so for a while."""
+        now = lease.now()
+        if now >= self.deadline:
+            self.add(listen.RUN, listen.TASK, listen.CANCEL)
+            self._looked_at, self._next_at = now, None
+
+    @property
+    def deadline(self) -> float:
+        """When to look again, whatever is said before."""
+        regular = self._looked_at + self._poll
+        return regular if self._next_at is None else min(regular, self._next_at)
+
+    @property
+    def _poll(self) -> float:
+        if self._listener is None:
+            return POLL
+        return POLL_WHEN_UNHEARD if self._listener.hears_nothing else POLL_BESIDE_LISTENING
+
+    @property
+    def filenos(self) -> list[int]:
+        """The descriptors that become readable when something is said."""
+        return [self._listener.fileno()] if self._listener else []
+
+    def database_is_away(self) -> None:
+        """What was said meanwhile is not known."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        self.add(listen.RUN, listen.TASK, listen.CANCEL)
