@@ -1,4 +1,4 @@
-"""Django's own pages of users and groups, with lists as strict as ours."""
+"""Django's own pages of users and groups, whose lists refuse filters as strictly as ours."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 
 
 class BehflowConfig(AppConfig):
-    """The site itself: an app for the sake of its commands."""
+    """The site itself; it is an app so that Django finds its commands."""
 
     name = "behflow"
 

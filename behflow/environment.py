@@ -1,4 +1,4 @@
-"""Read settings from the environment; a wrong value stops with one sentence and no traceback."""
+"""Read settings from the environment; a wrong value stops the command with one sentence."""
 
 from email.utils import parseaddr
 from pathlib import Path
@@ -13,13 +13,13 @@ from django.core.validators import validate_email
 
 env = environ.Env()
 
-#: Every variable that was read, with its default as it would stand in `.env`.
+#: Every variable that was read, with its default as `.env` would have it.
 VARIABLES: dict[str, str] = {}
 
 _FLAGS = {"on": True, "true": True, "1": True, "yes": True}
 _FLAGS |= {"off": False, "false": False, "0": False, "no": False}
 _DATABASES = {"sqlite", "postgres", "postgresql"}
-#: Schemes of mail servers with their usual ports, and what stands in for one.
+#: Schemes of mail servers with their usual ports, and schemes of what stands in for a mail server.
 _MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 _MAIL_STAND_INS = {"consolemail", "filemail", "dummymail"}
 #: Seconds that a mail server gets for each answer.
@@ -27,13 +27,13 @@ _MAIL_TIMEOUT = 10
 
 
 def load(path: Path) -> None:
-    """Take what `path` sets and the environment does not; a missing file is fine."""
+    """Take variables from the file `path` that the environment does not set; it may be missing."""
     if path.is_file():
         env.read_env(path)
 
 
 def refuse(name: str, value: str, wanted: str) -> NoReturn:
-    """Stop the command: SystemExit prints its text on stderr and nothing else."""
+    """Stop the command: Python prints the text of a SystemExit on stderr, and nothing else."""
     raise SystemExit(f"The setting {name} is {value!r}; it must be {wanted}.")
 
 
@@ -58,7 +58,7 @@ def number(name: str, default: int, low: int, high: int) -> int:
 
 
 def optional_number(name: str, low: int, high: int) -> int | None:
-    """None where it is empty."""
+    """Return a whole number within limits; None where the variable is empty."""
     value = text(name)
     if value and not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         refuse(name, value, f"empty, or a whole number from {low} to {high}")
@@ -66,7 +66,7 @@ def optional_number(name: str, low: int, high: int) -> int | None:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """A list separated by commas."""
+    """Return a list that is separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
@@ -92,7 +92,7 @@ def zone(name: str, default: str) -> str:
 
 
 def address(name: str, default: str) -> str:
-    """An http(s) address without a trailing slash."""
+    """Return an http(s) address without a trailing slash."""
     value = text(name, default).rstrip("/")
     if not _is_address(value):
         refuse(name, value, "an address such as https://behflow.example.org")
@@ -100,7 +100,7 @@ def address(name: str, default: str) -> str:
 
 
 def addresses(name: str) -> list[str]:
-    """A list of them, separated by commas."""
+    """Return a list of http(s) addresses that are separated by commas."""
     values = words(name)
     if not all(map(_is_address, values)):
         refuse(name, ",".join(values), "addresses such as https://example.org, by commas")
@@ -116,7 +116,7 @@ def _is_address(value: str) -> bool:
 
 
 def optional_address(name: str) -> str:
-    """An http(s) address as it stands, or "" for none."""
+    """Return an http(s) address as it stands, or "" for none."""
     value = text(name)
     if value and not _is_address(value):
         refuse(name, _without_password(value), "empty, or an address such as https://example.org/x")
@@ -124,7 +124,7 @@ def optional_address(name: str) -> str:
 
 
 def email_addresses(name: str) -> list[str]:
-    """A list of them, separated by commas."""
+    """Return a list of e-mail addresses that are separated by commas."""
     values = words(name)
     if not all(map(_is_email_address, values)):
         refuse(name, ",".join(values), "e-mail addresses such as sara@example.org, by commas")
@@ -132,7 +132,7 @@ def email_addresses(name: str) -> list[str]:
 
 
 def sender(name: str, default: str) -> str:
-    """An e-mail address, with a name before it or without."""
+    """Return an e-mail address, with or without a name before it."""
     value = text(name, default)
     if not _is_email_address(parseaddr(value)[1]):
         wanted = "an e-mail address such as behflow@example.org or Behflow <behflow@example.org>"
@@ -149,9 +149,9 @@ def _is_email_address(value: str) -> bool:
 
 
 def mail_server(name: str, default: str, base: Path) -> dict[str, Any]:
-    """Django's settings of the mail server from its URL: MAILERS, or EMAIL_… before Django 6.1.
+    """Return Django's settings of the mail server (EMAIL_…), from its URL.
 
-    A folder is absolute behind three slashes; behind two it counts from `base`.
+    A folder for mails is absolute after three slashes; after two it is relative to `base`.
     """
     value = text(name, default)
     wanted = (
@@ -169,7 +169,7 @@ def mail_server(name: str, default: str, base: Path) -> dict[str, Any]:
     is_lacking = scheme in _MAIL_PORTS and not config["EMAIL_HOST"]
     if is_lacking or (scheme == "filemail" and not folder.strip("/")):
         refuse(name, _without_password(value), wanted)
-    # The library takes the first folder for a host, and a path from the root for one from here.
+    # The library takes the first folder for a host, and an absolute path for a relative one.
     root = "/" if folder.startswith("/") else ""
     config["EMAIL_FILE_PATH"] = str(base / (root + folder.strip("/"))) if folder else ""
     return _mail_settings(config["EMAIL_BACKEND"], _mail_options(scheme, config))
@@ -201,7 +201,7 @@ def _mail_settings(backend: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def database(name: str, default: str, base: Path) -> dict[str, Any]:
-    """A Django database from its URL; a relative SQLite path counts from `base`."""
+    """Return a Django database from its URL; a relative SQLite path is relative to `base`."""
     value = text(name, default)
     wanted = "sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME"
     scheme = value.partition("://")[0]
@@ -219,7 +219,7 @@ def database(name: str, default: str, base: Path) -> dict[str, Any]:
 
 
 def revision(checkout: Path) -> str:
-    """The git revision of a checkout, read from its files; "" where there is none to be read."""
+    """Return the git revision of a checkout, read from its files; "" where there is none."""
     try:
         folder = checkout / ".git"
         if folder.is_file():  # A work tree of a repository elsewhere.
@@ -242,7 +242,7 @@ def _revision_of(folder: Path, ref: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    """The URL as an error message may show it."""
+    """Return the URL without its password, for an error message."""
     head, at, tail = url.rpartition("@")
     scheme, colon, credentials = head.partition("://")
     if not at or ":" not in credentials:

@@ -1,4 +1,4 @@
-"""What is written when somebody logs in."""
+"""The time of the last login, which a login on SQLite does not wait for."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ LONGEST_WAIT = 0.2
 
 
 def note_by_ourselves() -> None:
-    """In the place of Django's own receiver, which leaves alone what stands under its name."""
+    """Replace Django's receiver by ours, under its name, which Django leaves alone."""
     user_logged_in.disconnect(dispatch_uid="update_last_login")
     user_logged_in.connect(note, dispatch_uid="update_last_login")
 
 
 def note(*, sender: Any, user: Any, **_: Any) -> None:
-    """Write down when somebody logged in, unless a run on SQLite lets nobody write just now."""
+    """Store when somebody logged in, unless a run on SQLite keeps others from writing just now."""
     try:
         with locks.waiting_at_most(LONGEST_WAIT):
             update_last_login(sender, user)

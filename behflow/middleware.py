@@ -1,4 +1,4 @@
-"""What every answer carries, and what a page says when the database does not answer."""
+"""Headers of every answer, and the page for a database that does not answer."""
 
 import logging
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from automation.reports.writer import who_writes
 
 logger = logging.getLogger(__name__)
 
-#: Only what this site itself serves, and no code or style written into a page. `data:` is for the
-#: icons that Django's admin keeps in its style sheets.
+#: Only what this site itself serves, and no code or style in a page. `data:` is for the icons in
+#: the style sheets of Django's admin.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -45,12 +45,15 @@ class ContentSecurityPolicyMiddleware:
         return response
 
 
-#: Seconds that a page waits for a run that writes, on SQLite, or has locked a row that it needs.
+#: Seconds that a page waits for a run that writes (on SQLite) or has locked a row that it needs.
 LONGEST_WAIT = 3
 
 
 class DatabaseBusyMiddleware:
-    """Answer 503 where a view met a database that is locked or away: on SQLite soon, and by whom."""
+    """Answer 503 where the database is locked or away, and name the run that locks it.
+
+    On SQLite a page gives up waiting sooner than the project's own limit.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -73,6 +76,6 @@ def _writer(error: OperationalError) -> Execution | None:
 
 
 def _lacks_migrations(error: OperationalError) -> bool:
-    """SQLite says so of tables and columns that are not there; waiting would not make them."""
+    """Whether SQLite says that a table or column does not exist, for which waiting is in vain."""
     said = str(error)
     return any(text in said for text in ("no such table", "no such column", "has no column"))

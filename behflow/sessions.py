@@ -1,4 +1,4 @@
-"""Sessions on SQLite: files, so that nobody waits for a run to log in."""
+"""Sessions as files on SQLite, so that logging in does not wait for a run."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from django.db import connection
 
 
 class SessionStore(file.SessionStore):
-    """In a folder beside the database, for nobody else to read."""
+    """Sessions in a folder beside the database that only this user can read."""
 
     @classmethod
     def _get_storage_path(cls) -> str:

@@ -91,13 +91,13 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    # Nobody waits for a run to log in.
+    # Logging in does not wait for a run.
     SESSION_ENGINE = "behflow.sessions"
-    # A file, so that tests can race with real connections.
+    # The tests' database is a file too, so that they can race with real connections.
     _database["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
     _database["CONN_HEALTH_CHECKS"] = True
-    # Their rows would be lost behind a pooler that lends connections by the transaction.
+    # Server-side cursors would be lost behind a pooler that lends connections by the transaction.
     _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 DATABASES = {"default": _database}
 
@@ -106,10 +106,10 @@ DATABASES = {"default": _database}
 TIME_ZONE = BEHFLOW_TIMEZONE = environment.zone("BEHFLOW_TIMEZONE", "Asia/Tehran")
 USE_TZ = True
 LANGUAGE_CODE = "en"
-# Those that every page is translated into: another one would mix with English.
+# The languages that every page is translated into: another one would mix with English.
 LANGUAGES = [("en", gettext_lazy("English")), ("fa", gettext_lazy("Persian"))]
 USE_I18N = True
-# Besides those of the apps: makemessages keeps the words of templates/ here.
+# Besides the folders of the apps: makemessages keeps the texts of templates/ here.
 LOCALE_PATHS = [BASE_DIR / "behflow" / "locale"]
 
 # Static files come straight from the apps' folders: nothing to collect before a start.
@@ -177,7 +177,7 @@ AUTOMATION = {
 
 _workers = environment.number("WORKERS", 2, 1, 64)
 _queue_limit = 1
-_timeout = _time_limit + 60  # What a message gets: the runner's own limit comes first.
+_timeout = _time_limit + 60  # For a message of django-q2; the runner's own limit comes first.
 Q_CLUSTER = {
     "name": "behflow",
     "label": gettext_lazy("Queue (django-q2)"),
@@ -186,7 +186,7 @@ Q_CLUSTER = {
     "queue_limit": _queue_limit,
     "bulk": 1,
     "timeout": _timeout,
-    # Longer than a message can lie in line before its worker takes it and lets go of it.
+    # Longer than a message can wait before its worker takes it, and be worked on.
     "retry": (_timeout + 3) * (1 + ceil((_queue_limit + 1) / _workers)) + 1,
     "ack_failures": True,
     "max_attempts": 1,

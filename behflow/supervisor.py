@@ -1,4 +1,4 @@
-"""Run several commands as one: what ends one of them, or a signal to us, ends them all."""
+"""Run several commands as one: the end of one, or a signal to us, ends all."""
 
 import os
 import signal
@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
 
-#: Seconds a child has to end by itself before its whole session is killed: one that is not waited
-#: for, and every one after a second signal.
+#: Seconds that a child has to end by itself before its whole session is killed; a child with work
+#: has them only after a second signal.
 GRACE = 9
 _LOOK = 0.1
 
@@ -17,7 +17,7 @@ _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    """Children in sessions of their own: a Ctrl-C in the terminal reaches us alone."""
+    """Starts children in sessions of their own: only this process gets a Ctrl-C."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -26,7 +26,7 @@ class Supervisor:
         self._signals = 0
 
     def listen(self) -> None:
-        """From now on a stopping signal is noted, and acted upon by `watch`."""
+        """Note stopping signals from now on; `watch` acts on them."""
         for number in _STOPPING_SIGNALS:
             signal.signal(number, self._note)
 
@@ -40,7 +40,10 @@ class Supervisor:
     def start(
         self, commands: Mapping[str, Sequence[str]], *, with_work: Iterable[str] = ()
     ) -> None:
-        """`with_work`: the names of those that a stop waits for as long as they want."""
+        """Start a child for each command.
+
+        `with_work`: the names of children that a stop lets end in their own time.
+        """
         self._with_work = set(with_work)
         for name, command in commands.items():
             self._children[name] = subprocess.Popen(  # noqa: S603  # our own commands
@@ -58,9 +61,9 @@ class Supervisor:
         return 1 if dead else 0
 
     def stop(self) -> None:
-        """Ask each child's main process to end; kill what of its session is left after the grace.
+        """Ask each child's main process to end; after the grace, kill what is left of its session.
 
-        Those that have work end with it, however long that takes, or after a second signal.
+        A child with work may end in its own time, until a second signal.
         """
         before = max(self._signals, 1)
         self._say("Stopping: what runs may end. Ctrl-C again ends it at once.")
@@ -74,7 +77,7 @@ class Supervisor:
         deadline = time.monotonic() + GRACE
         while self._living and time.monotonic() < deadline:
             time.sleep(_LOOK)
-        self._kill(self._children)  # And what of their sessions is left.
+        self._kill(self._children)  # Including what is left of their sessions.
         self._say("Stopped.")
 
     @property
@@ -95,7 +98,7 @@ class Supervisor:
 
 
 def _kill_session(child: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the child's group, whether or not the child itself still lives."""
+    """Kill what is left of the child's session, whether or not the child itself still lives."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What gunicorn serves."""
+"""The application for a WSGI server, such as gunicorn."""
 
 import os
 

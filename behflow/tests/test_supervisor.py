@@ -10,8 +10,8 @@ from behflow.supervisor import Supervisor
 from conftest import ROOT, Child, wait_until
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
-DEAF = "import pathlib, signal, time; signal.signal(15, signal.SIG_IGN);"
-DEAF += "pathlib.Path({!r}).touch(); time.sleep(60)"
+STUBBORN = "import pathlib, signal, time; signal.signal(15, signal.SIG_IGN);"
+STUBBORN += "pathlib.Path({!r}).touch(); time.sleep(60)"
 PARENT = [
     "-c",
     "import os, subprocess, sys, time;"
@@ -30,11 +30,11 @@ def is_alive(pid: int) -> bool:
 
 def test_when_a_child_dies_the_others_are_stopped_and_the_result_is_1():
     said: list[str] = []
-    family = Supervisor(said.append)
-    family.start({"sleeper": SLEEP, "short": ["-c", "raise SystemExit(3)"]})
-    sleeper = family._children["sleeper"]
+    commands = Supervisor(said.append)
+    commands.start({"sleeper": SLEEP, "short": ["-c", "raise SystemExit(3)"]})
+    sleeper = commands._children["sleeper"]
 
-    assert family.watch() == 1
+    assert commands.watch() == 1
 
     assert said[0] == "short ended with code 3."
     assert sleeper.returncode == -signal.SIGTERM
@@ -42,16 +42,16 @@ def test_when_a_child_dies_the_others_are_stopped_and_the_result_is_1():
 
 def test_child_that_does_not_end_is_killed_after_the_grace(monkeypatch, tmp_path):
     monkeypatch.setattr(supervisor, "GRACE", 1)
-    is_deaf = tmp_path / "deaf"
-    family = Supervisor(lambda line: None)
-    family.start({"deaf": ["-c", DEAF.format(str(is_deaf))]})
-    deaf = family._children["deaf"]
-    wait_until(is_deaf.exists)
+    is_started = tmp_path / "stubborn"
+    commands = Supervisor(lambda line: None)
+    commands.start({"stubborn": ["-c", STUBBORN.format(str(is_started))]})
+    stubborn = commands._children["stubborn"]
+    wait_until(is_started.exists)
     begun = time.monotonic()
 
-    family.stop()
+    commands.stop()
 
-    assert deaf.returncode == -signal.SIGKILL
+    assert stubborn.returncode == -signal.SIGKILL
     assert time.monotonic() - begun < 20
 
 
@@ -77,15 +77,15 @@ def test_work_is_waited_for_until_a_second_signal(signals, says, tmp_path, envir
         "sys.exit(s.watch())"
     )
     env = {**environment, "PYTHONPATH": str(ROOT)}
-    family = Child([sys.executable, "-c", code], env, tmp_path / "output")
-    family.wait_for("begun")
+    commands = Child([sys.executable, "-c", code], env, tmp_path / "output")
+    commands.wait_for("begun")
 
     for _ in range(signals):
-        family.process.send_signal(signal.SIGINT)
-        family.wait_for("Ctrl-C again ends it at once.")
+        commands.process.send_signal(signal.SIGINT)
+        commands.wait_for("Ctrl-C again ends it at once.")
 
-    assert family.process.wait(20) == 0, family
-    assert family.text.splitlines()[-2:] == [says, "Stopped."]
+    assert commands.process.wait(20) == 0, commands
+    assert commands.text.splitlines()[-2:] == [says, "Stopped."]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -96,11 +96,11 @@ def test_signal_ends_the_children_and_what_they_left_behind(number, tmp_path, en
         f"s.start({{'parent': {PARENT!r}}}); sys.exit(s.watch())"
     )
     env = {**environment, "PYTHONPATH": str(ROOT)}
-    family = Child([sys.executable, "-c", code], env, tmp_path / "output")
-    wait_until(lambda: family.text.strip().isdigit())
-    grandchild = int(family.text)
+    commands = Child([sys.executable, "-c", code], env, tmp_path / "output")
+    wait_until(lambda: commands.text.strip().isdigit())
+    grandchild = int(commands.text)
 
-    code_of_exit = family.stop(number)
+    code_of_exit = commands.stop(number)
 
-    assert code_of_exit == 0, family.text
+    assert code_of_exit == 0, commands.text
     wait_until(lambda: not is_alive(grandchild))

@@ -24,12 +24,12 @@ from behflow.supervisor import Supervisor
 from tasks import demo
 
 ADMIN = "admin"
-#: The child that runs processes.
+#: The name of the child that runs processes.
 WORKERS = "qcluster"
 MAIN_JOB = "reschedule_remaining_tasks"
-#: Seconds for requests that are being answered at the end: the supervisor waits longer.
+#: Seconds that requests have at the end; less than the supervisor waits.
 WEB_GRACE = 6
-#: Seconds for the web server to answer, and for the workers to run the main job once.
+#: Seconds that the web server has to answer, and the workers have to run the main job once.
 LONGEST_WAIT = 60
 
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             raise SystemExit(code)
 
     def _greet(self, supervisor: Supervisor, port: int, first_run: bool) -> None:
-        """Say what a person needs, once there is something to open."""
+        """Print what a person needs to begin, once the web server answers."""
         if not self._web_server_answers(supervisor, port):
             return
         if first_run:
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         self._say(f"Behflow is at http://127.0.0.1:{port}/ — Ctrl-C stops it.\n{login}")
 
     def _say(self, line: str) -> None:
-        with suppress(OSError):  # The terminal may be gone; what runs is still to be ended.
+        with suppress(OSError):  # The terminal may be gone; the children still have to be ended.
             self.stdout.write(line)
             self.stdout.flush()
 
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         self._say("The database is up to date.")
 
     def _create_first_user(self) -> str:
-        """Return how to log in."""
+        """Create a superuser where there is none; return how to log in."""
         users = get_user_model().objects
         if users.filter(is_superuser=True, is_active=True).exists():
             return "Log in as before; `.venv/bin/python manage.py changepassword NAME` sets a new password."
@@ -96,7 +96,7 @@ class Command(BaseCommand):
         return f"Log in as {ADMIN} with the password {password} (shown this once)."
 
     def _load_demo(self) -> bool:
-        """Return whether the first run of the main job is still to come."""
+        """Load demo data into an empty database; return whether the first run is still to come."""
         if Execution.objects.exists() and demo.is_loaded():
             return False
         held = demo.strangers() or ("a history of runs" if Execution.objects.exists() else "")
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         return True
 
     def _web_server_answers(self, supervisor: Supervisor, port: int) -> bool:
-        """Wait until it gives any answer: which one is a matter of ALLOWED_HOSTS and HTTPS."""
+        """Wait until the web server gives any answer; which one depends on the settings."""
         deadline = time.monotonic() + LONGEST_WAIT
         while not supervisor.is_stopping and time.monotonic() < deadline:
             try:
@@ -131,7 +131,7 @@ class Command(BaseCommand):
         return False
 
     def _run_main_job(self, supervisor: Supervisor) -> None:
-        """Hand the main job to the workers, as the admin's button does, and print its result."""
+        """Have the workers run the main job, as the admin's button does, and print its result."""
         command = ["run_process", MAIN_JOB, "--queue", "--wait", str(LONGEST_WAIT), "--json"]
         with subprocess.Popen(_manage(command), stdout=subprocess.PIPE) as job:  # noqa: S603
             while job.poll() is None and not supervisor.is_stopping:
@@ -150,7 +150,7 @@ def _first_run_in_words(output: bytes) -> str:
     if execution["status"] != "completed":
         return f"{MAIN_JOB}: {execution['status']}. {execution['error'] or execution['reason']}"
     result = execution["result"]
-    # By name: PostgreSQL keeps no order of keys.
+    # By their names: PostgreSQL does not keep the order of keys.
     names = ("success", "tasks_found", "tasks_rescheduled", "execution_time")
     shown = {name: result[name] for name in names}
     first = "".join(
