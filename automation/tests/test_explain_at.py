@@ -74,7 +74,7 @@ def test_instant_that_ran_leads_to_its_execution(nightly, a_node):
 
     assert found.verdict.code == "ran"
     assert (
-        f"execution #{execution.pk} completed at Sun 2026-11-22 13:00 Europe/Berlin"
+        f"execution #{execution.pk} completed at Sun 2026-11-22 13:00:00 Europe/Berlin"
         in found.verdict.text
     )
     assert found.executions == [execution]
@@ -278,7 +278,7 @@ def test_absence_of_nodes_then_is_told(nightly):
     found = asked(nightly(), "2026-11-21 02:30")
 
     assert found.verdict.code == "nodes"
-    assert "n1, was seen at Fri 2026-11-20 02:30 Europe/Berlin" in found.verdict.text
+    assert "n1, was seen at Fri 2026-11-20 02:30:00 Europe/Berlin" in found.verdict.text
 
 
 def test_occurrence_that_nothing_explains_is_not_accounted_for(nightly, a_node):
