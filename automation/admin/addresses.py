@@ -5,7 +5,7 @@ _DIGITS = 19
 
 
 def number_in(text: str) -> int:
-    """The number of a row; 0, which none has, where the text is no such number."""
+    """Return the number of a row that the text is; 0, which no row has, where it is none."""
     is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
     number = int(text) if is_number else 0
     return number if number < 2**63 else 0

@@ -10,18 +10,18 @@ from automation.reports.state import State
 
 
 def badge(word: str, look: str = "") -> SafeString:
-    """A word; `look` is what the stylesheet colours it by, such as `status-failed`."""
+    """Return the badge of a word; the stylesheet colours it by `look`, such as `status-failed`."""
     of_its_look = f" automation-{look}" if look else ""
     return format_html('<span class="automation-status{}">{}</span>', of_its_look, word)
 
 
 def status_badge(status: str) -> SafeString:
-    """The status of an execution."""
+    """Return the badge of an execution's status."""
     return badge(str(Status(status).label), f"status-{status}")
 
 
 def after_commit_badge(outcome: str) -> SafeString:
-    """How that ended, if not well, which was to follow the commit of a completed execution.
+    """Return the badge of an execution whose work after the commit did not end well, else nothing.
 
     It begins with a space, to stand beside the status.
     """
@@ -32,10 +32,10 @@ def after_commit_badge(outcome: str) -> SafeString:
 
 
 def state_badge(state: str) -> SafeString:
-    """The state of a process."""
+    """Return the badge of a process's state."""
     return badge(str(State(state).label), f"state-{state}")
 
 
 def step_badge(state: str) -> SafeString:
-    """What a condition of a start is: fine, or in its way."""
+    """Return the badge of one condition of a start: fine, blocks, or not known."""
     return badge(str(StepState(state).label), f"step-{state}")

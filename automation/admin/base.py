@@ -1,4 +1,4 @@
-"""What all pages of the engine stand on: strict lists, messages as written, one frame, 404."""
+"""Base classes of all admin pages: strict lists, messages, the frame of a page, answers of 404."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -29,21 +29,21 @@ Row = TypeVar("Row")
 
 
 def names_of(titles: list[str]) -> str:
-    """Names for a message, the first ones of many."""
+    """Return the titles as one text for a message: at most NAMED of them, then an ellipsis."""
     return get_text_list(titles[:NAMED] + (["…"] if len(titles) > NAMED else []), _("and"))
 
 
 class ListAdmin(WaitingAdmin):
-    """The base of every page of ours: its list is strict, and its forms start empty."""
+    """The base of every admin page, of the engine or a site: a strict list, and empty forms."""
 
-    #: Lookups that links of ours ask a list for, though it has no filter for them.
+    #: Lookups that links on other pages ask this list for, though it has no filter for them.
     linked_lookups: tuple[str, ...] = ()
 
     #: Fields of instants that are shown with seconds: those of runs and nodes.
     to_the_second: tuple[str, ...] = ()
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **options: Any) -> None:
-        """Show it as it is written: the page would begin it with a capital, names too."""
+        """Show the message as it is written: Django's page would begin it with a capital letter."""
         text = format_html('<span dir="auto">{}</span>', message)
         super().message_user(request, text, *args, **options)
 
@@ -68,7 +68,7 @@ class ListAdmin(WaitingAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def list_address(self, request: HttpRequest) -> str:
-        """The list as the person left it: with its filters and its page."""
+        """Return the address of the list with the filters and the page that the person had chosen."""
         opts = self.opts
         address = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
         kept = request.GET.get("_changelist_filters", "")
@@ -89,7 +89,7 @@ class ListAdmin(WaitingAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Nothing: no link of ours fills a form, and Django fails for what a field cannot hold."""
+        """Ignore the address: no link fills a form, and Django fails for what a field cannot hold."""
         return {}
 
     def _refused(self, request: HttpRequest, what: str) -> HttpResponse:
@@ -146,7 +146,7 @@ class EngineAdmin(ListAdmin):
         return TemplateResponse(request, template, frame | context)
 
     def _crumbs(self, request: HttpRequest, way: Sequence[Any]) -> list[tuple[Any, str]]:
-        """Names with addresses, which are empty for people who may not go there."""
+        """Return name and address of each step; people who may not look get no addresses."""
         opts, may_see = self.opts, self.has_view_permission(request)
         crumbs: list[tuple[Any, str]] = [
             (capfirst(opts.verbose_name_plural), self.list_address(request))
@@ -160,7 +160,7 @@ class EngineAdmin(ListAdmin):
 
 
 class ReadOnlyAdmin(EngineAdmin):
-    """Its rows are written by the engine alone: people may look."""
+    """A page of rows that the engine alone writes: people may look at them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -41,6 +41,6 @@ class ConcurrencyGroupAdmin(EngineAdmin):
 
 
 def _count_of(rows: QuerySet[Any]) -> Coalesce:
-    """How many there are of each group: a subquery, so that one does not multiply the other."""
+    """Return the number of rows of each group as a subquery: two joins would multiply each other."""
     each = rows.order_by().values("concurrency_group").annotate(count=Count("*")).values("count")
     return Coalesce(Subquery(each, output_field=IntegerField()), 0)

@@ -27,7 +27,7 @@ from django.utils.translation import pgettext
 from automation.admin.addresses import number_in
 from automation.admin.instant_columns import InstantColumns
 
-#: What an address may say besides filters.
+#: Names that the address of a list may have besides its filters.
 _CONTROLS = {ALL_VAR, ORDER_VAR, PAGE_VAR, SEARCH_VAR, IS_FACETS_VAR, IS_POPUP_VAR, TO_FIELD_VAR}
 
 #: Characters, and words, of a search: each word is looked for in several columns.
@@ -37,11 +37,11 @@ _ORDER = re.compile(r"(-?[0-9]{1,3}(\.-?[0-9]{1,3})*)?")
 
 
 class RefusedAddressError(SuspiciousOperation):
-    """A list does not offer what its address asks for; the text says what that is."""
+    """The address of a list asks for something that the list does not offer; the text names it."""
 
 
 class StrictChangeList(ChangeList):
-    """Filters by what its filters, its date hierarchy and its model admin's links say."""
+    """A list that takes only the lookups of its filters, its date hierarchy and its linked lookups."""
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         try:
@@ -69,7 +69,7 @@ class StrictChangeList(ChangeList):
         return found
 
     def get_results(self, request: HttpRequest) -> None:
-        """A page behind the last one is the last one: rows went since its address was made."""
+        """Show the last page for a number beyond it: rows were deleted since the address was made."""
         if self.page_num > 1:
             paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
             self.page_num = min(self.page_num, paginator.num_pages)
@@ -80,7 +80,7 @@ class StrictChangeList(ChangeList):
 
     @property
     def counted(self) -> str:
-        """How many rows there are, for the foot of the list: the one total of the page."""
+        """The number of rows in words, for the foot of the list: the only total on the page."""
         total = getattr(self.paginator, "total", self.result_count)
         name = self.opts.verbose_name if total == 1 else self.opts.verbose_name_plural
         counted = pgettext("list", "%(count)s %(names)s") % {"count": grouped(total), "names": name}
@@ -96,12 +96,12 @@ class StrictChangeList(ChangeList):
 
 
 def grouped(number: int) -> str:
-    """A number with its thousands apart, as the viewer's language has them."""
+    """Return a number with its thousands separated, as in the viewer's language."""
     return number_format(number, force_grouping=True)
 
 
 def _refuse_unknown_choices(specs: Iterable[Any]) -> None:
-    """Django shows the whole list for a choice that is none."""
+    """Raise RefusedAddressError for an unknown choice: Django would show the whole list."""
     for spec in specs:
         if not isinstance(spec, admin.SimpleListFilter) or spec.value() is None:
             continue
@@ -133,7 +133,7 @@ def _has_columns(page: admin.ModelAdmin, request: HttpRequest, order: str) -> bo
 
 
 def _refuse_no_number(page: admin.ModelAdmin, number: str) -> None:
-    """What was ticked must be the number, or another key, that a row can have."""
+    """Raise RefusedAddressError for a ticked value that cannot be the key of a row."""
     try:
         if "\0" in number:
             raise ValidationError("NUL")

@@ -52,7 +52,7 @@ class NodeAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, node: Any) -> SafeString:
-        """By colour and word."""
+        """The state of the node, as a badge."""
         word = _STATES[node.state]()
         return badge(word, f"node-{node.state}")
 

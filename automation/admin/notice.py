@@ -1,4 +1,4 @@
-"""Notices: who was told of what, and when, or why not yet. To read only."""
+"""Notices in the admin, to read only: who was told of what and when, or why nobody was yet."""
 
 from typing import Any
 

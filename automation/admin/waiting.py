@@ -1,4 +1,4 @@
-"""No page waits long for a row that a run has locked: it says so instead."""
+"""Pages that wait a second at most for a row that a run has locked, and then say what is locked."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +22,7 @@ WAIT, AGAIN = 1, 10
 
 
 class WaitingAdmin(admin.ModelAdmin):
-    """Each of its pages, forms and actions answers within seconds, whatever a run has locked."""
+    """A base whose pages, forms and actions answer within seconds, whatever a run has locked."""
 
     @property
     def urls(self) -> list[Any]:
@@ -63,5 +63,5 @@ class WaitingAdmin(admin.ModelAdmin):
 
 
 def _undone(request: HttpRequest) -> AbstractContextManager[object]:
-    """Inside a transaction of the request's, undo what failed alone: the page still has to read."""
+    """Use a savepoint inside a transaction of the request: after a failure the page reads on in it."""
     return transactions.failing_alone() if request.method == "POST" else nullcontext()

@@ -1,4 +1,4 @@
-"""All that a run changed, page by page, for who may see such rows."""
+"""The page that lists all rows that a run changed, for people who may see such rows."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -50,7 +50,10 @@ class ExecutionChanges(EngineAdmin):
 
 
 def address_of_all(request: HttpRequest, execution: Execution) -> str:
-    """Where all its change rows are: in a list of their own, else on the page above; "" for nowhere.
+    """Return the address of all change rows of an execution; "" where the person may see none.
+
+    They are in the list of their model, where that has a page which is asked by execution; else on
+    the page of this module.
 
     A preview's rows were rolled back: the first ones were kept, and are shown.
     """

@@ -31,7 +31,7 @@ ERROR_SHOWN = 140
 
 
 class PersonFilter(admin.SimpleListFilter):
-    """Who asked for it; people are not listed one by one, for that would read the whole history."""
+    """Filters by who asked for an execution: listing each person would read the whole history."""
 
     title = gettext_lazy("person")
     parameter_name = "person"
@@ -50,7 +50,7 @@ class PersonFilter(admin.SimpleListFilter):
 
 
 class ProcessFilter(admin.RelatedFieldListFilter):
-    """By process; those whose process was deleted are together."""
+    """Filters by process; executions of deleted processes are one choice together."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,7 +60,7 @@ class ProcessFilter(admin.RelatedFieldListFilter):
 class ExecutionPaginator(EstimatingPaginator):
     @cached_property
     def times(self) -> int | None:
-        """For how many times the rows stand, where that is more than there are, and was counted."""
+        """The number of times that the rows stand for; None where it is theirs, or not counted."""
         if self.is_estimated or self.total > REACH:
             return None
         rows: Any = self.object_list
@@ -105,7 +105,7 @@ class ExecutionList(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By number, or by names of processes; those of deleted ones too."""
+        """Search by the number of an execution, or by names of processes, deleted ones included."""
         refuse_search(search_term)
         term = search_term.strip().lstrip("#")
         if not term:
@@ -149,7 +149,7 @@ class ExecutionList(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def outcome(self, execution: Execution) -> SafeString:
-        """What became of it, and why where that does not go without saying."""
+        """The status, and the reason or the start of the error where there is one."""
         error = str(getattr(execution, "error_start", "")).partition("\n")[0]
         why = execution.reason_in_words or error
         told = format_html('<br><span class="automation-quiet" dir="auto">{}</span>', why)
@@ -166,7 +166,7 @@ class ExecutionList(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("due"))
     def due(self, execution: Execution) -> SafeString:
-        """When; of a row that stands for several times how many, from when to when."""
+        """When it was due; for a row of several times: how many, the first and the last."""
         if execution.occurrences == 1 or execution.scheduled_until is None:
             return _due(execution.scheduled_for, execution.zone)
         told = ngettext("%(count)s time", "%(count)s times", execution.occurrences)
@@ -179,7 +179,7 @@ class ExecutionList(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("started"))
     def started(self, execution: Execution) -> SafeString:
-        """When, and how long it took."""
+        """When the run began, and how long it took."""
         at, span = execution.started_at, execution.duration
         if at is None:
             return SafeString("")

@@ -36,11 +36,11 @@ from automation.parameters import ParameterError
 from automation.reports import changes
 from automation.reports.workers import silence_of, why_it_waits
 
-#: What a page sends that only wants the story again, to see whether it went on.
+#: The header by which the script of an open page asks for the story alone, if it has changed.
 _FRAGMENT = "X-Automation-Fragment"
-#: The number of the first log line that it has not: only those from it on are sent.
+#: The header with the number of the first log line to send: the page has the earlier ones.
 _LOG_FROM = "X-Automation-Log-From"
-#: When the answer was given, by the clock of the site.
+#: The header of an answer that says when it was given, by the clock of the site.
 _NOW = "X-Automation-Now"
 
 
@@ -83,7 +83,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         return self.show(request, template, title, title, **self._story(request, execution))
 
     def _fragment(self, request: HttpRequest, execution: Execution) -> HttpResponse:
-        """The story alone, where it reads otherwise than what the page has."""
+        """Answer with the story alone, or with 304 where it reads as the page has it already."""
         version = _version(execution)
         response: HttpResponse = HttpResponseNotModified()
         if request.headers.get("If-None-Match") != version:
@@ -128,7 +128,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         }
 
     def _permitted(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
-        """What the person may do with it, and which other pages the person may see."""
+        """Return what the person may do with the execution, and where links may lead."""
         may_run = request.user.has_perm("automation.run_process")
         return {
             "may_run": may_run and execution.process_id is not None,
@@ -197,7 +197,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
     # Cancel, try again
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask once more, then cancel."""
+        """Ask whether to cancel the execution; on POST, cancel it."""
         execution = self._to_act_on(request, object_id, "automation.cancel_execution")
         user: Any = request.user
         if request.method == "POST":
@@ -218,7 +218,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
         )
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Try it again, with the parameters it had."""
+        """Start another attempt, with the parameters that the execution had."""
         execution = self._to_act_on(request, object_id)
         if request.method != "POST":
             raise PermissionDenied
@@ -245,7 +245,7 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
 
 
 def _shown_result(result: Any) -> dict[str, Any]:
-    """What the function returned: as facts and tables, and whole, as JSON."""
+    """Return what the function returned as facts and tables, and whole, as JSON."""
     facts, tables = story.facts_and_tables(result)
     whole = "" if result is None else json.dumps(result, indent=2, ensure_ascii=False)
     is_cut = story.is_cut(result, tables)
@@ -253,7 +253,7 @@ def _shown_result(result: Any) -> dict[str, Any]:
 
 
 def _neighbours(execution: Execution) -> dict[str, Any]:
-    """The executions of its process just before and just after it."""
+    """Return the executions of the same process just before and just after this one."""
     siblings = Execution.objects.filter(process=execution.process_id or 0)
     return {
         "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
@@ -272,7 +272,7 @@ def _told_of_cancelling(execution: Execution) -> str:
 
 
 def _version(execution: Execution) -> str:
-    """What changes exactly when the story may read otherwise."""
+    """Return an entity tag that changes whenever the story of the execution may read otherwise."""
     names = ("pk", "status", "after_commit", "progress_done", "progress_total", "progress_message")
     parts = [getattr(execution, name) for name in (*names, "cancel_requested_at")]
     others = [(one.pk, one.status) for one in attempts_of(execution)]

@@ -1,4 +1,4 @@
-"""Pages over a history of any length."""
+"""A paginator for a history of any length: it counts where that is quick, else it estimates."""
 
 from functools import cached_property
 
@@ -42,6 +42,6 @@ class EstimatingPaginator(Paginator):
 
 
 def _rounded(number: int) -> int:
-    """Two digits: more would claim what nobody counted."""
+    """Round an estimate to two digits: more would claim what nobody counted."""
     digits = max(len(str(number)) - 2, 0)
     return round(number, -digits)

@@ -24,7 +24,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 @dataclass(frozen=True)
 class Moment:
-    """A line of the course of events."""
+    """One line in the course of a run: what happened, and when."""
 
     code: str
     name: str
@@ -34,7 +34,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Table:
-    """A list of objects, or of plain values, in a result."""
+    """A list in a result, of objects or of plain values, as a table."""
 
     title: str
     total: int
@@ -44,7 +44,7 @@ class Table:
 
 
 def cause(execution: Execution) -> str:
-    """One sentence: what started it, or was to."""
+    """Return a sentence that says what started the execution, or was to start it."""
     who = execution.requested_by_name or _("somebody")
     by_hand = _("Started by hand by %(who)s.")
     if execution.never_began:
@@ -73,7 +73,7 @@ def _retry_cause(execution: Execution) -> str:
 
 
 def attempts(execution: Execution) -> dict[str, Any]:
-    """The table of attempts, and where this one stands; nothing where there is only one."""
+    """Return the table of attempts and the place of this one; empty where there is only one."""
     found = attempts_of(execution)
     if len(found) == 1:
         return {}
@@ -92,7 +92,7 @@ def attempts(execution: Execution) -> dict[str, Any]:
 
 
 def retry_under_way(execution: Execution, found: dict[str, Any]) -> Execution | None:
-    """The later attempt that waits or runs."""
+    """Return the later attempt that waits or runs, if there is one."""
     later = [one for one in found.get("rows", ()) if one.pk > execution.pk and not one.is_final]
     return later[0] if later else None
 
@@ -100,24 +100,24 @@ def retry_under_way(execution: Execution, found: dict[str, Any]) -> Execution | 
 def is_followed(
     execution: Execution, found: dict[str, Any], undone_by: Iterable[Execution]
 ) -> bool:
-    """Whether what the page says may go on: it, another attempt, or its undoing, has not ended."""
+    """Say whether the page may change still: the run, another attempt or its undoing has not ended."""
     about = [execution, *found.get("rows", ()), *undone_by]
     return not all(one.is_final for one in about)
 
 
 def _next_of(found: list[Execution]) -> Execution | None:
-    """The attempt that waits for its time."""
+    """Return the attempt that waits for its time, if there is one."""
     return next((one for one in found if waits_until(one)), None)
 
 
 def waits_until(execution: Execution) -> datetime | None:
-    """Before when no worker takes it, where that is still to come."""
+    """Return the instant before which no worker takes the execution, where that is in the future."""
     is_early = execution.status == Status.PENDING and execution.available_at > timezone.now()
     return execution.available_at if is_early else None
 
 
 def course(execution: Execution) -> list[Moment]:
-    """When it was due, recorded, started, cancelled and ended, and how long each step took."""
+    """Return when the execution was due, recorded, started and ended, and how long it took."""
     moments, zone = [], execution.zone
     if at := execution.scheduled_for:
         due = instants.element(at, instants.to_minute(at, zone))
@@ -143,7 +143,7 @@ def _second(at: datetime, zone: tzinfo) -> SafeString:
 
 
 def _due_remark(execution: Execution) -> str:
-    """How many times the row stands for."""
+    """Say how many times the row stands for, where that is more than one."""
     if execution.occurrences == 1 or execution.scheduled_until is None:
         return ""
     more = execution.occurrences - 1
@@ -155,7 +155,7 @@ def _due_remark(execution: Execution) -> str:
 
 
 def facts_and_tables(result: Any) -> tuple[list[tuple[str, Any]], list[Table]]:
-    """The plain values of a result, and the lists in it that can be tables."""
+    """Return the plain values of a result, and those of its lists that can be shown as tables."""
     if isinstance(result, list):
         result = {_("result"): result}
     if not isinstance(result, dict):
@@ -168,13 +168,13 @@ def facts_and_tables(result: Any) -> tuple[list[tuple[str, Any]], list[Table]]:
 
 
 def is_cut(result: Any, tables: list[Table]) -> bool:
-    """Whether the facts and tables of a result leave something out."""
+    """Say whether the facts and tables of a result leave something out."""
     is_long = isinstance(result, dict) and len(result) > ENTRIES_SHOWN
     return is_long or any(table.is_cut for table in tables)
 
 
 def plain(value: Any) -> Any:
-    """A value of JSON as people write it."""
+    """Return a value of JSON as people write it: yes, no, and a dash for nothing."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return "–" if value is None or value in ("", []) else value
@@ -199,7 +199,7 @@ def _is_nested(value: Any) -> bool:
 
 
 def log_of(execution: Execution, level: str, number: int = 0) -> dict[str, Any]:
-    """The log lines from `level` on, and how many lines each level would leave.
+    """Return the log lines of this level and above, and how many lines each level would show.
 
     `number`: without the lines below it, which the page has.
     """

@@ -33,24 +33,26 @@ SHOWN = 200
 
 
 class ChoiceError(ValueError):
-    """What was chosen starts nothing yet; the text says why."""
+    """The choice on the form cannot be carried out yet; the text says why."""
 
 
-class Row(NamedTuple):
+class MissedTime(NamedTuple):
+    """One due time in the list of the page."""
+
     at: str  # as the form sends it
     local: str
     badge: SafeString
-    #: Why it ended so, or why it cannot be chosen.
+    #: Why its execution ended so, or why the time cannot be chosen.
     why: str
     address: str
     may_start: bool
 
 
 class ProcessBackfill(ProcessRun):
-    """What lets a person start times of the past."""
+    """The part of the process pages by which a person starts missed times."""
 
     def gap_shown(self, request: HttpRequest, process: Process | None) -> SafeString:
-        """That times were missed, and where to choose; nothing for who may not."""
+        """Return a hint that times were missed, with a link; empty for people who may start nothing."""
         asks = request.method == "GET" and self.has_run_permission(request)
         gap = gap_of(process) if process and asks else None
         if process is None or gap is None:
@@ -69,7 +71,7 @@ class ProcessBackfill(ProcessRun):
         )
 
     def backfill_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show the times of a range, or start those that were chosen."""
+        """Show the due times of a range; on POST, start the chosen ones."""
         if not self.has_run_permission(request):
             raise PermissionDenied
         process: Process = self.found(request, object_id)
@@ -140,7 +142,7 @@ class ProcessBackfill(ProcessRun):
 
 
 def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:
-    """What was asked for, else from when it last ran on time, and at least the last day, until now."""
+    """Return the range that was asked for, else from the last run on time (at least a day) to now."""
     if "since" not in asked and "until" not in asked:
         now = timezone.now()
         earliest = max(process.created_at, now - _DAY)
@@ -149,7 +151,7 @@ def _range_of(asked: QueryDict, process: Process) -> tuple[datetime, datetime]:
 
 
 def _chosen(asked: QueryDict, found: Plan) -> list[datetime]:
-    """Which of the times that are offered are to be started. Raises ChoiceError."""
+    """Return the offered times that the form chose. Raise ChoiceError where it chose none."""
     offered, picks = found.offered, set(asked.getlist("pick"))
     choices = {
         "none": [],
@@ -170,7 +172,7 @@ def _chosen(asked: QueryDict, found: Plan) -> list[datetime]:
 
 
 def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
-    """What the page says of a plan."""
+    """Return what the page shows of a plan."""
     process, offered = found.process, found.offered
     shown = found.occurrences[: -SHOWN - 1 : -1]
     executions = Execution.objects.only("status", "reason", "reason_data", "process_name").in_bulk(
@@ -194,10 +196,12 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
     }
 
 
-def _row(each: Occurrence, found: Plan, executions: dict[int, Execution], *, linked: bool) -> Row:
+def _row(
+    each: Occurrence, found: Plan, executions: dict[int, Execution], *, linked: bool
+) -> MissedTime:
     execution = executions.get(each.execution or 0)
     change = "admin:automation_execution_change"
-    return Row(
+    return MissedTime(
         at=each.at.isoformat(),
         local=to_minute(each.at, found.process.zone),
         badge=status_badge(execution.status) if execution else badge(_("no record")),

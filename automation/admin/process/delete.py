@@ -11,12 +11,12 @@ from automation.models import MaintenanceWindow, Process
 
 
 class ProcessDelete(EngineAdmin):
-    """What lets a person delete processes. The templates say that the history stays."""
+    """The part of the process pages that deletes. Its templates say that the history stays."""
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """The processes, and the windows that would name nothing without them; no inner rows."""
+        """Return the processes, and the maintenance windows that name only them."""
         lacking, protected = super().get_deleted_objects(objs, request)[2:]
         processes = list(objs)
         windows = list(MaintenanceWindow.objects.of_these_alone(processes))
@@ -32,7 +32,7 @@ class ProcessDelete(EngineAdmin):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """One by one, for the change history to know who; locked first and by number, as ever."""
+        """Delete one by one, so that the change history says who did it; lock all first, by number."""
         chosen = Process.objects.filter(pk__in=queryset.values("pk"))
         for process in list(chosen.order_by("pk").lock()):
             self.delete_model(request, process)

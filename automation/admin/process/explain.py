@@ -50,7 +50,7 @@ def _explained(process: Process, typed: str) -> dict[str, Any]:
 
 
 def why_url(execution: Execution) -> str:
-    """Where the page explains why it waits, or did not run; "" where there is nothing to."""
+    """Return the address that explains why the execution waits or did not run; "" where it did run."""
     if execution.status == Status.PENDING and execution.process_id:
         return reverse("admin:automation_process_explain", args=[execution.process_id])
     is_unstarted = execution.status in {Status.SKIPPED, Status.MISSED}

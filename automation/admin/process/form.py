@@ -23,7 +23,7 @@ class ProcessForm(TimingForm):
     function = forms.ChoiceField(
         label=gettext_lazy("Function"), widget=forms.Select(attrs={"dir": "ltr"})
     )
-    #: When the row that is shown was saved last: whoever saves on top of another change is told.
+    #: When the row was saved last as the form shows it: who saves over a later change is told.
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta(TimingForm.Meta):
@@ -64,7 +64,7 @@ class ProcessForm(TimingForm):
         return cleaned
 
     def add_error(self, field: Any, error: Any) -> None:
-        """What is wrong with single parameters stands at their inputs."""
+        """Show what is wrong with a single parameter at its input."""
         by_field = getattr(error, "error_dict", {})
         if one := next(iter(by_field.get("parameters", ())), None):
             widget: Any = self.fields["parameters"].widget
@@ -73,7 +73,7 @@ class ProcessForm(TimingForm):
         super().add_error(field, error)
 
     def _refuse_stale(self, stored: Process) -> None:
-        """Show both versions; saving once more is then a decision."""
+        """Refuse to save, and show both versions; who saves once more has decided."""
         data: Any = copy(self.data)  # A QueryDict's copy may be written to.
         self.data = data
         data[self.add_prefix("version")] = stored.updated_at.isoformat()
@@ -89,14 +89,14 @@ class ProcessForm(TimingForm):
 
 
 class RetriesForm(forms.ModelForm):
-    """The part of it that says when a run is tried again."""
+    """The part of a process's form that says when a failed run is tried again."""
 
     class Meta:
         model = Process
         fields = RETRIES
 
     def _post_clean(self) -> None:
-        """Hold these numbers to the model's limits; the rest of the process is not there."""
+        """Check these columns alone by the model: the form has no others of the process."""
         process = construct_instance(self, self.instance, self.fields)
         others = {field.name for field in Process._meta.fields} - set(self.fields)
         try:

@@ -85,7 +85,7 @@ class ProcessList(EngineAdmin):
         return _WithLastRuns
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Who may neither switch nor run sees whether it is enabled, and no buttons."""
+        """Return the columns; people who may neither switch nor run see no buttons."""
         may_switch = self.has_change_permission(request)
         may_run = request.user.has_perm("automation.run_process")
         may_pause = request.user.has_perm("automation.pause_process")
@@ -116,7 +116,7 @@ class ProcessList(EngineAdmin):
 
     @admin.display(description=gettext_lazy("name"), ordering="name")
     def called(self, process: Process) -> SafeString:
-        """What people call it, and below that its name, where they differ."""
+        """The label of the process, and its name below that, where they differ."""
         name = format_html('<br><span class="automation-quiet" dir="ltr">{}</span>', process.name)
         shown = format_html('<span dir="auto">{}</span>', process.title)
         return shown + name if process.title != process.name else shown
@@ -147,12 +147,12 @@ def _next_run(process: Any) -> SafeString:
 
 
 def _own_holds(process: Any) -> list[Hold]:
-    """That everything is paused the page says once."""
+    """Return what holds this process; the page says once, elsewhere, that everything is paused."""
     return [hold for hold in process.coming.holds if hold.reason != reasons.ALL_PAUSED]
 
 
 def _holds(process: Any, *, linked: bool) -> SafeString:
-    """Why it does not start, since when and until when; and the failure that paused it."""
+    """Say why the process does not start, since when and until when, and which failure paused it."""
     shown = [(_hold(hold, process, linked=linked),) for hold in _own_holds(process)]
     return format_html_join("", "{}", shown)
 
@@ -184,7 +184,7 @@ def _resume_button(process: Process, kept: str) -> SafeString:
 
 
 def _last_runs(process: Any, *, linked: bool) -> SafeString:
-    """How the last one ended, and the last ones as bars."""
+    """Say how the last run ended, and show the last runs as bars."""
     runs: list[LastRun] = getattr(process, "last_runs", [])
     if not runs:
         return format_html('<span class="automation-quiet">{}</span>', _("never"))
@@ -196,7 +196,7 @@ def _last_runs(process: Any, *, linked: bool) -> SafeString:
 
 
 def _bars(runs: list[LastRun], zone: tzinfo) -> SafeString:
-    """The last runs as a picture; no template, for there are hundreds of bars."""
+    """Return the last runs as a picture. A template would be slow: a list has hundreds of bars."""
     labels = {status.value: str(status.label) for status in Status}
     bars = format_html_join(
         "",
@@ -238,7 +238,7 @@ def _switch(process: Process, kept: str) -> SafeString:
 
 
 def _run_button(process: Process) -> SafeString:
-    """To the form: nothing starts by one click beside a switch."""
+    """Return a link to the run form: nothing starts by one click beside a switch."""
     return format_html(
         '<a class="automation-tool" href="{}" aria-label="{}">{}</a>',
         reverse("admin:automation_process_run", args=[process.pk]),

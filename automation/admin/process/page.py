@@ -86,7 +86,7 @@ class ProcessAdmin(
 
     @admin.display(description=gettext_lazy("what comes of it"))
     def schedule_shown(self, process: Process) -> SafeString:
-        """For who may only look: what is stored, in words and instants."""
+        """The stored schedule in words and instants, for people who may only look."""
         shown = schedule_preview(DraftForm(instance=process).draft)
         return format_html('<div id="automation-schedule">{}</div>', shown)
 
@@ -107,7 +107,7 @@ class ProcessAdmin(
 
     @admin.display(description=gettext_lazy("retries in words"))
     def retries_shown(self, process: Process) -> SafeString:
-        """What is typed around it, in words; the page brings it up to date."""
+        """The retries in words; the script of the page follows what is typed."""
         address = reverse("admin:automation_process_retries")
         text = process.retries_in_words
         return format_html(
@@ -152,7 +152,7 @@ class ProcessAdmin(
         ]
 
     def schedule_view(self, request: HttpRequest) -> HttpResponse:
-        """What the form shows of the schedule that is typed just now."""
+        """Answer with the preview of the schedule that is typed at the moment."""
         self._refuse_who_sees_no_form(request)
         asked = request.POST or request.GET  # A long rule does not fit an address.
         seen = (
@@ -164,14 +164,14 @@ class ProcessAdmin(
         return HttpResponse(schedule_preview(form.draft))
 
     def retries_view(self, request: HttpRequest) -> HttpResponse:
-        """What the retries mean that are typed just now; nothing while they mean nothing."""
+        """Answer with the typed retries in words; with nothing while they are not valid."""
         self._refuse_who_sees_no_form(request)
         form = RetriesForm(request.GET)
         text = Process(**form.cleaned_data).retries_in_words if form.is_valid() else ""
         return HttpResponse(format_html("{}", text))
 
     def parameters_view(self, request: HttpRequest) -> HttpResponse:
-        """The inputs, and the description, of the function that is chosen just now."""
+        """Answer with the inputs and the description of the function that is chosen at the moment."""
         self._refuse_who_sees_no_form(request)
         key = request.GET.get("function", "")
         widget = ParametersField(registry.find(key), {}).widget
@@ -185,7 +185,7 @@ class ProcessAdmin(
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Who changed what, when: old value and new, newest first."""
+        """Show who changed what and when, with old and new values, the newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         versions = list(history_of(number_in(object_id))[: VERSIONS + 1])
@@ -208,13 +208,13 @@ class ProcessAdmin(
 
 
 def _shown_inputs(process: Process) -> list[str]:
-    """What a person who may only look sees of when it is due: of its own kind, and with units."""
+    """Return the columns of its kind of schedule, for people who may only look."""
     names = INPUTS[ScheduleKind(process.schedule_kind)]
     return ["every_shown" if name == "every" else name for name in names]
 
 
 def _rarely(name: Any, fields: Sequence[str], process: Process | None) -> Any:
-    """Fields that most processes leave as they are: folded in until one is not."""
+    """Return a set of fields that is folded in while all of them have their defaults."""
     usual = Process()
     is_usual = process is None or all(
         process.serializable_value(field) == usual.serializable_value(field) for field in fields

@@ -74,12 +74,12 @@ class ParametersWidget(forms.Widget):
 
 
 def told_together(errors: Mapping[str, str]) -> str:
-    """What stands before all the inputs where some are wrong."""
+    """Return the sentence above all inputs that names those that are wrong."""
     return _("See below what is wrong with %(names)s.") % {"names": _(", ").join(errors)}
 
 
 class ParametersField(forms.Field):
-    """Cleans to the parameters as JSON, as far as they are given.
+    """The parameters of a process as JSON, as far as they are given.
 
     What equals the function's default is not stored, so that a changed default takes effect; with
     `keep_defaults` it is.
@@ -160,7 +160,7 @@ def _input(
 
 
 def _as_input(parameter: Parameter, value: Any) -> Any:
-    """The value as its widget takes it: a field of the author's may want more than JSON."""
+    """Return the value as its widget takes it: a form field of the author may want more than JSON."""
     if not isinstance(parameter, FormParameter):
         return parameter.as_typed(value)
     try:
@@ -170,14 +170,14 @@ def _as_input(parameter: Parameter, value: Any) -> Any:
 
 
 def _instead_of_the_value(given: Any, stored: Any) -> str:
-    """What was typed into a hidden input is not sent back: a form shown again has it no more."""
+    """Return the placeholder of a sensitive input, whose value is never sent back to the browser."""
     if given and given != stored:
         return _("type it again")
     return _("unchanged") if stored else ""
 
 
 class _Text(forms.TextInput):
-    """An input of one line; of more where the text has them, which the other would drop."""
+    """A text input; it has several lines where the text has, for one line would drop the others."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         if "\n" not in str(value or ""):
@@ -191,7 +191,7 @@ class _Text(forms.TextInput):
 
 
 class _Lines(forms.Textarea):
-    """A list of texts, one a line."""
+    """A text area for a list of texts, one a line."""
 
     def format_value(self, value: Any) -> str:
         return "\n".join(value) if isinstance(value, list) else str(value or "")

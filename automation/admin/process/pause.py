@@ -68,7 +68,7 @@ class PauseForm(forms.Form):
 
 
 class ProcessPause(EngineAdmin):
-    """What lets a person pause and resume processes, or everything."""
+    """The part of the process pages that pauses and resumes processes, or everything."""
 
     def has_pause_permission(self, request: HttpRequest) -> bool:
         codename = get_permission_codename("pause", self.opts)
@@ -95,7 +95,7 @@ class ProcessPause(EngineAdmin):
         return self._pause(request, [self._one(request, object_id)])
 
     def pause_many_view(self, request: HttpRequest) -> HttpResponse:
-        """What the page sends that the action opened."""
+        """Pause the processes for which the list's action showed the form."""
         self._refuse_who_may_not_pause(request)
         numbers = [number_in(text) for text in request.POST.get("chosen", "").split(",")]
         chosen = list(self.get_queryset(request).filter(pk__in=numbers))
@@ -128,7 +128,7 @@ class ProcessPause(EngineAdmin):
         return process
 
     def _pause(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
-        """Show the form, or do what it says; None: everything."""
+        """Show the form, or pause as it says; `processes`: None for everything."""
         self._refuse_who_may_not_pause(request)
         form = PauseForm(_zone_of(processes), request.POST if request.method == "POST" else None)
         if not form.is_valid():
@@ -200,7 +200,7 @@ class ProcessPause(EngineAdmin):
         )
 
     def _way_back(self, request: HttpRequest) -> str:
-        """Whether a form leads back to the list, and to which filters and page of it."""
+        """Return the query that leads back to the list, with its filters and its page."""
         from_list = request.path == reverse("admin:automation_process_changelist")
         kept = self.get_preserved_filters(request)
         return f"list&{kept}" if from_list or "list" in request.GET else kept
@@ -214,7 +214,7 @@ class ProcessPause(EngineAdmin):
 
 
 def _titles(processes: Sequence[Process] | None, *, paused: bool) -> list[str]:
-    """What those of them are called that have a pause of their own just now, or have none."""
+    """Return the titles of the processes that have a pause of their own now, or have none."""
     chosen = processes or []
     own = Pause.objects.in_force().filter(process__in=[process.pk for process in chosen])
     held = set(own.values_list("process", flat=True))
@@ -222,7 +222,7 @@ def _titles(processes: Sequence[Process] | None, *, paused: bool) -> list[str]:
 
 
 def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]:
-    """What a page shows of what holds a process (None: everything), or will."""
+    """Return the pauses and windows that hold a process now or will (None: those of everything)."""
     zone = _zone_of([process] if process else None)
     windows = MaintenanceWindow.objects.of(process).filter(ends_at__gt=timezone.now())
     windows = windows.order_by("starts_at")
@@ -241,6 +241,6 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
 
 
 def _zone_of(processes: Sequence[Process] | None) -> ZoneInfo:
-    """The zone that all of them have, else that of the site."""
+    """Return the zone that all the processes have, else that of the site."""
     names = {process.effective_timezone for process in processes or []}
     return zone_or_sites(names.pop()) if len(names) == 1 else site_zone()

@@ -45,7 +45,7 @@ class RunForm(forms.Form):
         self.offers_preview = bool(function and function.options.preview)
 
     def clean_parameters(self) -> dict[str, Any]:
-        """With those that the process has they are all there, and fit one another."""
+        """Check that these parameters, with those of the process, are complete and fit one another."""
         given: dict[str, Any] = self.cleaned_data["parameters"]
         field = cast(ParametersField, self.fields["parameters"])
         try:
@@ -60,7 +60,7 @@ class RunForm(forms.Form):
 
 
 class ProcessRun(EngineAdmin):
-    """What lets a person start a process."""
+    """The part of the process pages by which a person starts a process."""
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         codename = get_permission_codename("run", self.opts)
@@ -98,7 +98,7 @@ class ProcessRun(EngineAdmin):
         return self._tell(request, self._start(request, process, **asked), on_its_page=True)
 
     def _start(self, request: HttpRequest, process: Process, **asked: Any) -> Execution | str:
-        """The execution, or the sentence that says why there is none."""
+        """Return the new execution, or the sentence that says why there is none."""
         user: Any = request.user
         try:
             return launch(process, trigger=Trigger.MANUAL, requested_by=user, **asked)
@@ -174,12 +174,12 @@ def _kind(request: HttpRequest) -> Kind:
 
 
 def _filled(parameters: Any) -> dict[str, Any]:
-    """Without what is no JSON object: something else than a form stored it."""
+    """Return the parameters, empty where they are no JSON object: no form stores such."""
     return parameters if isinstance(parameters, dict) else {}
 
 
 def _like(request: HttpRequest, process: Process) -> Execution | None:
-    """The execution whose parameters fill the form, for who may see it."""
+    """Return the execution whose parameters fill the form, for people who may see it."""
     if not may_see_executions(request):
         return None
     number = number_in(request.GET.get("like", ""))

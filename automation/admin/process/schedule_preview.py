@@ -59,7 +59,7 @@ def schedule_preview(draft: Draft) -> SafeString:
 
 
 def _errors(draft: Draft) -> list[tuple[str, str]]:
-    """What is wrong with when it is due, with the label of the field."""
+    """Return what is wrong with the schedule: the label of each field, and its error."""
     timing = {field.name: field for field in Process._meta.fields if field.name in TIMING}
     return [
         (capfirst(str(field.verbose_name)), draft.errors[name])
@@ -118,7 +118,7 @@ def _change(rule: Rule, change: ClockChange, effects: Sequence[Effect]) -> dict[
 
 
 def _impact(stored: Process, process: Process) -> dict[str, Any] | None:
-    """What the edit changes of the coming week; where that is nothing, of the coming year."""
+    """Return what the edit changes of the coming week or, where that is nothing, of the coming year."""
     old, new, now = stored.usable_rule, process.usable_rule, timezone.now()
     rule = new or old
     if rule is None or old == new:

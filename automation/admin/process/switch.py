@@ -1,4 +1,4 @@
-"""Switching processes on and off; it asks where that stops what is due soon."""
+"""Switching processes on and off; the page asks first where that stops something due soon."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ _STATES = {"on", "off"}
 
 
 class ProcessSwitch(EngineAdmin):
-    """What lets a person switch processes on and off."""
+    """The part of the process pages that switches processes on and off."""
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
@@ -85,7 +85,7 @@ def _titles(processes: ProcessQuerySet) -> str:
 
 
 def _stopped_soon(queryset: ProcessQuerySet) -> dict[Process, str]:
-    """Which of the processes are due within SOON, or have something waiting, and what that is."""
+    """Return the processes that are due within SOON or have starts waiting, and what those are."""
     processes = list(queryset.filter(is_enabled=True))
     until, comings = timezone.now() + SOON, coming_of(processes)
     waiting: dict[int | None, int] = {}

@@ -28,14 +28,14 @@ from automation.schedule import (
 )
 
 INSTANTS = ("anchor", "run_at", "starts_at", "ends_at")
-#: Left empty, they are what they are by default.
+#: Inputs that mean the default of their column where they are left empty.
 DEFAULTED = {"schedule_kind", "jitter", "catch_up", "catch_up_limit"}
 
 _MINUTE = timedelta(minutes=1)
 
 
 class TimeZoneInput(forms.TextInput):
-    """Offers every zone's name as one types."""
+    """A text input that offers the names of all time zones as one types."""
 
     template_name = "automation/time_zone.html"
 
@@ -46,7 +46,7 @@ class TimeZoneInput(forms.TextInput):
 
 
 class TypedField(forms.Field):
-    """What is typed as text and stored as something else. What is hidden cannot be wrong."""
+    """A field typed as text and stored as something else; while it is hidden it has no error."""
 
     is_left = False
 
@@ -100,7 +100,7 @@ _CODE = {"dir": "ltr", "spellcheck": "false", "autocomplete": "off"}
 
 
 def _code_input(**attrs: Any) -> forms.TextInput:
-    """Code runs from left to right in every language."""
+    """Return an input for code, which runs from left to right in every language."""
     return forms.TextInput(attrs={**_CODE, **attrs})
 
 
@@ -109,7 +109,7 @@ def _time_input() -> forms.TextInput:
 
 
 class SchedulePreview(forms.Widget):
-    """What the form says of its schedule, with the question that an edit asks."""
+    """The preview of the schedule in the form, with the question that an edit asks."""
 
     template_name = "automation/schedule_box.html"
     form: "TimingForm"
@@ -128,7 +128,7 @@ class SchedulePreview(forms.Widget):
 
 
 class TimingForm(forms.ModelForm):
-    """What is typed of when a process is due, in its own zone."""
+    """The part of a process's form that says when it is due, by the clock of its zone."""
 
     #: Whether an edit holds today too (`From`), where that is a question.
     today = forms.ChoiceField(
@@ -184,7 +184,7 @@ class TimingForm(forms.ModelForm):
 
     @property
     def draft(self) -> Draft:
-        """What is typed so far, for its preview."""
+        """The process as it is typed so far, for its preview."""
         if self.is_bound:
             errors = {name: str(texts[0]) for name, texts in self.errors.items()}
         else:
@@ -209,7 +209,7 @@ class TimingForm(forms.ModelForm):
         return cleaned
 
     def add_error(self, field: Any, error: Any) -> None:
-        """Of what could not be read it is not told too that it is missing."""
+        """Add errors; a field that could not be read is not called missing, too."""
         errors = getattr(error, "error_dict", None)
         if errors is not None:
             error = ValidationError({k: v for k, v in errors.items() if k not in self.errors})
@@ -228,7 +228,7 @@ class TimingForm(forms.ModelForm):
 
 
 class DraftForm(TimingForm):
-    """The same while it is typed, whatever else of the process is missing or wrong."""
+    """The schedule while it is typed, whatever else of the process is missing or wrong."""
 
     name = forms.CharField(required=False)
     function = forms.CharField(required=False)
