@@ -1,4 +1,4 @@
-"""The engine's rows, and the guarded changes they allow."""
+"""The engine's rows, and their guarded changes."""
 
 from automation.models.after_commit import AfterCommit
 from automation.models.asked import name_of

@@ -1,4 +1,4 @@
-"""How that went which an atomic run left to be done once its transaction was committed."""
+"""The outcome of what an atomic run left to be done once its transaction was committed."""
 
 from django.db import models
 from django.utils.translation import gettext
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AfterCommit(models.TextChoices):
-    """Stored where it did not go well. The effects of the run are committed all the same."""
+    """How that went, where it did not go well; the effects of the run are committed anyway."""
 
     FAILED = "failed", _("failed")
     TIMED_OUT = "timed_out", _("timed out")

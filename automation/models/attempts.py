@@ -1,10 +1,10 @@
-"""The attempts at one piece of work: an execution, what it is a retry of, and its retries."""
+"""All attempts at one piece of work: an execution, what it is a retry of, and its retries."""
 
 from django.db import connection
 
 from automation.models.execution import Execution
 
-#: The first attempt is found upwards, then all of them downwards, each by an index.
+#: Finds the first attempt upwards, then all of them downwards, each by an index.
 _ATTEMPTS = """
 WITH RECURSIVE earlier (id, retry_of_id) AS (
     SELECT id, retry_of_id FROM {table} WHERE id = %s
@@ -20,7 +20,7 @@ SELECT id FROM attempt ORDER BY id
 
 
 def attempts_of(execution: Execution) -> list[Execution]:
-    """All the attempts, oldest first, with as much as a table of them shows.
+    """Return all attempts, oldest first, with the columns that a table of them shows.
 
     In two statements, however many they are.
     """

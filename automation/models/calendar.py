@@ -1,4 +1,4 @@
-"""Calendar: days on which nothing is due, shared by processes."""
+"""Calendar: days on which nothing is due; several processes can share one."""
 
 import re
 from functools import lru_cache
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from automation.reading import ReadingError, date_from
 from automation.schedule import ExcludedDays, ScheduleError, plain
 
-#: A calendar holds holidays for decades; more is a mistake in what was pasted.
+#: Lines of a calendar at most: enough for the holidays of decades; more is a mistake in pasting.
 MAX_LINES = 2_000
 
 _DAY = r"(\d{4}[-/]\d{1,2}[-/]\d{1,2})"
@@ -55,7 +55,7 @@ class Calendar(models.Model):
             self._refuse_to_silence(process)
 
     def _refuse_to_silence(self, process: Any) -> None:
-        """A process of which every occurrence is excluded would never run again."""
+        """Refuse a calendar that excludes every occurrence of one of its processes."""
         process.calendar = self
         told = process.errors_of_rule(None).get("calendar")
         if told:
@@ -63,11 +63,14 @@ class Calendar(models.Model):
 
     @property
     def excluded_days(self) -> tuple[ExcludedDays, ...]:
-        """Raises ScheduleError for a line that cannot be read, naming it."""
+        """Return the days of a calendar's text.
+
+        Raises ScheduleError, which names a line that cannot be read.
+        """
         return _days_in(self.days)
 
 
-@lru_cache(maxsize=100)  # A rule is made anew each time that somebody asks for it.
+@lru_cache(maxsize=100)  # Kept, as a rule is made anew each time that it is asked for.
 def _days_in(text: str) -> tuple[ExcludedDays, ...]:
     lines = ((number, line) for number, line in enumerate(text.splitlines(), 1))
     return tuple(_days_of(number, line) for number, line in lines if line.strip())

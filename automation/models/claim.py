@@ -18,9 +18,9 @@ M = TypeVar("M", bound=models.Model)
 
 class ClaimQuerySet(OccurrenceQuerySet[M]):
     def expired(self) -> Self:
-        """Executions whose node gave no sign of life for as long as it had promised one.
+        """Running executions whose lease is over, by the clock of the database.
 
-        By the clock of the database, which all nodes share.
+        All nodes share that clock.
         """
         return self.filter(status=Status.RUNNING, lease_until__lte=Now())
 
@@ -28,9 +28,9 @@ class ClaimQuerySet(OccurrenceQuerySet[M]):
         return self.filter(status=Status.RUNNING, token__in=tokens)
 
     def renew(self, claims: Mapping[int, UUID], lease: timedelta) -> set[int]:
-        """Promise further signs of life of claims, tokens by id; return the ids of those that are gone.
+        """Renew the leases of claims (tokens by id); return the ids of claims that are gone.
 
-        An execution that ended well meanwhile is not gone.
+        A claim whose execution ended well meanwhile is not gone.
         """
         rows = self.filter(pk__in=list(claims))
         renewed = rows.filter(status=Status.RUNNING, token__in=claims.values())
@@ -41,7 +41,7 @@ class ClaimQuerySet(OccurrenceQuerySet[M]):
         return set(claims) - ours
 
     def give_back(self, tokens: Iterable[UUID]) -> int:
-        """Give claims back whose function was not called; return how many."""
+        """Make executions pending again whose function was not called; return how many."""
         return self.claimed_with(tokens)._enter(
             Status.PENDING,
             started_at=None,

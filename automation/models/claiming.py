@@ -1,4 +1,4 @@
-"""How an execution gets from the queue to a worker, and ends: compiled, for somebody waits for it."""
+"""How an execution gets from the queue to a worker, and ends, by compiled statements."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ class Slot:
     """A place among the runs that may go on at once."""
 
     number: int
-    #: Where its process has a concurrency group: which, and the place there.
+    #: Where its process has a concurrency group: its id, and the slot there.
     group: int | None = None
     in_group: int | None = None
     token: UUID = field(default_factory=uuid4)
 
 
 def in_line(functions: Any, now: Any) -> ExecutionQuerySet:
-    """The executions of these functions that are due, in the order in which they start."""
+    """Executions of these functions that are due, in the order in which they start."""
     due = Execution.objects.filter(status=Status.PENDING, available_at__lte=now)
     return due.filter(function__in=functions).order_by("-priority", "available_at", "id")
 
@@ -51,7 +51,7 @@ def _first_in_line(functions: int, count: int) -> ExecutionQuerySet:
 
 
 def next_available(now: datetime) -> datetime | None:
-    """When the next of those comes due that wait for their time."""
+    """Return when the next execution that waits for its time comes due; None for none."""
     return next((at for (at,) in _next_available(now=now)), None)
 
 
@@ -64,7 +64,7 @@ def _next_available() -> "models.QuerySet[Any, Any]":
 
 
 def slots_taken(processes: Collection[int]) -> dict[int, set[int | None]]:
-    """The slots of each process in which something runs; previews need none."""
+    """Return the slots of each process in which something runs; previews need none."""
     pks = list(processes)
     taken: dict[int, set[int | None]] = {pk: set() for pk in pks}
     for pk, slot in _slots_taken(len(pks), pks=pks) if pks else []:
@@ -124,7 +124,7 @@ def _start(count: int, grouped: bool) -> tuple[ExecutionQuerySet, dict[str, Any]
 
 
 def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
-    """Another value for each row, in one statement."""
+    """An expression with another value for each row, so that one statement is enough."""
     ids, values = placeholders("pks", _ID, count), placeholders(name, kind, count)
     if count == 1:
         return values[0]
@@ -133,12 +133,12 @@ def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
 
 
 def finish(pk: int, status: Status, *, token: UUID, **columns: Any) -> bool:
-    """End the row that is still held with `token`; False where the claim is gone."""
+    """End the row that was claimed with `token`; False where the claim is gone."""
     columns["completed_at"] = timezone.now()
     return bool(_finish(status, *sorted(columns), pk=pk, held=token, **columns))
 
 
-#: What a run that ends well brings.
+#: The columns of a run that ends well.
 _GOOD_END = ("progress_done", "progress_message", "progress_total", "result", "started_at")
 
 

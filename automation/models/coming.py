@@ -1,4 +1,4 @@
-"""When a process starts next by itself: by its rule, and by all that holds it."""
+"""When a process starts next by itself: by its rule, and by everything that holds it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,30 +14,30 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class Coming(NamedTuple):
-    """What holds a process just now, and when it starts next by itself."""
+    """What holds a process now, and when it starts next by itself."""
 
-    #: The hold that ends last stands first.
+    #: What holds it now; the hold that ends last comes first.
     holds: list[Hold]
-    #: When nothing holds it any more; None where nobody said so. Now, where nothing holds it.
+    #: From when on nothing holds it: now, where nothing does; None where that is not known.
     free_from: datetime | None
     #: The next occurrence that nothing holds, in the zone of the process; None where there is none.
     next_run: datetime | None
 
     @property
     def hold(self) -> Hold | None:
-        """The one that decides."""
+        """The hold that ends last; None where nothing holds the process."""
         return self.holds[0] if self.holds else None
 
 
 def coming_of(processes: Iterable[Process]) -> dict[int, Coming]:
-    """What comes of each of the processes, by its id. In a constant number of statements."""
+    """Return when each process starts next, by its id, in a constant number of statements."""
     chosen, now = list(processes), timezone.now()
     held = holds_ahead(chosen)
     return {process.pk: _coming(process, held[process.pk], now) for process in chosen}
 
 
 def coming(process: Process) -> Coming:
-    """What comes of one process."""
+    """Return when one process starts next."""
     return coming_of([process])[process.pk]
 
 
@@ -54,6 +54,6 @@ def _next_run(process: Process, holds: Holds, now: datetime) -> datetime | None:
             return None
         if free == at and not holds.at(process.start_of(at)):
             return at.astimezone(rule.zone)
-        # One whose start alone is held, for its jitter, is skipped as well.
+        # An occurrence is skipped as well where only its start, delayed by a jitter, is held.
         at = rule.next_after(max(free - _INSTANT, at))
     return None

@@ -9,7 +9,7 @@ from automation.models.concurrency_group import ConcurrencyGroup
 
 
 class OverlapPolicy(models.TextChoices):
-    """What becomes of a start while `max_concurrency` executions run or wait."""
+    """What happens to a start while `max_concurrency` executions run or wait."""
 
     SKIP = "skip", _("skip the new one")
     WAIT = "wait", _("let the new one wait")

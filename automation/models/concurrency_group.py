@@ -1,4 +1,4 @@
-"""ConcurrencyGroup: how many runs of several processes may go on at once, together."""
+"""ConcurrencyGroup: a limit to how many runs of several processes go on at once."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models

@@ -31,11 +31,11 @@ from automation.models.zones import site_zone
 
 class ExecutionQuerySet(ClaimQuerySet["Execution"]):
     def real(self) -> Self:
-        """Without previews, which leave nothing behind and are in nobody's way."""
+        """All but previews, which leave nothing behind and need no slot."""
         return self.exclude(kind=Kind.PREVIEW)
 
     def undoings(self) -> Self:
-        """Runs that undo, or did undo, another one; a failed undoing undid nothing."""
+        """Runs that undo, or did undo, another one; a failed one has undone nothing."""
         return self.filter(kind=Kind.UNDO, status__in=MAY_HAVE_UNDONE)
 
 
@@ -177,8 +177,8 @@ class Execution(Occurrence, Asked, Claim):
                 condition=models.Q(retry_of__isnull=False),
             ),
             models.Index(name="execution_of_process", fields=["process", "-id"]),
-            # What the list filters by. Each leaves out the value that most rows have: those are
-            # found at the newest end at once, and writing them costs nothing.
+            # The filters of the list. Each index leaves out the value that most rows have: such rows
+            # are found at the newest end at once, and writing them costs nothing.
             models.Index(
                 name="execution_by_status",
                 fields=["status", "-id"],
@@ -217,7 +217,10 @@ class Execution(Occurrence, Asked, Claim):
 
     @classmethod
     def of(cls, process: Process, **columns: Any) -> Self:
-        """An execution of a process, not saved, that tells of it when it will have been deleted."""
+        """Return an execution of a process, not saved.
+
+        It has what has to be known of the process after its deletion.
+        """
         return cls(
             process=process,
             process_name=process.name,
@@ -227,7 +230,7 @@ class Execution(Occurrence, Asked, Claim):
 
     @property
     def title(self) -> str:
-        """For people; `str()` is for logs and programs."""
+        """The label and the number, for people; `str()` is for logs and programs."""
         return f"{self.process_title} #{self.pk}"
 
     @property
@@ -237,7 +240,7 @@ class Execution(Occurrence, Asked, Claim):
 
     @property
     def process_title(self) -> str:
-        """What its process was called for people when it was recorded."""
+        """What the process was called when the execution was recorded, for people."""
         return title_of(self.process_label, self.process_name)
 
     @property
@@ -246,7 +249,7 @@ class Execution(Occurrence, Asked, Claim):
 
     @property
     def never_began(self) -> bool:
-        """It ended without a start: it was no attempt at its work."""
+        """Whether it ended without a start, and so was no attempt at its work."""
         return self.is_final and self.started_at is None and self.status in WITHOUT_START
 
     @property
@@ -255,7 +258,7 @@ class Execution(Occurrence, Asked, Claim):
 
     @property
     def parameters_shown(self) -> dict[str, Any]:
-        """Its parameters as a person may see them."""
+        """The parameters as a person may see them."""
         return registry.masked(self.function, self.parameters)
 
     @property
@@ -265,7 +268,7 @@ class Execution(Occurrence, Asked, Claim):
 
     @property
     def has_result(self) -> bool:
-        """Whether its function returned something; the result of a failed run repeats its error."""
+        """Whether the function returned something; the result of a failed run repeats its error."""
         return self.result is not None and self.status == Status.COMPLETED
 
     @property

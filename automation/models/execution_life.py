@@ -34,7 +34,7 @@ class Kind(models.TextChoices):
     UNDO = "undo", _("undo")
 
 
-#: The life of an execution: the statuses each may be entered from; None is a new row.
+#: The life of an execution: for each status, the statuses it may be entered from; None: a new row.
 ENTERED_FROM: dict[Status, set[Status | None]] = {
     Status.PENDING: {None, Status.RUNNING},
     Status.RUNNING: {Status.PENDING},
@@ -47,24 +47,24 @@ ENTERED_FROM: dict[Status, set[Status | None]] = {
     Status.MISSED: {None},
 }
 
-#: No status is entered from these.
+#: Statuses that are never left.
 FINAL = set(Status) - {status for sources in ENTERED_FROM.values() for status in sources if status}
 
-#: It waits, or runs.
+#: Statuses of an execution that waits or runs.
 OPEN = set(Status) - FINAL
 
-#: It was begun, and did not reach its end: a policy may try it again.
+#: Statuses of an execution that was begun and failed: its process may have it tried again.
 FAILED = {Status.FAILED, Status.TIMED_OUT, Status.LOST}
 
-#: Ends that come without a start, or may.
+#: Final statuses of executions that did not start, or may not have.
 WITHOUT_START = {Status.SKIPPED, Status.MISSED, Status.CANCELLED}
 
-#: An undoing has undone something, or still may.
+#: Statuses of an undoing that has undone something, or still may.
 MAY_HAVE_UNDONE = [*sorted(OPEN), Status.COMPLETED]
 
 
 class LifeQuerySet(models.QuerySet[M]):
-    """Executions, and the changes of their status that the table allows."""
+    """Executions, with the changes of their status that the table allows."""
 
     def cancel(self, reason: str, **columns: Any) -> int:
         return self._enter(Status.CANCELLED, reason=reason, **columns)
@@ -86,7 +86,7 @@ class LifeQuerySet(models.QuerySet[M]):
         return rows.update(**columns)
 
     def entering(self, status: Status, **changes: Any) -> tuple[Self, dict[str, Any]]:
-        """The rows that may enter `status`, and their columns then."""
+        """Return the rows that may enter `status`, and the columns that they then get."""
         if status in FINAL:
             changes |= {"slot": None, "group_slot": None, "lease_until": None}
         sources = [source for source in ENTERED_FROM[status] if source]

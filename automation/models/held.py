@@ -1,4 +1,4 @@
-"""Which processes are paused or maintained: now, ahead, or at some time of a span."""
+"""What holds processes, by pauses and maintenance: now, ahead, or within a span."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -19,10 +19,10 @@ _TIME = models.DateTimeField()
 def holds_between(
     processes: Iterable[Process], since: datetime, until: datetime
 ) -> dict[int, Holds]:
-    """What holds each of the processes at some time of a span, by its id.
+    """Return what holds each of the processes within a span, by its id.
 
-    Its own pauses say most, then those of everything, then what was planned. In a constant number
-    of statements.
+    The order is: its own pauses, then those of everything, then maintenance windows. In a constant
+    number of statements.
     """
     pks = [process.pk for process in processes]
     pauses = _pauses_between(len(pks), pks=pks, since=since, until=until)
@@ -38,7 +38,7 @@ def holds_between(
 
 
 def holds_ahead(processes: Iterable[Process]) -> dict[int, Holds]:
-    """What holds each of the processes from now on, by its id."""
+    """Return what holds each of the processes from now on, by its id."""
     return holds_between(processes, timezone.now(), NEVER)
 
 
@@ -59,7 +59,7 @@ def _windows_between() -> WindowQuerySet:
 
 
 def _named_by(windows: list[MaintenanceWindow]) -> dict[int, set[int]]:
-    """The processes that each window names; a window that names none is left out."""
+    """Return the processes that each window names; a window that names none is left out."""
     named: dict[int, set[int]] = {}
     if windows:
         rows = MaintenanceWindow.processes.through.objects.filter(maintenancewindow__in=windows)
@@ -69,19 +69,19 @@ def _named_by(windows: list[MaintenanceWindow]) -> dict[int, set[int]]:
 
 
 def hold_now(process: Process) -> Hold | None:
-    """What holds a process just now."""
+    """Return what holds a process now; None for nothing."""
     return holds_now([process]).get(process.pk)
 
 
 def holds_now(processes: Iterable[Process]) -> dict[int, Hold]:
-    """What holds processes just now, by the id of each that something holds."""
+    """Return what holds processes now, by the ids of those that are held."""
     now = timezone.now()
     found = holds_between(processes, now, now)
     return {pk: hold for pk, holds in found.items() if (hold := holds.at(now))}
 
 
 def is_held() -> models.Q:
-    """The condition of a process that it is paused or maintained just now."""
+    """The condition of a process that a pause or a maintenance window holds it now."""
     of_it = models.Q(process=models.OuterRef("pk")) | models.Q(process=None)
     named = models.Q(processes=models.OuterRef("pk")) | models.Q(processes=None)
     pauses = Pause.objects.in_force().filter(of_it)
@@ -90,5 +90,5 @@ def is_held() -> models.Q:
 
 
 def held_now() -> models.QuerySet[Process]:
-    """The processes that do not start by themselves just now: switched off, paused, or maintained."""
+    """Processes that do not start by themselves now: switched off, paused or maintained."""
     return Process.objects.filter(models.Q(is_enabled=False) | is_held())

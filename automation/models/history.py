@@ -1,4 +1,4 @@
-"""What two versions of a process differ in."""
+"""The differences between two versions of a process."""
 
 import json
 from datetime import datetime, timedelta
@@ -18,20 +18,20 @@ _NOT_SHOWN = {
     *("former_rule", "rule_from", "history_begins_at", "proven_until"),
 }
 
-#: Rows whose names are shown; `history_of` brings them along.
+#: Foreign keys whose rows are shown by name; `history_of` reads these rows too.
 _RELATED = ("calendar", "concurrency_group")
 
 
 def history_of(process_id: int) -> Any:
-    """The versions of a process, newest first, with what their changes show."""
+    """Return the versions of a process, newest first, with what is needed to show changes."""
     return Process.history.filter(id=process_id).select_related("history_user", *_RELATED)
 
 
 def changes_between(old: Any, new: Any) -> list[tuple[str, str, str]]:
     """Return label, old value and new value of each field in which two versions differ.
 
-    Either is a Process or a row of its history; `old` may be None. Sensitive parameters are hidden,
-    also where they are what differs.
+    Either is a Process or a row of its history; `old` may be None. The values of sensitive
+    parameters are hidden, also where only these differ.
     """
     return [
         (str(field.verbose_name), _shown(old, field.name), _shown(new, field.name))
@@ -53,7 +53,7 @@ def _shown(version: Any, name: str) -> str:
     if value is None or isinstance(value, bool):
         return "" if value is None else _("yes") if value else _("no")
     if name in _RELATED:
-        return str(getattr(version, name) or f"#{value}")  # deleted since
+        return str(getattr(version, name) or f"#{value}")  # its row was deleted since
     if name == "every":
         return interval_as_typed(timedelta(minutes=value))
     if isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""Hold: for how long, and why, something keeps a process from starting by itself."""
+"""Hold: why, and for how long, something keeps a process from starting by itself."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from automation.models import reasons
 
-#: Later than anything that can be planned.
+#: An instant later than anything that can be planned.
 NEVER = datetime(9999, 12, 30, tzinfo=UTC)
 
 
@@ -19,14 +19,14 @@ class Hold:
     data: dict[str, Any]
     since: datetime
     until: datetime | None
-    #: The execution after whose failure it paused by itself.
+    #: The execution after whose failure the process paused by itself.
     failure: int | None = None
 
     def __contains__(self, instant: datetime) -> bool:
         return self.since <= instant and (self.until is None or instant < self.until)
 
     def end_or_never(self) -> datetime:
-        """Its end, to compare it with others; one without an end is later than any."""
+        """The end of the hold, to compare; one without an end is later than any other."""
         return self.until or NEVER
 
     @property
@@ -35,17 +35,17 @@ class Hold:
 
 
 class Holds:
-    """All that holds a process at some time of a span: what says most stands first."""
+    """All that holds a process within a span; the most telling hold comes first."""
 
     def __init__(self, holds: Iterable[Hold]) -> None:
         self.all = list(holds)
 
     def at(self, instant: datetime) -> Hold | None:
-        """The first that holds it at an instant."""
+        """Return the first hold that is in force at an instant; None for none."""
         return next((hold for hold in self.all if instant in hold), None)
 
     def all_at(self, instant: datetime) -> list[Hold]:
-        """Each that holds it at an instant; the one that ends last stands first."""
+        """Return each hold that is in force at an instant; the one that ends last comes first."""
         found = [hold for hold in self.all if instant in hold]
         return sorted(found, key=Hold.end_or_never, reverse=True)
 

@@ -12,7 +12,7 @@ from automation.schedule import jitter_of
 
 
 class CatchUp(models.TextChoices):
-    """Which occurrences that passed while nothing ran are started afterwards."""
+    """Which of the occurrences that passed while nothing ran are started afterwards."""
 
     NONE = "none", _("none")
     LATEST = "latest", _("the latest")
@@ -54,7 +54,7 @@ class Lateness(models.Model):
         abstract = True
 
     def start_of(self, occurrence: datetime) -> datetime:
-        """When an occurrence is started: its jitter later."""
+        """Return when an occurrence starts: its jitter later."""
         seed = str(getattr(self, "name", ""))
         return occurrence + jitter_of(seed, occurrence, timedelta(seconds=self.jitter or 0))
 
@@ -66,6 +66,6 @@ class Lateness(models.Model):
         return timezone.now() > latest
 
     def lateness(self, occurrence: datetime) -> dict[str, int]:
-        """By how many seconds a start would be late, and may be at most."""
+        """Return by how many seconds a start would be late, and may be at most."""
         late = timezone.now() - self.start_of(occurrence)
         return {"late": int(late.total_seconds()), "limit": self.start_deadline or 0}

@@ -1,4 +1,4 @@
-"""What a start looks at first: compiled, for somebody waits for it."""
+"""What a start looks up first, by compiled statements."""
 
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,14 @@ from automation.models.execution import Execution, ExecutionQuerySet
 from automation.models.execution_life import Status, Trigger
 from automation.models.process import Process
 
-#: As many as are fetched to count them.
+#: Up to this limit executions are counted by fetching them.
 FEW = 10
 
 _ID, _TIME = models.BigAutoField(), models.DateTimeField()
 
 
 def row_of_occurrence(process: Process, scheduled_for: datetime) -> Execution | None:
-    """The row that accounts for an occurrence, alone or among several."""
+    """Return the row that accounts for an occurrence, alone or among several."""
     return next(iter(_rows_of_occurrence(process=process.pk, at=scheduled_for)), None)
 
 
@@ -32,7 +32,7 @@ def _rows_of_occurrence() -> ExecutionQuerySet:
 
 
 def has_room(process: Process) -> bool:
-    """Whether a start has fewer others to reckon with than may go on at once."""
+    """Whether a start finds fewer executions ahead of it than may go on at once."""
     limit = process.max_concurrency
     if limit > FEW:
         return ahead_of(process).count() < limit
@@ -41,7 +41,7 @@ def has_room(process: Process) -> bool:
 
 
 def ahead_of(process: Process) -> ExecutionQuerySet:
-    """What a start has to reckon with: not backfills, and retries of them, which give way to it."""
+    """Executions that a start has to wait for; backfills and their retries are not among them."""
     return _ahead(process.pk, process.priority, timezone.now())
 
 

@@ -1,4 +1,4 @@
-"""The gate: whoever claims, launches or ends by force holds the row of the process."""
+"""Locks on the rows of processes: whoever claims, launches or ends by force takes one first."""
 
 from collections.abc import Collection
 
@@ -10,15 +10,15 @@ from automation.models.process import Process, ProcessQuerySet
 
 
 def lock(process: int | None, *, skip_locked: bool = False) -> Process | None:
-    """Lock a process, by its id, until the transaction ends.
+    """Lock a process, by its id, until the transaction ends; return it.
 
-    None where it is gone or, with `skip_locked`, somebody else holds it.
+    None where it does not exist or, with `skip_locked`, somebody else has locked it.
     """
     return next(iter(_lock(1, skip_locked, pks=[process or 0])), None)
 
 
 def lock_free(processes: Collection[int]) -> list[Process]:
-    """Lock those that nobody else holds."""
+    """Lock the processes that nobody else has locked, until the transaction ends; return them."""
     pks = list(processes)
     return _lock(len(pks), True, pks=pks) if pks else []
 

@@ -11,10 +11,10 @@ class LogLine(models.Model):
     execution = models.ForeignKey(
         Execution,
         models.CASCADE,
-        db_index=False,  # The constraint's index begins with it.
+        db_index=False,  # The index of the constraint begins with this column.
         related_name="log_lines",
     )
-    #: Within the run: a line may be written while it goes on, and again at its end.
+    #: Its number within the run: a line may be written while it goes on, and again at its end.
     number = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(_("time"), default=timezone.now)
     level = models.CharField(_("level"), max_length=20)

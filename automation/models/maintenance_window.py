@@ -46,7 +46,7 @@ class WindowQuerySet(models.QuerySet["MaintenanceWindow"]):
 
 
 class MaintenanceWindow(models.Model):
-    """A time, once, in which some processes, or all, do not start by themselves."""
+    """A planned time in which some processes, or all, do not start by themselves."""
 
     label = models.CharField(_("label"), max_length=MAX_REASON)
     starts_at = models.DateTimeField(_("from"))

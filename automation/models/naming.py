@@ -3,7 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-#: Characters of a name, and of a label.
+#: Characters of a name, and of a label, at most.
 MAX_NAME, MAX_LABEL = 100, 100
 
 
@@ -28,10 +28,10 @@ class Named(models.Model):
 
     @property
     def title(self) -> str:
-        """The label, or the name where there is none."""
+        """The label; where there is none, the name."""
         return title_of(self.label, self.name)
 
 
 def title_of(label: str, name: str) -> str:
-    """In one line, whatever was stored past the forms: a title may become the subject of a mail."""
+    """Return a label or name on one line: it may become the subject of a mail."""
     return " ".join(label.split()) or name

@@ -11,21 +11,21 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.database import statements
 
-#: Seconds without a word after which a node counts as silent.
+#: Seconds without a report after which a node counts as silent.
 SILENT = 60
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the code of the live nodes has."""
+    """The functions and default rules that the code of the live nodes has."""
 
     functions: frozenset[str]
-    #: Default rules by the keys of their functions.
+    #: Default rules, by the keys of their functions.
     defaults: dict[str, str]
 
     @classmethod
     def of(cls, rows: Iterable[tuple[list[str], dict[str, str]]]) -> Self:
-        """What several nodes know together, by the functions and default rules of each."""
+        """Return what several nodes know together, by the functions and default rules of each."""
         chosen = list(rows)
         defaults = {key: rule for _functions, rules in chosen for key, rule in rules.items()}
         return cls(frozenset(key for functions, _ in chosen for key in functions), defaults)
@@ -40,9 +40,9 @@ class Known:
 class Silence:
     """A time in which nothing was there to start processes.
 
-    No node was seen after `since` (None: there had never been one), until one started. Or one was
-    there, and its host was suspended; or it is `of` the "database", which was away, or of the
-    "schedule", whose row had vanished (when, is not known).
+    No node was seen after `since` (None: there had never been one) until one started; or the host
+    of a node was suspended. Or it is `of` the "database", which did not answer, or of the
+    "schedule", whose row had vanished at an unknown time.
     """
 
     since: datetime | None
@@ -54,7 +54,7 @@ class Silence:
 
     @property
     def data(self) -> dict[str, Any]:
-        """As the data of a reason."""
+        """The data of a reason for this silence."""
         since = {"since": self.since.isoformat()} if self.since else {}
         of = {"of": self.of} if self.of else {}
         return {**since, "until": self.until.isoformat(), **of}
@@ -62,15 +62,15 @@ class Silence:
 
 class NodeQuerySet(models.QuerySet["Node"]):
     def reporting(self, seconds: float = SILENT) -> Self:
-        """Those that reported within so many seconds, by the database's clock."""
+        """Nodes that reported within so many seconds, by the database's clock."""
         return self.filter(stopped_at__isnull=True, seen_at__gt=Now() - timedelta(seconds=seconds))
 
     def live(self, seconds: float = SILENT) -> Self:
-        """Nodes that report and start something: one that is stopping only ends what it runs."""
+        """Nodes that report and start things: a stopping one only ends what it runs."""
         return self.reporting(seconds).filter(stopping_at__isnull=True)
 
     def with_state(self) -> Self:
-        """Give each its `state`: live, stopping, silent or stopped."""
+        """Give each node its `state`: live, stopping, silent or stopped."""
         reports = models.Q(seen_at__gt=Now() - timedelta(seconds=SILENT))
         return self.annotate(
             state=models.Case(
@@ -82,18 +82,18 @@ class NodeQuerySet(models.QuerySet["Node"]):
         )
 
     def with_end(self) -> "models.QuerySet[Any]":
-        """Give each its `there_until`: the last instant at which it was there to start something."""
+        """Give each node its `there_until`: the last instant at which it could start something."""
         return self.annotate(there_until=Coalesce("stopping_at", "seen_at"))
 
     def knowing(self, function: str) -> "list[Node]":
-        """Those of these nodes whose code has the function (its key, or an alias)."""
+        """Return the nodes whose code has the function (its key, or an alias)."""
         return [node for node in self if function in node.functions]
 
     def silences(self, since: datetime, until: datetime) -> list[Silence]:
-        """Return the times of a span, or reaching into it, in which no node was there.
+        """Return the times within a span, or reaching into it, in which no node was there.
 
-        Those that know no functions do not count: they serve another queue. Oldest first. In two
-        statements.
+        Oldest first, in two statements. Nodes that know no functions do not count: they serve
+        another queue.
         """
         nodes = self.exclude(functions=[]).with_end()
         seen = nodes.filter(there_until__lt=since).aggregate(at=models.Max("there_until"))["at"]
@@ -106,12 +106,15 @@ class NodeQuerySet(models.QuerySet["Node"]):
         return found
 
     def report(self, pk: int, **columns: Any) -> int:
-        """Say that a node lives; return 0 where its row is gone."""
+        """Store that a node lives; return 0 where its row is gone."""
         return self.filter(pk=pk).update(seen_at=Now(), **columns)
 
 
 class Node(models.Model):
-    """A row for each start: together they say when something was there to run processes."""
+    """One start of a qcluster.
+
+    All these rows together say when something was there to run processes.
+    """
 
     name = models.CharField(_("name"), max_length=200, help_text=_("Host and process id."))
     host = models.CharField(_("host"), max_length=150)
@@ -162,7 +165,7 @@ class Node(models.Model):
 
     @staticmethod
     def live_ones() -> "list[Node]":
-        """Those that live, oldest first."""
+        """Return the live nodes, oldest first."""
         live: list[Node] = _live()
         return live
 

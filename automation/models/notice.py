@@ -1,4 +1,4 @@
-"""Notice: that people are to be told of a failure, a silence or a recovery, and whether they were."""
+"""Notice: something of which people are to be told, and whether they were."""
 
 from datetime import timedelta
 from typing import Self
@@ -14,9 +14,9 @@ from automation.models.execution import Execution
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
-#: At most one mail goes out for a process in so long; later notices are gathered into the next.
+#: The time between two mails about a process; notices in between are gathered into the next.
 BETWEEN_MAILS = timedelta(minutes=5)
-#: After so long a notice that could not be sent is given up.
+#: The time after which a notice that could not be sent is given up.
 GIVEN_UP_AFTER = timedelta(days=1)
 #: Notices that one mail is about at most.
 GATHERED = 1_000
@@ -38,7 +38,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         return self.filter(sent_at__isnull=True, given_up_at__isnull=True)
 
     def due(self) -> Self:
-        """Those of processes with no mail under way, to be tried later, or sent just now."""
+        """Notices of processes to which no mail is under way, put off, or just sent."""
         same = Notice.objects.filter(process_name=models.OuterRef("process_name"))
         later = same.waiting().filter(available_at__gt=Now())
         recent = same.filter(sent_at__gt=Now() - BETWEEN_MAILS)
@@ -47,7 +47,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     def take(self, process_name: str, *, lease: timedelta) -> UUID | None:
         """Take all due notices of a process for one mail; None where somebody else was faster.
 
-        Who holds the token reports what became of them. After the lease they are due again.
+        Whoever has the token reports what became of them. After the lease they are due again.
         """
         due = self.waiting().filter(available_at__lte=Now())
         pks = list(due.filter(process_name=process_name).values_list("pk", flat=True)[:GATHERED])
@@ -67,16 +67,17 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         return self.update(sent_at=Now(), recipients=recipients, error="")
 
     def put_off(self, delay: timedelta, error: str) -> None:
-        """Let them be tried again after `delay`, but for those that were tried for long enough."""
+        """Make these notices due again after `delay`; give up those that were tried long enough."""
         old = models.Q(created_at__lte=Now() - GIVEN_UP_AFTER)
         self.filter(old).update(given_up_at=Now(), error=error)
         self.exclude(old).update(available_at=Now() + delay, error=error)
 
 
 class Notice(models.Model):
-    """Of an end: written with it, in the same transaction. Sent outside of any run.
+    """That people are to be told of something.
 
-    It outlives its process and its execution, whose ids stay.
+    That of an end is written in the same transaction; mails are sent outside of any run. It
+    outlives its process and its execution, whose ids stay.
     """
 
     event = models.CharField(_("event"), max_length=20, choices=NoticeEvent)
@@ -96,7 +97,7 @@ class Notice(models.Model):
     execution = models.ForeignKey(
         Execution,
         models.DO_NOTHING,
-        null=True,  # What is late may not even be queued.
+        null=True,  # A late occurrence may not even be queued.
         db_constraint=False,
         related_name="notices",
         verbose_name=_("execution"),
@@ -158,7 +159,7 @@ class Notice(models.Model):
 
     @property
     def in_words(self) -> str:
-        """One sentence: whether people were told, or why not yet. Names nobody."""
+        """A sentence whether people were told, or why not yet. It names nobody."""
         if self.sent_at:
             told = gettext("A notice was sent by e-mail at %(when)s.")
             return told % {"when": instants.to_second(self.sent_at)}

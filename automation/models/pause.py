@@ -1,4 +1,4 @@
-"""Pause: a process, or everything, does not start by itself for a while."""
+"""Pause: the reason why a process, or everything, does not start by itself for a while."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -37,7 +37,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
 
 class Pause(models.Model):
-    """A process, or everything, does not start by itself for a while; a row for each time.
+    """A pause of a process, or of everything.
 
     It outlives its process, whose id, name and label stay.
     """
@@ -112,7 +112,7 @@ class Pause(models.Model):
 
     @property
     def why_in_words(self) -> str:
-        """What somebody gave as the reason, or what made it pause by itself."""
+        """The reason that somebody gave, or the failures after which it paused by itself."""
         return reasons.why_paused(self.hold.data)
 
     @property

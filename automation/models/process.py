@@ -31,11 +31,17 @@ from automation.schedule import Rule, ScheduleError
 
 class ProcessQuerySet(models.QuerySet["Process"]):
     def enable(self, *, by: Any = None) -> int:
-        """Return how many were off before. `by`: the user who does it, for the change history."""
+        """Switch these processes on; return how many were off.
+
+        `by`: the user who does it, for the change history.
+        """
         return self._switch(on=True, by=by)
 
     def disable(self, *, by: Any = None) -> int:
-        """Return how many were on before."""
+        """Switch these processes off; return how many were on.
+
+        `by`: the user who does it, for the change history.
+        """
         return self._switch(on=False, by=by)
 
     @transaction.atomic
@@ -50,7 +56,7 @@ class ProcessQuerySet(models.QuerySet["Process"]):
 
     @transaction.atomic
     def delete(self) -> tuple[int, dict[str, int]]:
-        # Locked first, as every verb of the engine does: otherwise they wait for one another.
+        # Locked first, as everywhere in the engine: otherwise two could wait for each other.
         list(self.order_by("pk").lock())
         return super().delete()
 
@@ -106,7 +112,7 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    #: What the live nodes know, where somebody has looked; else this process's own code counts.
+    #: What the live nodes know, where that was looked up; otherwise the code of this program counts.
     known: Known | None = None
 
     objects = ProcessQuerySet.as_manager()
@@ -175,7 +181,7 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
         except ProcessNotRegisteredError as error:
             errors["function"] = str(error)
         except ParameterError as error:
-            # Pages show what is said of each at its input.
+            # Pages show each error at the input that it is about.
             told = str(error).replace("%", "%%")
             errors["parameters"] = ValidationError(told, params={"at": error.at})
         stored = Process.objects.filter(pk=self.pk).first()
@@ -201,13 +207,16 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
 
     @property
     def is_atomic(self) -> bool:
-        """Whether what a run writes is kept only together with its success."""
+        """Whether a run's writes are kept only together with its success."""
         function = self.registered_function
         return bool(function and function.options.atomic)
 
     @property
     def is_broken(self) -> bool:
-        """Its function is in the code of no live node; where none is known to live, not in ours."""
+        """Whether its function is in the code of no live node.
+
+        Without live nodes, whether it is missing in the code of this program.
+        """
         if self.known is not None:
             return self.function not in self.known.functions
         return self.registered_function is None
@@ -220,27 +229,27 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
 
     @property
     def effective_time_limit(self) -> int:
-        """Seconds."""
+        """The seconds that a run may take."""
         return self.time_limit or int(setting("DEFAULT_TIME_LIMIT"))
 
     @property
     def rule(self) -> Rule | None:
-        """What makes it due; None where nothing does. Raises ScheduleError."""
+        """The rule that makes it due; None where nothing does. Raises ScheduleError."""
         return self.planned_rule if self.is_on_time else None
 
     @property
     def is_on_time(self) -> bool:
-        """It is enabled, and due by a rule."""
+        """Whether it is enabled, and due by a rule."""
         return self.is_enabled and self.is_time_based
 
     @property
     def rule_is_gone(self) -> bool:
-        """It follows the default of its function, and that is not in the code."""
+        """Whether it follows the default rule of its function, which is not in the code."""
         return self.is_on_time and self.is_broken and self.follows_default
 
     @property
     def usable_rule(self) -> Rule | None:
-        """What makes it due; None too where that cannot be followed any more: `rule_error` says why."""
+        """The rule that makes it due; None also where it cannot be followed: see `rule_error`."""
         try:
             return self.rule
         except ScheduleError:
@@ -248,7 +257,7 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
 
     @property
     def rule_error(self) -> str:
-        """Why its rule cannot be followed, in English, as it is stored; "" where it can, or has none."""
+        """Why its rule cannot be followed, in English, as it is stored; "" where it can."""
         try:
             with translation.override("en"):
                 self.rule  # noqa: B018  # it raises
@@ -274,7 +283,7 @@ class Process(Named, Timing, Lateness, Concurrency, Retries):
 
 
 class DefaultProcess(models.Model):
-    """That a function's default process was created once: deleting it is for good."""
+    """The default process of a function was created once: deleting it is for good."""
 
     function = models.CharField(max_length=200, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

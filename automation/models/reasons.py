@@ -1,4 +1,4 @@
-"""Why an execution did not run, or ended as it did: a code with data is stored, words are shown."""
+"""Why an execution did not run, or ended as it did: stored as a code with data, shown as words."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -30,7 +30,7 @@ MAINTENANCE: Final = "maintenance"
 TOO_LATE: Final = "too_late"
 RULE_UNREADABLE: Final = "rule_unreadable"
 
-#: Reasons that hold on until somebody acts: their occurrences share a row.
+#: Reasons that last until somebody acts: consecutive occurrences share a row.
 LASTING: Final = {
     *(STILL_RUNNING, FUNCTION_GONE, PARAMETERS_REFUSED, RULE_UNREADABLE),
     *(PAUSED, ALL_PAUSED, MAINTENANCE, TOO_LATE, NOTHING_RUNNING),
@@ -88,7 +88,7 @@ def in_words(code: str, data: Mapping[str, Any], zone: tzinfo | None = None) -> 
         values["how"] = _how_it_died(data)
     try:
         return sentence % values
-    except KeyError:  # written by another release
+    except KeyError:  # another release wrote other data
         return sentence
 
 
@@ -114,7 +114,7 @@ def _nothing_running(data: Mapping[str, Any]) -> str:
 
 
 def why_paused(data: Mapping[str, Any]) -> str:
-    """Why something is paused, by the data of its hold: what a person wrote, or its failures."""
+    """Return why something is paused: what a person wrote, or the failures, by the hold's data."""
     failures = data.get("failures")
     if not failures:
         return str(data.get("why", ""))
@@ -123,7 +123,7 @@ def why_paused(data: Mapping[str, Any]) -> str:
 
 
 def who_paused(data: Mapping[str, Any]) -> str:
-    """Who paused it: a person by name, else the process itself, or code."""
+    """Return who paused it: a person by name, else the process itself, or code."""
     return str(data.get("by") or (_("itself") if data.get("failures") else _("the system")))
 
 
@@ -138,7 +138,7 @@ def _how_it_died(data: Mapping[str, Any]) -> str:
 
 
 def _shown(name: str, value: Any, zone: tzinfo | None) -> Any:
-    """Instants are stored as ISO texts, lengths of time as seconds."""
+    """Return a stored value as people read it: instants are ISO texts, lengths are seconds."""
     if name in {"since", "until"}:
         return instants.to_minute(datetime.fromisoformat(value), zone)
     if name in {"late", "limit"}:

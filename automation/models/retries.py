@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from automation.limits import MAX_BACKOFF, MAX_RETRIES, MAX_RETRY_DELAY
 
-#: Delays that the words name; of more the last one follows.
+#: Delays that a sentence lists; of more only the last one follows.
 _NAMED = 5
 
 
@@ -47,24 +47,24 @@ class Retries(models.Model):
         abstract = True
 
     def delay_before(self, retry: int) -> float:
-        """Seconds before a retry (from 1), the jitter left out.
+        """Return the seconds before a retry (from 1), the jitter left out.
 
-        The first delay, times the factor for each further one, at most the longest.
+        It is the first delay, times the factor for each further one, at most the longest delay.
         """
         longest = float(min(self.retry_max_delay, MAX_RETRY_DELAY))
         try:
-            # Of whole numbers Python would compute every digit.
+            # As a float: of whole numbers Python would compute every digit.
             return min(self.retry_delay * float(self.retry_backoff) ** (retry - 1), longest)
         except OverflowError:
             return longest
 
     @property
     def retries_in_words(self) -> str:
-        """One sentence: how often it is tried again, and when."""
+        """A sentence about how often a run is tried again, and when."""
         if self.max_retries == 0:
             return gettext("It is not tried again.")
         count = self.max_retries
-        # Whatever number is typed: the first ones and the last, none between them.
+        # Whatever number is typed, only the first delays and the last one are computed.
         delays = [self.delay_before(retry) for retry in range(1, min(count, _NAMED) + 1)]
         last = self.delay_before(count)
         unit = next(unit for unit in (3600, 60, 0) if min(*delays, last) >= unit) or 1
@@ -79,7 +79,7 @@ class Retries(models.Model):
         return sentence % {"count": count, "delays": _with_unit(named, unit)}
 
     def errors_of_retries(self) -> dict[str, str]:
-        """What is wrong with the delays together, by column."""
+        """Return what is wrong with the delays together, by column."""
         delays = self.retry_delay, self.retry_max_delay
         if None in delays or self.retry_max_delay >= self.retry_delay:
             return {}

@@ -1,4 +1,4 @@
-"""ScheduleVersion: which rule was in force for a process, from when on."""
+"""ScheduleVersion: which rule was in force for a process, and from when on."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ from automation.schedule import Rule, ScheduleError, Unreadable, schedule_from_j
 
 
 class Span(NamedTuple):
-    """What one version says of its time: after `since`, not after `until`."""
+    """The part of a span in which one version was in force: after `since`, not after `until`."""
 
     version: "ScheduleVersion"
     since: datetime
@@ -35,18 +35,18 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
         return self.filter(process=process, valid_from__lt=at).order_by("-id").first()
 
     def record(self, process: Process, rule: Rule | None, since: datetime) -> None:
-        """Write down the rule that is in force from an instant on, unless it was already."""
+        """Record the rule that is in force from an instant on, unless it is recorded already."""
         newest = ScheduleVersion.newest_of(process)
         schedule = rule.as_json() if rule else None
         if (newest.schedule if newest else None) == schedule:
             return
-        # A clock that was set back does not make the versions overlap.
+        # A clock that was set back must not make versions overlap.
         since = max(since, newest.valid_from) if newest else since
         name = name_of(getattr(process, "_history_user", None))
         self.create(process=process, valid_from=since, schedule=schedule, changed_by_name=name)
 
     def spans_of(self, process: Process, since: datetime, until: datetime) -> Iterator[Span]:
-        """Yield what was in force within a span of time, in order."""
+        """Yield the versions in force within a span of time, in order."""
         rows = self.filter(process=process)
         first = rows.filter(valid_from__lte=since).order_by("-id").values("id")[:1]
         rows = rows.filter(id__gte=Coalesce(models.Subquery(first), 0), valid_from__lt=until)
@@ -64,9 +64,10 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
         until: datetime,
         newest: "ScheduleVersion | None" = None,
     ) -> list[Span]:
-        """The same, where something says that it is due since then: the first rule reaches back.
+        """Return the versions in force within a span, the first one from its beginning on.
 
-        `newest`: the newest version, where it is known.
+        For a process that is known to be due since then. `newest`: the newest version, where it is
+        known.
         """
         newest = newest or ScheduleVersion.newest_of(process)
         if newest is not None and newest.valid_from <= since < until:
@@ -75,7 +76,7 @@ class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
         return [spans[0]._replace(since=since), *spans[1:]] if spans else []
 
     def due(self, process: Process, since: datetime, until: datetime) -> Iterator[datetime]:
-        """Yield what was due after `since` and not after `until`, by what was in force then."""
+        """Yield what was due after `since` and not after `until`, by the rules in force then."""
         return chain.from_iterable(span.due() for span in self.spans_of(process, since, until))
 
 
@@ -104,14 +105,17 @@ class ScheduleVersion(models.Model):
 
     @property
     def is_unreadable(self) -> bool:
-        """Something made it due, and it is not known when."""
+        """Whether a rule made it due and it is not known when."""
         rule = self.rule
         unknown = rule is None or (isinstance(rule, Unreadable) and rule.known is None)
         return bool(self.schedule) and unknown
 
     @cached_property
     def rule(self) -> Rule | None:
-        """None too where the stored one cannot be read any more: its zone is gone, for one."""
+        """The stored rule; None where there is none or it cannot be read.
+
+        Its zone may be gone, for example.
+        """
         try:
             return schedule_from_json(self.schedule) if self.schedule else None
         except ScheduleError:

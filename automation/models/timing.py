@@ -40,7 +40,7 @@ class ScheduleKind(models.TextChoices):
     ONCE = "once", _("once")
 
 
-#: What a ScheduleError calls its field, and the column that a person typed it into.
+#: The column that a person types into, by the field that a ScheduleError names.
 _COLUMNS = {
     "at": "run_at",
     "starts": "starts_at",
@@ -140,12 +140,12 @@ class Timing(models.Model):
 
     @property
     def is_by_hand(self) -> bool:
-        """Nothing but a person, or code, starts it."""
+        """Whether only a person, or code, starts it."""
         return self.trigger_type == TriggerType.MANUAL
 
     @property
     def is_time_based(self) -> bool:
-        """A rule says when it is due, once it is enabled."""
+        """Whether a rule says when it is due, once it is enabled."""
         return self.trigger_type == TriggerType.TIME_BASED
 
     @property
@@ -159,11 +159,11 @@ class Timing(models.Model):
 
     @property
     def follows_default(self) -> bool:
-        """It is due when its function says, by default."""
+        """Whether it is due by the default rule of its function."""
         return self.schedule_kind == ScheduleKind.CRON and not self.cron
 
     def settle(self) -> None:
-        """Leave the inputs of other kinds of schedule empty, and count an interval from now on."""
+        """Clear the columns of other kinds of schedule, and count an interval from now on."""
         if self.schedule_kind != ScheduleKind.CRON:
             self.cron = ""
         if self.schedule_kind != ScheduleKind.INTERVAL:
@@ -176,14 +176,14 @@ class Timing(models.Model):
 
     @property
     def newest_rule(self) -> Rule | None:
-        """What makes it due from `rule_from` on, if that is set. Raises ScheduleError."""
+        """The rule that makes it due from `rule_from` on, if that is set. Raises ScheduleError."""
         if not self.is_time_based:
             return None
         return self._limited(self._bare_rule())
 
     @property
     def planned_rule(self) -> Rule | None:
-        """What makes it due, whether it is enabled or not; None where nothing would.
+        """The rule that makes it due, whether it is enabled or not; None for none.
 
         Raises ScheduleError.
         """
@@ -193,7 +193,7 @@ class Timing(models.Model):
         try:
             return Succession(schedule_from_json(self.former_rule), rule, self.rule_from)
         except ScheduleError:
-            return rule  # Its zone is gone, for one: that does not keep the newest from being due.
+            return rule  # Where its zone is gone, for example, the newest rule is due all the same.
 
     def _bare_rule(self) -> Rule | None:
         if self.schedule_kind == ScheduleKind.INTERVAL:
@@ -206,20 +206,20 @@ class Timing(models.Model):
             if self.run_at is None:
                 raise ScheduleError("at", gettext("Say when."))
             return OnceRule(self.run_at, self.effective_timezone)
-        # Without a rule, the zone at least.
+        # Without a rule, at least the zone is checked.
         rule = CronRule(self.effective_cron or "@daily", self.effective_timezone)
         return rule if self.effective_cron else None
 
     def _limited(self, rule: Rule | None) -> Rule | None:
         try:
             days = self.calendar.excluded_days if self.calendar else ()
-        except Calendar.DoesNotExist:  # Deleted past every door.
+        except Calendar.DoesNotExist:  # Deleted by code that does not ask us.
             raise ScheduleError("excluded", gettext("Its calendar is gone.")) from None
         limits = self.starts_at, self.ends_at, days, self.max_occurrences
         return Schedule(rule, *limits) if rule and any(limits) else rule
 
     def errors_of_rule(self, stored: "Timing | None") -> Mapping[str, str]:
-        """What is wrong with when it is due, by column; a rule that only is over may stay."""
+        """Return what is wrong with its rule, by column; a rule that is only over may stay."""
         try:
             rule = self.newest_rule
             if rule is None and self.is_time_based:
@@ -243,7 +243,7 @@ def _same_rule(stored: Timing, rule: Rule) -> bool:
 
 
 def _silence_of(rule: Rule) -> ScheduleError | None:
-    """Why nothing is due any more; None where something is."""
+    """Return why nothing is due any more; None where something is."""
     if isinstance(rule, Schedule):
         return rule.silence_after(timezone.now())
     if rule.next_after(timezone.now()):

@@ -1,4 +1,4 @@
-"""Occurrences that nothing started: recorded as a row for each stretch that has one cause."""
+"""Record occurrences that were not started: one row for each stretch with one cause."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,23 +28,23 @@ class Cause:
 
 
 def outage_at(at: datetime, silences: Iterable[Silence]) -> Cause | None:
-    """That an occurrence was missed because no node was there; None where that is not known."""
+    """Return the cause of an occurrence that was missed as no node was there; else None."""
     silence = next((one for one in silences if at in one), None)
     return Cause(Status.MISSED, reasons.NOTHING_RUNNING, silence.data) if silence else None
 
 
 def nothing_running(at: datetime, silences: Iterable[Silence]) -> Cause:
-    """Why an occurrence was missed: no node was there, where that is known, or none in time."""
+    """Return why an occurrence was missed: no node was there, or, if unknown, none in time."""
     return outage_at(at, silences) or Cause(Status.MISSED, reasons.NOTHING_RUNNING)
 
 
 def record_unstarted(
     process: Process, occurrences: Iterable[tuple[datetime, Cause | None]]
 ) -> None:
-    """Record those of the occurrences that have no row yet; each with its cause.
+    """Record the occurrences that have no row yet, each with its cause.
 
-    They come in order and without a hole: those that are not for here have no cause, so that no
-    row reaches across them. In a constant number of statements, however many they are.
+    They come in order and without a gap. One with the cause None is not recorded, and no row
+    reaches across it. In a constant number of statements, however many they are.
     """
     rows: list[Execution] = []
     is_known: Callable[[datetime], bool] | None = None
@@ -78,7 +78,7 @@ def record_unstarted(
 
 
 def unstarted(process: Process, at: datetime, cause: Cause) -> Execution:
-    """The row of one occurrence, not saved."""
+    """Return the row of one occurrence, not saved."""
     return Execution.of(
         process,
         trigger=Trigger.SCHEDULE,
@@ -91,9 +91,9 @@ def unstarted(process: Process, at: datetime, cause: Cause) -> Execution:
 
 
 def extend_newest(row: Execution) -> Execution | None:
-    """Let the newest row of the process account for this one too, if its cause goes on.
+    """Let the process's newest row account for this one too, if its cause lasts; return that row.
 
-    Return that row, or None where it is another matter. Call it with the process locked.
+    None where it has another cause. Call it with the process locked.
     """
     if row.process is None or row.scheduled_for is None or row.reason not in reasons.LASTING:
         return None
@@ -125,7 +125,10 @@ def _is_due_between(process: Process, end: datetime | None, row: Execution) -> b
 
 
 def _known_from(process: Process, first: datetime) -> Callable[[datetime], bool]:
-    """Return what says of instants, from `first` on and in order, whether they have a row."""
+    """Return a function that says of an instant whether it has a row.
+
+    It has to be asked in order, from `first` on.
+    """
     rows = Execution.objects.covering(process, first)
     spans = rows.values_list("scheduled_for", "scheduled_until").iterator()
     span: tuple[Any, Any] | None = next(spans, None)

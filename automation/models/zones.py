@@ -1,4 +1,4 @@
-"""Which zone times are read and written in where the one that is named may be gone."""
+"""The zone in which times are read and written where the named one may be gone."""
 
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from automation.schedule import ScheduleError, zone_named
 
 
 def zone_or_sites(name: str) -> ZoneInfo:
-    """Return the zone of that name; where this machine has none, the site's, and texts say so."""
+    """Return the zone of that name; where this machine does not know it, the site's."""
     try:
         return zone_named(name)
     except ScheduleError:

@@ -1,1 +1,1 @@
-"""The door to django-q2's tables."""
+"""The only way to django-q2's tables: messages and Schedule rows."""

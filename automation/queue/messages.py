@@ -1,6 +1,6 @@
-"""Messages: what carries an execution's id to a worker, in django-q2's queue table.
+"""Messages: rows of django-q2's queue table that bring an execution's id to a worker.
 
-The same table holds what a project queues itself by django-q2's `async_task`: ordinary work.
+The same table has the ordinary work that a project queues by django-q2's `async_task`.
 """
 
 import logging
@@ -29,13 +29,13 @@ from automation.models import OPEN, Execution, ExecutionQuerySet, Status
 # By name: the runner is above this floor.
 ENTRY = "automation.entry.run_execution"
 
-#: Seconds beyond a run's time limit after which django-q2 takes its worker for hung: it counts from
+#: Seconds beyond a run's time limit after which django-q2 takes its worker for hung. It counts from
 #: before the claim, which may have to wait for the database.
 GRACE = 60
 
 
 class _Outbox(ORM):  # type: ignore[misc]  # django-q2 is untyped
-    """django-q2's own broker, which keeps what is to be sent until it is saved together."""
+    """A broker of django-q2 that keeps messages until they are saved together."""
 
     def __init__(self) -> None:
         super().__init__(list_key=default_queue())
@@ -72,7 +72,7 @@ def record(execution: Execution, *, time_limit: int) -> None:
     told = {"raw": False, "using": connection.alias, "update_fields": None}
     pre_save.send(Execution, instance=execution, **told)
     statements.insert(execution, message=_NextMessage())
-    # Its message's id is known already, and the message names it.
+    # The id of its message is known already, and the message names the execution.
     [row] = _rows([execution], time_limit=time_limit)
     row.pk = execution.message
     statements.insert(row)
@@ -81,9 +81,9 @@ def record(execution: Execution, *, time_limit: int) -> None:
 
 
 def push(execution: Execution, *, time_limit: int, not_before: datetime | None = None) -> None:
-    """Queue a pending execution, for when it is available. `time_limit` in seconds.
+    """Queue a pending execution, for when it is available.
 
-    Call it in the transaction that made the execution pending.
+    `time_limit` in seconds. Call it in the transaction that made the execution pending.
     """
     push_all([execution], time_limit=time_limit, not_before=not_before)
 
@@ -91,9 +91,9 @@ def push(execution: Execution, *, time_limit: int, not_before: datetime | None =
 def push_all(
     executions: Sequence[Execution], *, time_limit: int, not_before: datetime | None = None
 ) -> None:
-    """Queue pending executions, as `push` does one, in as many statements as for one."""
+    """Queue pending executions, in as many statements as `push` needs for one."""
     rows = _rows(executions, time_limit=time_limit, not_before=not_before)
-    OrmQ.objects.bulk_create(rows)  # Around the signals: this is no ordinary work.
+    OrmQ.objects.bulk_create(rows)  # Without signals, which wake workers for ordinary work.
     for execution, row in zip(executions, rows, strict=True):
         execution.message = row.pk
     if len(executions) == 1:
@@ -106,7 +106,7 @@ def push_all(
 def _rows(
     executions: Sequence[Execution], *, time_limit: int, not_before: datetime | None = None
 ) -> list[OrmQ]:
-    """Their messages, not saved."""
+    """Return the messages of executions, not saved."""
     outbox = _Outbox()
     with _one_line_for(len(executions)):
         for execution in executions:
@@ -125,7 +125,7 @@ def _rows(
 
 @contextmanager
 def _one_line_for(count: int) -> Iterator[None]:
-    """Log once, with the number of messages, what django-q2 logs of each."""
+    """Log one line, with the number of messages, in place of django-q2's line for each."""
     here = get_ident()
 
     def is_elsewhere(record: logging.LogRecord) -> bool:
@@ -151,19 +151,19 @@ def _delete(count: int) -> Any:
 
 
 def without_message() -> ExecutionQuerySet:
-    """Pending executions that no message would bring to a worker."""
+    """Return the pending executions that no message would bring to a worker."""
     return Execution.objects.filter(status=Status.PENDING).exclude(
         Exists(OrmQ.objects.filter(pk=OuterRef("message")))
     )
 
 
 def default_queue() -> str:
-    """The queue that executions belong to, whichever one this process serves."""
+    """Return the name of the queue that executions belong to, whichever this process serves."""
     return str(getattr(settings, "Q_CLUSTER", {}).get("cluster_name", Conf.PREFIX))
 
 
 def queue_name() -> str:
-    """The queue that the settings (and Q_CLUSTER_NAME) let this process serve."""
+    """Return the name of the queue that this process serves, by the settings and Q_CLUSTER_NAME."""
     return str(Conf.CLUSTER_NAME)
 
 
@@ -181,7 +181,10 @@ class Ordinary(NamedTuple):
 
 
 def some_ordinary() -> bool:
-    """Whether a message is in the queue of executions that carries none: done, it is deleted."""
+    """Whether the queue of executions has a message without one.
+
+    Messages of executions are deleted when these are done.
+    """
     carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
     rows = OrmQ.objects.filter(key=default_queue())
     return bool(rows.exclude(pk__in=carried.values("message")).exists())
@@ -194,7 +197,7 @@ def take_ordinary(count: int) -> list[Ordinary]:
     acknowledged.
     """
     now, queue = timezone.now(), queue_name()
-    # Asked first: on SQLite a transaction waits for whoever writes.
+    # Asked before the transaction, which on SQLite waits for any writer.
     if not _first_ordinary(now=now, queue=queue):
         return []
     with transaction.atomic():
@@ -214,7 +217,7 @@ def _first_ordinary() -> Any:
 
 
 def _ordinary(queue: Any, now: Any) -> Any:
-    """The messages that are due and carry no execution."""
+    """Return the messages that are due and carry no execution."""
     carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
     due = OrmQ.objects.filter(key=queue, lock__lt=now).order_by("pk")
     return due.exclude(pk__in=carried.values("message"))

@@ -1,4 +1,4 @@
-"""When django-q2 itself fires a Schedule: by its own code, for comparison with ours."""
+"""When django-q2 itself would fire a Schedule, computed by its own code, for comparison."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from django_q.utils import localtime
 
 
 def time_zone() -> str:
-    """Return the name of the one zone that all its Schedules follow."""
+    """Return the name of the zone that all Schedules of django-q2 follow."""
     return str(Conf.TIME_ZONE or settings.TIME_ZONE)
 
 
 def can_read(cron: str) -> bool:
-    """Whether it could follow a CRON Schedule here: croniter is there, and takes the rule."""
+    """Whether django-q2 could follow a CRON Schedule here: croniter must be there and take it."""
     return croniter is not None and bool(croniter.is_valid(cron))
 
 
@@ -27,7 +27,7 @@ def stock_times(row: Schedule, after: datetime) -> Iterator[datetime]:
 
 
 def _by_croniter(row: Schedule, after: datetime) -> Iterator[datetime]:
-    """As `Schedule.calculate_next_run`, which asks the clock where this takes the last time."""
+    """Compute as `Schedule.calculate_next_run`, but from the last time and not from now."""
     at = after
     while True:
         at = croniter(row.cron, localtime(at)).get_next(datetime)
