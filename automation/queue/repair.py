@@ -48,14 +48,6 @@ class _Found:
         return is_right and self.is_written_down
 
 
-def sync_all() -> list[Change]:
-    """Repair every Schedule row of a process, and delete those whose process is gone."""
-    ids = list(Process.objects.order_by("pk").values_list("pk", flat=True))
-    batches = (ids[begin : begin + BATCH] for begin in range(0, len(ids), BATCH))
-    changes = [change for batch in batches for change in put_right(out_of_step(batch))]
-    return [*changes, *delete_orphans()]
-
-
 def out_of_step(ids: Sequence[int]) -> list[int]:
     """Return the processes whose Schedule row is not what they say. In a few statements."""
     processes = Process.objects.filter(pk__in=ids).prefetch_related("calendar").order_by("pk")

@@ -5,6 +5,7 @@ from django_q.models import OrmQ, Schedule
 
 from automation.engine.start import due
 from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
 from automation.limits import ON_TIME
 from automation.models import (
     CatchUp,
@@ -17,7 +18,7 @@ from automation.models import (
     coming,
     reasons,
 )
-from automation.queue import repair, schedules
+from automation.queue import schedules
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.races import at_once
 
@@ -140,7 +141,7 @@ def test_process_whose_default_rule_went_with_its_function_is_skipped_when_it_wa
     )
     Process.objects.filter(pk=process.pk).update(function="tasks.removed")
 
-    repair.sync_all()
+    repairing.repair_all()
     time_machine.move_to(due_at(30, hour=7), tick=False)
     due.tick()
 
@@ -355,7 +356,7 @@ def test_process_whose_default_rule_cannot_be_computed_harms_no_other(time_machi
     del settings.RESCHEDULE_HOUR
     time_machine.move_to(due_at(1), tick=False)
 
-    repair.sync_all()
+    repairing.repair_all()
     due.tick()
 
     assert [execution.process for execution in Execution.objects.all()] == [fine]

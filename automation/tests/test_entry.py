@@ -4,8 +4,9 @@ from django_q.models import OrmQ, Schedule
 
 from automation import entry
 from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
 from automation.models import Trigger
-from automation.queue import messages, repair, schedules
+from automation.queue import messages, schedules
 from automation.tests.factories import ProcessFactory
 
 #: What rows named that an earlier release wrote.
@@ -40,6 +41,6 @@ def test_schedule_row_of_an_earlier_release_is_renewed():
     due = row.get().next_run
     row.update(func="automation.engine.start.due.start_occurrence")
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert (row.get().func, row.get().next_run) == (schedules.ENTRY, due)

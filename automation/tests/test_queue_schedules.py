@@ -7,8 +7,9 @@ from django.db import connection
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
+from automation.engine.upkeep import repairing
 from automation.models import Node, Process, ScheduleVersion, coming, reasons
-from automation.queue import repair, rules, schedules
+from automation.queue import rules, schedules
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import NodeFactory, ProcessFactory
@@ -92,19 +93,19 @@ def test_blank_rule_follows_the_default_that_the_function_declares(settings):
     assert row_of(process).next_run == datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
 
     settings.RESCHEDULE_HOUR, settings.RESCHEDULE_MINUTE = 9, 5
-    changes = repair.sync_all()
+    changes = repairing.repair_all()
 
     assert [change.what for change in changes] == ["moved to its rule"]
     assert row_of(process).next_run == datetime(2026, 11, 22, 9, 5, tzinfo=UTC)
 
 
-def test_sync_all_leaves_what_is_right_alone():
+def test_repair_all_leaves_what_is_right_alone():
     ProcessFactory(cron="30 7 * * *")
 
-    assert repair.sync_all() == []
+    assert repairing.repair_all() == []
 
 
-def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
+def test_repair_all_repairs_deleted_changed_doubled_and_orphaned_rows():
     deleted, changed, doubled = (ProcessFactory(cron="30 7 * * *") for _ in range(3))
     row_of(deleted).delete()
     Schedule.objects.filter(pk=row_of(changed).pk).update(func="os.system", repeats=0)
@@ -115,7 +116,7 @@ def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
         [Schedule(name="process:99999", func=schedules.ENTRY, next_run=NOW)]
     )
 
-    changes = {change.name: change.what for change in repair.sync_all()}
+    changes = {change.name: change.what for change in repairing.repair_all()}
 
     assert changes == {
         deleted.name: "created",
@@ -126,32 +127,32 @@ def test_sync_all_repairs_deleted_changed_doubled_and_orphaned_rows():
     assert Schedule.objects.count() == 3
     assert {row.func for row in Schedule.objects.all()} == {schedules.ENTRY}
     assert {row.next_run for row in Schedule.objects.all()} == {TOMORROW_0730}
-    assert repair.sync_all() == []
+    assert repairing.repair_all() == []
 
 
-def test_sync_all_never_moves_a_row_that_is_due():
+def test_repair_all_never_moves_a_row_that_is_due():
     process = ProcessFactory(cron="30 7 * * *")
     due = datetime(2026, 11, 22, 4, tzinfo=UTC)
     Schedule.objects.update(next_run=due, func="os.system")
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert row_of(process).next_run == due
     assert row_of(process).func == schedules.ENTRY
 
 
-def test_sync_all_moves_a_row_whose_next_run_was_shifted():
+def test_repair_all_moves_a_row_whose_next_run_was_shifted():
     process = ProcessFactory(cron="30 7 * * *")
     Schedule.objects.update(next_run=datetime(2027, 1, 1, tzinfo=UTC))
 
-    assert [change.what for change in repair.sync_all()] == ["repaired"]
+    assert [change.what for change in repairing.repair_all()] == ["repaired"]
     assert row_of(process).next_run == TOMORROW_0730
 
 
-def test_sync_all_leaves_the_project_s_own_schedules_alone():
+def test_repair_all_leaves_the_project_s_own_schedules_alone():
     own = Schedule.objects.create(name="mine", func="builtins.print", next_run=NOW)
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert Schedule.objects.get() == own
 
@@ -219,7 +220,7 @@ def test_ordinary_schedules_are_those_of_no_process():
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_sync_all_keeps_what_people_change_meanwhile():
+def test_repair_all_keeps_what_people_change_meanwhile():
     """Whoever is faster, the row says what the process says in the end."""
     processes = [ProcessFactory(cron="30 7 * * *") for _ in range(10)]
 
@@ -229,13 +230,13 @@ def test_sync_all_keeps_what_people_change_meanwhile():
             process.save()
         return [ProcessFactory(cron="0 9 * * *") for _ in range(10)]
 
-    at_once(repair.sync_all, edit, repair.sync_all)
+    at_once(repairing.repair_all, edit, repairing.repair_all)
 
     assert Schedule.objects.count() == 20
     assert {row.next_run for row in Schedule.objects.all()} == {
         datetime(2026, 11, 22, 5, 30, tzinfo=UTC).replace(day=23)
     }
-    assert repair.sync_all() == []
+    assert repairing.repair_all() == []
 
 
 def test_default_rule_about_which_live_nodes_disagree_stays_until_they_agree(monkeypatch):
@@ -269,7 +270,7 @@ def test_process_without_a_zone_follows_the_default_and_one_with_a_zone_does_not
     assert row_of(follows).next_run == row_of(set_here).next_run == TOMORROW_0730
 
     site_zone(settings, "Europe/Berlin")
-    repair.sync_all()
+    repairing.repair_all()
 
     assert row_of(follows).next_run == datetime(2026, 11, 22, 6, 30, tzinfo=UTC)  # 07:30 in Berlin
     assert row_of(set_here).next_run == TOMORROW_0730
@@ -286,7 +287,7 @@ def test_single_start_that_is_due_stays_due_where_the_default_zone_changes(setti
     site_zone(settings, "Europe/Berlin")
     time_machine.move_to(at + timedelta(minutes=1), tick=False)
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert row_of(once).next_run == at.replace(second=0)
     assert not once.executions.exists()
@@ -299,7 +300,7 @@ def test_outage_before_a_start_with_another_zone_is_named(settings, time_machine
     NodeFactory(started_at=NOW + timedelta(minutes=3), time_zone="Europe/Berlin")
     site_zone(settings, "Europe/Berlin")
 
-    repair.sync_all()
+    repairing.repair_all()
 
     row = process.executions.get()
     assert (row.status, row.reason, row.occurrences) == ("missed", reasons.NOTHING_RUNNING, 3)
@@ -311,11 +312,11 @@ def test_default_zone_about_which_live_nodes_disagree_stays_until_they_agree(set
     node = NodeFactory(time_zone="Asia/Tehran")
     site_zone(settings, "Europe/Berlin")
 
-    repair.sync_all()
+    repairing.repair_all()
     assert row_of(process).next_run == TOMORROW_0730
 
     Node.objects.filter(pk=node.pk).update(stopped_at=NOW)
-    repair.sync_all()
+    repairing.repair_all()
     assert row_of(process).next_run != TOMORROW_0730
 
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from automation.engine.upkeep import repairing
 from automation.models import Process, ScheduleVersion
-from automation.queue import repair
 from automation.registry import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import ProcessFactory
@@ -48,7 +48,7 @@ def test_edit_that_changes_nothing_about_when_is_no_version():
 
     process.description = "now with a description"
     process.save()
-    repair.sync_all()
+    repairing.repair_all()
 
     assert len(versions_of(process)) == 1
 
@@ -63,7 +63,7 @@ def test_changed_default_is_a_version_from_the_next_start_on(time_machine, monke
     monkeypatch.setattr(ProcessFunction, "default_cron", "0 9 * * *")
     time_machine.move_to(NOW + HOUR, tick=False)
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert versions_of(process) == [(0 * HOUR, "0 7 * * * UTC"), (1 * HOUR, "0 9 * * * UTC")]
 

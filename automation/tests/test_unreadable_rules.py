@@ -13,6 +13,7 @@ from automation.engine.end import notices
 from automation.engine.run import runner
 from automation.engine.start import due
 from automation.engine.start.launch import launch
+from automation.engine.upkeep import repairing
 from automation.models import (
     Calendar,
     Execution,
@@ -26,7 +27,6 @@ from automation.models import (
     Trigger,
     reasons,
 )
-from automation.queue import repair
 from automation.registry import ProcessFunction
 from automation.reports.explain import explain
 from automation.reports.ledger import prove
@@ -72,8 +72,8 @@ def rows() -> list[tuple[str, str, int]]:
 def test_zone_that_is_gone_has_one_row_a_state_and_a_log_line(hourly, lose_zone, caplog):
     lose_zone()
 
-    repair.sync_all()
-    repair.sync_all()
+    repairing.repair_all()
+    repairing.repair_all()
 
     assert rows() == [(Status.SKIPPED, reasons.RULE_UNREADABLE, 1)]
     told = Execution.objects.get().reason_in_words
@@ -89,11 +89,11 @@ def test_zone_that_is_back_is_followed_again_and_the_history_is_sound(
     NodeFactory(seen_at=NOW + 9 * HOUR)
     left = zones.zone_names
     lose_zone()
-    repair.sync_all()
+    repairing.repair_all()
     time_machine.move_to(NOW + 3 * HOUR, tick=False)
     zones.zone_names = left
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert state_of(hourly) == State.NEW
     assert Schedule.objects.get(name=f"process:{hourly.pk}").next_run == datetime(
@@ -165,7 +165,7 @@ def test_why_it_did_not_run_then_is_that_its_rule_could_not_be_read(
     hourly, lose_zone, time_machine
 ):
     lose_zone()
-    repair.sync_all()
+    repairing.repair_all()
     time_machine.move_to(NOW + 3 * HOUR, tick=False)
 
     verdict = explain(hourly, NOW + HOUR).verdict
@@ -176,7 +176,7 @@ def test_why_it_did_not_run_then_is_that_its_rule_could_not_be_read(
 def test_no_rule_is_another_thing_than_one_that_cannot_be_read():
     without = ProcessFactory(trigger_type="time_based", cron="", timezone="UTC")
 
-    repair.sync_all()
+    repairing.repair_all()
 
     assert without.rule_error == ""
     assert rows() == []
@@ -188,7 +188,7 @@ def test_people_are_told_once_and_again_when_it_works(hourly, lose_zone, setting
     settings.AUTOMATION = {**settings.AUTOMATION, "NOTIFY_EMAILS": ["ops@example.org"]}
     left = zones.zone_names
     lose_zone()
-    repair.sync_all()
+    repairing.repair_all()
 
     notices.about_silence()
     notices.about_silence()
@@ -203,7 +203,7 @@ def test_people_are_told_once_and_again_when_it_works(hourly, lose_zone, setting
     assert Notice.objects.count() == 1  # A start by hand is no recovery.
 
     zones.zone_names = left
-    repair.sync_all()
+    repairing.repair_all()
     runner.run_execution(launch(hourly, trigger=Trigger.MANUAL).pk)
     assert Notice.objects.filter(event=NoticeEvent.RECOVERED).count() == 1
 
@@ -223,7 +223,7 @@ def test_start_by_hand_runs_by_the_zone_of_the_site_and_says_so(hourly, lose_zon
 
 def test_every_face_says_it(hourly, lose_zone, admin_client, capsys):
     lose_zone()
-    repair.sync_all()
+    repairing.repair_all()
 
     assert [message.id for message in check_processes(databases=["default"])] == ["automation.W005"]
     assert "There is no time zone 'US/Pacific'" in explain(hourly).verdict.text
@@ -239,7 +239,7 @@ def test_every_face_says_it(hourly, lose_zone, admin_client, capsys):
 def test_no_page_of_the_process_fails(hourly, lose_zone, admin_client, name):
     launch(hourly, trigger=Trigger.MANUAL)
     lose_zone()
-    repair.sync_all()
+    repairing.repair_all()
 
     assert admin_client.get(page(f"process_{name}", hourly.pk)).status_code == 200
     for execution in Execution.objects.all():

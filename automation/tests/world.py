@@ -12,6 +12,7 @@ from django_q.models import Schedule
 from automation.engine.end import cancelling, ending, pausing
 from automation.engine.run import claims, runner
 from automation.engine.start import due
+from automation.engine.upkeep import repairing
 from automation.models import (
     Calendar,
     CatchUp,
@@ -25,7 +26,7 @@ from automation.models import (
     Trigger,
     TriggerType,
 )
-from automation.queue import repair, schedules
+from automation.queue import schedules
 from automation.schedule import Rule
 from automation.tests.factories import NodeFactory
 
@@ -277,13 +278,13 @@ def change_past_every_door(world: World, process: Process) -> None:
     cron = world.random.choice(CRONS)
     Process.objects.filter(pk=process.pk).update(cron=cron)
     if world.chance(0.5):
-        repair.sync_all()
+        repairing.repair_all()
 
 
 def delete_schedule_row(world: World, process: Process) -> None:
     """What was due just then stays due."""
     Schedule.objects.filter(name=f"process:{process.pk}").delete()
-    repair.sync_all()
+    repairing.repair_all()
 
 
 def lose_messages(world: World, _process: Process) -> None:
