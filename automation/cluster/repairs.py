@@ -10,7 +10,7 @@ from automation.cluster import lease
 from automation.engine.upkeep import repairing
 from automation.models import Process, coming_of
 from automation.queue import repair as rows
-from automation.queue.schedules import PREFIX, Change
+from automation.queue.schedules import PREFIX, RowChange
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def all_at_once() -> None:
     tell_of_next_runs()
 
 
-def tell(changes: list[Change]) -> None:
+def tell(changes: list[RowChange]) -> None:
     for change in changes:
         if change.vanished is None:  # Of those there is a line already.
             logger.info("Schedule of %s: %s.", change.name, change.what)

@@ -18,7 +18,7 @@ from django_q.models import Schedule
 from automation.database.listen import SCHEDULE, notify
 from automation.models import Execution, Process, ScheduleVersion
 from automation.queue import rules, schedules
-from automation.queue.schedules import PREFIX, Change
+from automation.queue.schedules import PREFIX, RowChange
 from automation.schedule import Rule, Unreadable
 
 #: Processes that are looked at together.
@@ -26,7 +26,7 @@ BATCH = 50
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Examined:
     """A process, and what there is of its schedule."""
 
     process: Process
@@ -63,7 +63,7 @@ def without_row() -> list[int]:
 
 
 @transaction.atomic
-def put_right(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
+def put_right(ids: Sequence[int], *, skip_locked: bool = False) -> list[RowChange]:
     """Repair the Schedule rows of these processes; return what was changed.
 
     They are locked, so that nobody changes them meanwhile. With `skip_locked`, not of those that
@@ -74,23 +74,23 @@ def put_right(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
     rows = Process.objects.lock(skip_locked=skip_locked).filter(pk__in=ids)
     locked = rows.prefetch_related("calendar").order_by("pk")
     wrong = [found for found in _find(locked) if not found.is_in_step]
-    repairs = _Repairs(timezone.now(), accounted=_accounted([found.process for found in wrong]))
+    repairs = _RowRepairs(timezone.now(), accounted=_accounted([found.process for found in wrong]))
     for found in wrong:
         repairs.put_right(found)
     repairs.write()
     return repairs.changes
 
 
-def delete_orphans() -> list[Change]:
+def delete_orphans() -> list[RowChange]:
     """Delete the Schedule rows of processes that are gone."""
     known = {schedules.name_of(pk) for pk in Process.objects.values_list("pk", flat=True)}
     rows = Schedule.objects.filter(name__startswith=PREFIX).values_list("pk", "name")
     orphans = {pk: name for pk, name in rows if name not in known}
     Schedule.objects.filter(pk__in=orphans).delete()
-    return [Change(name, "deleted", None) for name in orphans.values()]
+    return [RowChange(name, "deleted", None) for name in orphans.values()]
 
 
-def _find(processes: Iterable[Process]) -> list[_Found]:
+def _find(processes: Iterable[Process]) -> list[_Examined]:
     chosen = list(processes)
     numbers = {schedules.name_of(process.pk): process.pk for process in chosen}
     rows: dict[int, list[Schedule]] = defaultdict(list)
@@ -101,7 +101,7 @@ def _find(processes: Iterable[Process]) -> list[_Found]:
     versions = {one.process_id: one for one in of_them.filter(pk__in=newest)}
     live = cache(rules.live_defaults)
     return [
-        _Found(
+        _Examined(
             process=process,
             rule=rules.rule_in_force(process, versions.get(process.pk), live),
             newest=versions.get(process.pk),
@@ -119,18 +119,18 @@ def _accounted(processes: Iterable[Process]) -> dict[int, datetime | None]:
 
 
 @dataclass
-class _Repairs:
+class _RowRepairs:
     """What is to be written, gathered."""
 
     now: datetime
     accounted: dict[int, datetime | None]
-    changes: list[Change] = field(default_factory=list)
+    changes: list[RowChange] = field(default_factory=list)
     versions: list[ScheduleVersion] = field(default_factory=list)
     created: list[Schedule] = field(default_factory=list)
     changed: list[Schedule] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)
 
-    def put_right(self, found: _Found) -> None:
+    def put_right(self, found: _Examined) -> None:
         """What `schedules.sync` does, for its simple cases."""
         process, rule, accounted = found.process, found.rule, self.accounted.get(found.process.pk)
         vanished = None
@@ -146,7 +146,7 @@ class _Repairs:
             return
         begin, next_run = self.now, rule.next_after(self.now)
         if known is not None and is_due:
-            begin, next_run = known.next_run - schedules.SECOND, known.next_run
+            begin, next_run = known.next_run - rules.SECOND, known.next_run
         self._write_down(found, schedules.not_before_what_is_past(accounted, begin))
         row = known or Schedule()
         columns = schedules.columns(process.pk, rule)
@@ -161,7 +161,7 @@ class _Repairs:
             self.changed.append(row)
             self._note(process, "repaired" if has_rule else "moved to its rule", next_run)
 
-    def _write_down(self, found: _Found, since: datetime) -> None:
+    def _write_down(self, found: _Examined, since: datetime) -> None:
         if found.is_written_down:
             return
         schedule = found.rule.as_json() if found.rule else None
@@ -176,7 +176,7 @@ class _Repairs:
         next_run: datetime | None,
         vanished: Process | None = None,
     ) -> None:
-        self.changes.append(Change(process.name, what, next_run, vanished))
+        self.changes.append(RowChange(process.name, what, next_run, vanished))
 
     def write(self) -> None:
         """Around the signals of the rows: they would compute the same again."""

@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 from automation.conf import default_time_zone
 from automation.models import Node, Process, ScheduleVersion
 from automation.schedule import NeverDueError, Rule, ScheduleError, Unreadable
+
+#: Rules are asked for what is due after an instant: an occurrence itself counts from this before it.
+SECOND = timedelta(seconds=1)
 
 #: What a node has for what processes leave open: rules by function, and its zone.
 Defaults = tuple[dict[str, str], str]

@@ -5,7 +5,6 @@ django-q2's rules know one time zone for all and no clock changes. So whatever s
 django-q2 cluster that fired it, for one) has its `next_run` put right.
 """
 
-import logging
 from ast import literal_eval
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,34 +21,26 @@ from automation.database.listen import SCHEDULE, notify
 from automation.database.statements import Placeholder
 from automation.models import (
     Calendar,
-    Cause,
     Execution,
-    Node,
     Process,
     ScheduleVersion,
-    Status,
     locking,
-    outage_at,
-    reasons,
-    record_unstarted,
 )
-from automation.queue.rules import rule_in_force
+from automation.queue import dropped
+from automation.queue.rules import SECOND, rule_in_force
 from automation.schedule import Rule, Unreadable
-
-logger = logging.getLogger(__name__)
 
 # By name: the clock is above this floor.
 ENTRY = "automation.entry.start_occurrence"
 
 PREFIX = "process:"
 _NAME = Placeholder("name", models.CharField())
-SECOND = timedelta(seconds=1)
 #: By how much a clock that was set back, or another host's, is believed to be behind.
 FURTHEST_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Change:
+class RowChange:
     """What `sync` did to a Schedule row, and the next run it left (None: deleted, or parked)."""
 
     name: str
@@ -59,7 +50,7 @@ class Change:
     vanished: Process | None = None
 
 
-def sync(process: Process) -> Change | None:
+def sync(process: Process) -> RowChange | None:
     """Make the process's Schedule row what its rule says; return the change, if there was one.
 
     A row that is due stays due while its rule is unchanged: that occurrence has not been started.
@@ -75,12 +66,13 @@ def sync(process: Process) -> Change | None:
         known = rows[0] if rows else vanished
         begin = now
         if known and (rule is None or rule_of(known) != str(rule)):
-            _record_dropped(process, known, now, _cause_of_a_drop(rule, newest))
+            if is_due(known, now):
+                dropped.record(process, known.next_run, now, rule=rule, newest=newest)
         elif known and is_due(known, now):
             begin = known.next_run - SECOND  # It counts from what is due by it already.
         ScheduleVersion.objects.record(process, rule, not_before_what_is_past(accounted, begin))
         if isinstance(rule, Unreadable) and not (newest and newest.rule == rule):
-            _say_unreadable(process, rule, now)
+            dropped.record_unreadable(process, rule, now)
         if rule is None:
             return remove(process.pk, process.name)
         change = _write(process, rule, rows, vanished)
@@ -106,7 +98,7 @@ def vanished_row(
 
 def _write(
     process: Process, rule: Rule, rows: list[Schedule], vanished: Schedule | None
-) -> Change | None:
+) -> RowChange | None:
     wanted = columns(process.pk, rule)
     if not rows:
         # Around the signals: they would compute the same again.
@@ -114,11 +106,11 @@ def _write(
         if vanished and rule_of(vanished) == str(rule):
             next_run = vanished.next_run
         Schedule.objects.bulk_create([Schedule(**wanted, next_run=next_run)])
-        return Change(process.name, "created", next_run, process if vanished else None)
+        return RowChange(process.name, "created", next_run, process if vanished else None)
     row, *doubles = rows
     Schedule.objects.filter(pk__in=[double.pk for double in doubles]).delete()
     if is_right(row, wanted, rule):
-        return Change(process.name, "freed of doubles", row.next_run) if doubles else None
+        return RowChange(process.name, "freed of doubles", row.next_run) if doubles else None
     same_rule = rule_of(row) == str(rule)
     stays_due = same_rule and is_due(row, timezone.now())
     next_run = row.next_run if stays_due else rule.next_after(timezone.now())
@@ -126,41 +118,7 @@ def _write(
     what = "repaired" if same_rule else "moved to its rule"
     if isinstance(rule, Unreadable):
         what = "kept, though its rule cannot be read"
-    return Change(process.name, what, next_run)
-
-
-def _say_unreadable(process: Process, rule: Unreadable, now: datetime) -> None:
-    """Where it is not known when it was due, one row stands for all of it."""
-    logger.error("%s: its rule cannot be read: %s", process.name, rule.error)
-    if rule.known is None:
-        record_unstarted(process, [(now, _unreadable(rule))])
-
-
-def _unreadable(rule: Unreadable) -> Cause:
-    return Cause(Status.SKIPPED, reasons.RULE_UNREADABLE, {"error": rule.error})
-
-
-def _cause_of_a_drop(rule: Rule | None, newest: ScheduleVersion | None) -> Cause:
-    """Why what is due by the rule until now is not started: that cannot be read, or was changed."""
-    former = newest.rule if newest else None
-    if unreadable := next((one for one in (rule, former) if isinstance(one, Unreadable)), None):
-        return _unreadable(unreadable)
-    return Cause(Status.MISSED, reasons.RULE_CHANGED)
-
-
-def _record_dropped(process: Process, row: Schedule, now: datetime, cause: Cause) -> None:
-    """What was due by the old rule and not started yet is not forgotten with it."""
-    if not is_due(row, now):
-        return
-    # Where the zone is gone, say: at least the one that was written down.
-    passed = iter([row.next_run])
-    if _recorded_rule(process):
-        spans = ScheduleVersion.objects.overdue(process, row.next_run - SECOND, now)
-        passed = (at for span in spans for at in span.due())
-    silences = []
-    if cause.reason == reasons.RULE_CHANGED:  # Where nothing was there, the change is no cause.
-        silences = Node.objects.silences(row.next_run - SECOND, now)
-    record_unstarted(process, ((at, outage_at(at, silences) or cause) for at in passed))
+    return RowChange(process.name, what, next_run)
 
 
 def of_outer_process() -> "models.QuerySet[Schedule]":
@@ -192,19 +150,19 @@ def keep_in_step(process: Process) -> ScheduleVersion | None:
     return ScheduleVersion.newest_of(process)
 
 
-def sync_calendar(calendar: Calendar) -> list[Change]:
+def sync_calendar(calendar: Calendar) -> list[RowChange]:
     """Let the Schedule rows of a calendar's processes follow its days."""
     users = calendar.processes.order_by("pk").values_list("pk", flat=True)
     return [change for pk in list(users) if (change := _sync(pk))]
 
 
-def remove(process_id: int, name: str) -> Change | None:
+def remove(process_id: int, name: str) -> RowChange | None:
     deleted, _ = _rows(process_id).delete()
-    return Change(name, "deleted", None) if deleted else None
+    return RowChange(name, "deleted", None) if deleted else None
 
 
 @transaction.atomic
-def _sync(process_id: int) -> Change | None:
+def _sync(process_id: int) -> RowChange | None:
     """Locked, so that nobody changes the process meanwhile."""
     process = locking.lock(process_id)
     return sync(process) if process else None
@@ -302,12 +260,6 @@ def rule_of(row: Schedule) -> str | None:
         return str(literal_eval(row.kwargs or "")["rule"])
     except (ValueError, SyntaxError, KeyError, TypeError):
         return None
-
-
-def _recorded_rule(process: Process) -> Rule | None:
-    """The rule that was written down last for the process."""
-    newest = ScheduleVersion.newest_of(process)
-    return newest.rule if newest else None
 
 
 def _rows(process_id: int) -> Any:

@@ -38,7 +38,7 @@ from automation.models import (
     record_unstarted,
 )
 from automation.queue import schedules
-from automation.queue.rules import rule_in_force
+from automation.queue.rules import SECOND, rule_in_force
 from automation.schedule import Rule, Unreadable
 
 logger = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ def _account(
 ) -> Execution | None:
     now, rule = timezone.now(), rule_in_force(process, newest)
     schedules.move_on(process.pk, rule.next_after(now) if rule else None)
-    spans = ScheduleVersion.objects.overdue(process, since - schedules.SECOND, now, newest)
+    spans = ScheduleVersion.objects.overdue(process, since - SECOND, now, newest)
     holds = holds_between([process], since, now)[process.pk]
     # What is due is computed twice: it may be too much to keep.
     due = (at for span in spans if _is_in_force(span, rule) for at in span.due())

@@ -11,7 +11,7 @@ from automation.engine.start import due
 from automation.models import Process, Silence
 from automation.queue import repair as rows
 from automation.queue.repair import BATCH
-from automation.queue.schedules import Change
+from automation.queue.schedules import RowChange
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 NAMED = 5
 
 
-def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
+def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[RowChange]:
     """Repair the Schedule rows of these processes; return what was changed.
 
     Where a row had vanished, what nothing started meanwhile is started or recorded as missed, as
@@ -39,7 +39,7 @@ def repair(ids: Sequence[int], *, skip_locked: bool = False) -> list[Change]:
     return changes
 
 
-def repair_all() -> list[Change]:
+def repair_all() -> list[RowChange]:
     """Repair the Schedule rows of every process; delete rows whose process is gone."""
     ids = all_ids()
     batches = (ids[begin : begin + BATCH] for begin in range(0, len(ids), BATCH))
