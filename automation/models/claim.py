@@ -54,7 +54,7 @@ class ClaimQuerySet(OccurrenceQuerySet[M]):
         )
 
 
-class Claim(models.Model):
+class Claimed(models.Model):
     exit_code = models.SmallIntegerField(
         _("exit code"), null=True, help_text="Of a worker that died; negative: the signal."
     )

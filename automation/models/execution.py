@@ -13,7 +13,7 @@ from automation.limits import MAX_PROGRESS_MESSAGE
 from automation.models import reasons
 from automation.models.after_commit import AfterCommit
 from automation.models.asked import Asked
-from automation.models.claim import Claim, ClaimQuerySet
+from automation.models.claim import Claimed, ClaimQuerySet
 from automation.models.execution_life import (
     FINAL,
     MAY_HAVE_UNDONE,
@@ -24,7 +24,7 @@ from automation.models.execution_life import (
     Trigger,
 )
 from automation.models.naming import MAX_LABEL, title_of
-from automation.models.occurrence import Occurrence
+from automation.models.occurrence import Occurrences
 from automation.models.process import Process
 from automation.models.zones import site_zone
 
@@ -39,7 +39,7 @@ class ExecutionQuerySet(ClaimQuerySet["Execution"]):
         return self.filter(kind=Kind.UNDO, status__in=MAY_HAVE_UNDONE)
 
 
-class Execution(Occurrence, Asked, Claim):
+class Execution(Occurrences, Asked, Claimed):
     process = models.ForeignKey(
         Process,
         models.SET_NULL,

@@ -34,7 +34,7 @@ class OccurrenceQuerySet(LifeQuerySet[M]):
         return ends.order_by("-scheduled_for")
 
 
-class Occurrence(models.Model):
+class Occurrences(models.Model):
     scheduled_for = models.DateTimeField(_("due"), null=True)
     scheduled_until = models.DateTimeField(_("due until"), null=True)
     occurrences = models.PositiveIntegerField(_("occurrences"), default=1)
