@@ -3,7 +3,6 @@
 A database in memory belongs to the process that made it: a project's own tests have one.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 
 from automation.cluster import node
@@ -26,11 +25,13 @@ def run(*, run_once: bool) -> None:
             "The database is in the memory of this process alone, where workers would not see it: "
             "use a file or PostgreSQL, or --run-once, which runs what waits in this process."
         )
+    ordinary.announce_worker()
     project_schedules.start_due()
     if messages.serves_executions():
         due.tick()
     while _run_executions() or _run_ordinary():
         pass
+    ordinary.announce_end_of_worker()
 
 
 def _run_executions() -> int:
@@ -42,8 +43,7 @@ def _run_executions() -> int:
 
 def _run_ordinary() -> int:
     taken = messages.take_ordinary(1)
-    waiting: Iterator[messages.Ordinary] = iter(list(taken))
-    if taken:
+    for message in taken:
         with suppress(SystemExit):  # A task may leave, as it may in a worker.
-            ordinary.work(lambda: next(waiting, None), begun=lambda _limit: None)
+            ordinary.work(message, begun=lambda _limit: None)
     return len(taken)

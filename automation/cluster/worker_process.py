@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from automation.cluster import lease, worker
+from automation.cluster import channel, lease, worker
 from automation.cluster.children import Child, private_pipe
 from automation.cluster.inbox import Inbox, UnreadableError
 from automation.engine.run.claims import Claim
@@ -48,15 +48,15 @@ class Assignment:
         if time_limit is not None:
             self.kill_at = self.begun_at + time_limit + KILL_GRACE
 
-    def note(self, word: str, value: Any) -> None:
+    def note(self, kind: str, value: Any) -> None:
         """Take note of what the worker says of it."""
-        if word == worker.BEGUN:
+        if kind == channel.BEGUN:
             self.begin(value)
-        elif word == worker.COMMITTING:
+        elif kind == channel.COMMITTING:
             self.commit(value)
-        elif word == worker.LINE:
+        elif kind == channel.LINE:
             self.lines.append(value)
-        elif word == worker.PROGRESS:
+        elif kind == channel.PROGRESS:
             self.progress = value
 
     @property
@@ -97,12 +97,12 @@ class WorkerProcess:
         """Take in what it says; return the run that has ended, if one has."""
         ended = None
         try:
-            for word, value in self._inbox.messages():
-                if word in (worker.DONE, worker.LEAVING):
+            for kind, value in self._inbox.messages():
+                if kind in (channel.DONE, channel.LEAVING):
                     ended, self.assignment = self.assignment, None
-                    self.is_leaving |= word == worker.LEAVING
+                    self.is_leaving |= kind == channel.LEAVING
                 elif self.assignment is not None:
-                    self.assignment.note(word, value)
+                    self.assignment.note(kind, value)
         except (EOFError, OSError):
             pass
         except (UnreadableError, TypeError, ValueError) as error:
@@ -121,7 +121,7 @@ class WorkerProcess:
         """Let it go when it is idle."""
         self.is_leaving = True
         try:
-            self.pipe.send(worker.STOP)
+            self.pipe.send(channel.STOP)
         except OSError:
             self.child.signal(signal.SIGKILL)
 

@@ -171,6 +171,17 @@ def test_signals_are_sent_where_they_were(site, caplog):
     assert "heard post_spawn of worker 1" in cluster.text
 
 
+def test_worker_process_begins_once_and_keeps_what_was_made_for_it(site):
+    tasks = [async_task(PATH + "spawned_for") for _ in range(3)]
+
+    cluster = site("--run-once", wait_for="has stopped.", workers=1)
+
+    assert [fetch(task).result for task in tasks] == ["worker 1"] * 3
+    for line in ("heard post_spawn", "ready for work"):
+        assert cluster.text.count(line) == 1
+    assert cluster.text.count("worker 1 processing") == 3
+
+
 def test_task_that_harms_its_worker_is_recorded_once_and_the_rest_goes_on(site):
     harmful = {
         "killed": async_task(PATH + "be_killed", hook=PATH + "hook", task_name="be killed"),

@@ -1,20 +1,25 @@
-"""Ordinary work of django-q2: what a project queues itself, run by django-q2's own functions.
+"""Ordinary work of django-q2: what a project queues itself, run by django-q2's own `worker`.
 
-Its `worker` takes tasks from a queue and puts results into another. Here the one is the pipe to the
-dispatcher, and the other does at once what django-q2's monitor would.
+That function serves a whole process: it takes tasks from a queue and puts results into another,
+until it is told to stop. Here it is called once for each message, with a queue that holds one task;
+what is done with the result is what django-q2's monitor would do. What it does once in a process
+(post_spawn, two log lines) is done by `announce_worker` and `announce_end_of_worker`, so that no
+execution has to run inside it.
 """
 
 import logging
 import os
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from multiprocessing import current_process
 from traceback import format_exception
 from types import SimpleNamespace
 from typing import Any
 
+from django.dispatch import Signal
+from django_q import worker as stock
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
-from django_q.worker import worker
 
 from automation.cluster.stock import results
 from automation.queue.messages import Ordinary
@@ -24,53 +29,69 @@ logger = logging.getLogger(__name__)
 #: Seconds that unpickling a message may take: it may run the project's own code.
 READ_WITHIN = 60
 
-_STOP = "STOP"  # django-q2's word
+_STOP, _IDLE = "STOP", -1  # django-q2's own
 _NEEDED = {"id", "name", "func", "args", "kwargs", "started"}
 
 
-def work(next_message: Callable[[], Ordinary | None], begun: Callable[[int | None], None]) -> None:
-    """Run what `next_message` gives until it gives None, or until this worker should be replaced.
+def announce_worker() -> None:
+    """Say as django-q2 does that a worker process begins; call it once in each."""
+    process = current_process()
+    stock.logger.info("%s ready for work at %s", process.name, process.pid)
+    stock.post_spawn.send(sender="django_q", proc_name=process.name)
+    if stock.setproctitle:
+        stock.setproctitle.setproctitle(f"qcluster {process.name} idle")
+
+
+def announce_end_of_worker() -> None:
+    stock.logger.info("%s stopped doing work", current_process().name)
+
+
+def work(message: Ordinary, begun: Callable[[int | None], None]) -> bool:
+    """Run a message's task, and record how it went; return whether this process may go on.
 
     `begun` hears the time limit in seconds, None for no limit.
     """
-    desk = _Desk(next_message, begun)
-    timer = SimpleNamespace(value=-1, get_lock=nullcontext)
+    begun(READ_WITHIN)  # What reading does to this worker is the message's work too.
+    task = _read(message)
+    if task is None:
+        return True
+    if message.died_with:
+        results.finish(results.failed(task, message.died_with))
+        return True
+    return _work(_OneTask(task, begun))
+
+
+def _work(queue: "_OneTask") -> bool:
+    timer = SimpleNamespace(value=_IDLE, get_lock=nullcontext)
     try:
-        worker(desk, desk, timer)
+        with _for_one_task(queue):
+            stock.worker(queue, queue, timer)
     except BaseException as error:  # of the task's function, or of who listens to the signals
-        if desk.task is None:
+        if queue.task is None:
             raise
-        results.finish(results.failed(desk.task, "".join(format_exception(error))))
+        results.finish(results.failed(queue.task, "".join(format_exception(error))))
+        return False
+    return bool(timer.value == _IDLE)
 
 
-class _Desk:
-    """Both queues of django-q2's worker."""
+class _OneTask:
+    """Both queues of django-q2's worker: one task to take, and where its result goes."""
 
-    def __init__(
-        self, next_message: Callable[[], Ordinary | None], begun: Callable[[int | None], None]
-    ) -> None:
-        self.next_message, self.begun = next_message, begun
+    def __init__(self, task: dict[str, Any], begun: Callable[[int | None], None]) -> None:
+        self.begun, self.process = begun, os.getpid()
+        self._waiting: dict[str, Any] | None = task
+        #: What the worker has now.
         self.task: dict[str, Any] | None = None
         self.limit: int | None = None
-        self.process = os.getpid()
 
     def get(self) -> Any:
-        while (message := self.next_message()) is not None:
-            # Before it is read: what reading does to this worker is the message's work too.
-            self.begun(READ_WITHIN)
-            task = _read(message)
-            if task is not None and message.died_with:
-                results.finish(results.failed(task, message.died_with))
-            elif task is not None:
-                self._take(task)
-                return task
-        return _STOP
-
-    def _take(self, task: dict[str, Any]) -> None:
-        self.task = task
-        limit = task.get("timeout", Conf.TIMEOUT)
+        self.task, self._waiting = self._waiting, None
+        if self.task is None:
+            return _STOP
+        limit = self.task.get("timeout", Conf.TIMEOUT)
         self.limit = int(limit) if limit and limit != -1 else None
         self.begun(self.limit)
+        return self.task
 
     def put(self, task: dict[str, Any]) -> None:
         if os.getpid() != self.process:
@@ -78,6 +99,23 @@ class _Desk:
         self.begun(self.limit)  # Its hook has as long once more.
         results.finish(task)
         self.task = None
+
+
+@contextmanager
+def _for_one_task(queue: _OneTask) -> Iterator[None]:
+    """Let django-q2's worker do and say nothing of what belongs to a whole process."""
+
+    class OfTheTask(logging.LoggerAdapter[Any]):
+        def info(self, msg: object, *args: object, **kwargs: Any) -> None:
+            if queue.task is not None:
+                super().info(msg, *args, **kwargs)
+
+    before = stock.logger, stock.post_spawn
+    stock.logger, stock.post_spawn = OfTheTask(stock.logger), Signal()
+    try:
+        yield
+    finally:
+        stock.logger, stock.post_spawn = before
 
 
 def _read(message: Ordinary) -> dict[str, Any] | None:

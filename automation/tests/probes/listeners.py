@@ -1,6 +1,7 @@
 """Who listens to django-q2's signals, and logs what was heard of tasks that are named for it."""
 
 import logging
+import os
 
 from django_q import signals
 
@@ -16,6 +17,7 @@ def connect() -> None:
 
 
 def heard_spawn(proc_name: str, **_) -> None:
+    os.environ["SPAWNED_FOR"] = proc_name
     logger.info("heard post_spawn of %s", proc_name)
 
 

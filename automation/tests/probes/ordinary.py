@@ -82,3 +82,8 @@ def queue_another() -> str:
 
 def pid() -> int:
     return os.getpid()
+
+
+def spawned_for() -> str | None:
+    """The name of the worker for which post_spawn was sent in this process."""
+    return os.environ.get("SPAWNED_FOR")
