@@ -50,7 +50,7 @@ class Holds:
         return sorted(found, key=Hold.end_or_never, reverse=True)
 
     def free_from(self, instant: datetime) -> datetime | None:
-        """The first instant from this one on at which nothing holds it; None where there is none."""
+        """Return the first instant, not before this one, at which nothing holds; else None."""
         while found := self.all_at(instant):
             if found[0].until is None:
                 return None

@@ -65,7 +65,7 @@ class ProcessQuerySet(models.QuerySet["Process"]):
         return self.filter(is_enabled=True, trigger_type=TriggerType.TIME_BASED)
 
     def lock(self, *, skip_locked: bool = False) -> Self:
-        """Let the rows be read by one transaction at a time; foreign keys to them may be written."""
+        """Lock the rows until the transaction ends; rows that refer to them can be written."""
         skip = skip_locked and connection.features.has_select_for_update_skip_locked
         return self.select_for_update(no_key=True, skip_locked=skip)
 

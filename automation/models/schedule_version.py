@@ -31,7 +31,10 @@ class Span(NamedTuple):
 
 class ScheduleVersionQuerySet(models.QuerySet["ScheduleVersion"]):
     def in_force_at(self, process: Process, at: datetime) -> "ScheduleVersion | None":
-        """What says whether an instant was due: a version holds after its `valid_from`."""
+        """Return the version by which an instant was due, or was not.
+
+        A version holds after its `valid_from`.
+        """
         return self.filter(process=process, valid_from__lt=at).order_by("-id").first()
 
     def record(self, process: Process, rule: Rule | None, since: datetime) -> None:
