@@ -1,1 +1,1 @@
-"""The running qcluster: the door to django-q2's processes."""
+"""The running qcluster: the processes of a node."""

@@ -1,4 +1,4 @@
-"""Child processes that die with their parent, and of whose death the parent hears."""
+"""Child processes that die with their parent, and whose death the parent notices."""
 
 import ctypes
 import logging
@@ -21,17 +21,17 @@ logger = logging.getLogger(__name__)
 
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: Pipes and sockets of this process alone: a child closes them before anything of it runs.
+#: Pipes and sockets of this process alone: a child closes them first of all.
 _private: "WeakSet[Any]" = WeakSet()
 
 
 def keep_private(*things: Any) -> None:
-    """Let no child of this process have these."""
+    """Let children of this process close these first of all."""
     _private.update(things)
 
 
 def private_pipe() -> tuple[Connection, Connection]:
-    """A pipe: the end that this process keeps, and the end for a child."""
+    """Make a pipe; return the end that this process keeps, and the end for a child."""
     ours, theirs = Pipe()
     keep_private(ours)
     return ours, theirs
@@ -41,7 +41,10 @@ class Child:
     """A forked process."""
 
     def __init__(self, name: str, main: Callable[[], object], *, own_group: bool = False) -> None:
-        """`own_group`: it leads a process group, so that it can be killed with what it started."""
+        """Fork a child.
+
+        `own_group`: it leads a process group, so that it can be killed with what it has started.
+        """
         self.name, self.own_group = name, own_group
         self.exit_code: int | None = None
         parent = os.getpid()
@@ -67,7 +70,7 @@ class Child:
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it, and with it what it started and left in its group."""
+        """Kill the child, and what it has started and left in its group."""
         with suppress(ProcessLookupError, PermissionError):
             if self.own_group:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -75,7 +78,7 @@ class Child:
 
 
 def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoReturn:
-    """What a child does between its fork and its end: nothing of its parent's runs in it."""
+    """Run the child's part; nothing of its parent's is executed in it."""
     code = 1
     try:
         if own_group:
@@ -103,13 +106,13 @@ def _live(main: Callable[[], object], parent: int, *, own_group: bool) -> NoRetu
 
 
 def adopt_orphans() -> None:
-    """Let what a dead child leaves behind become this process's own, on Linux."""
+    """On Linux, let processes that a dead child leaves behind become children of this one."""
     if LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def kill_orphans(known: set[int]) -> None:
-    """Kill and reap every child that is not `known`, on Linux."""
+    """On Linux, kill and reap every child that is not `known`."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     while LINUX and (strange := set(map(int, children.read_text().split())) - known):
         for pid in strange:
@@ -119,7 +122,7 @@ def kill_orphans(known: set[int]) -> None:
 
 
 class Wakeup:
-    """Becomes readable when a signal arrives, so that a wait ends; notes which ones did."""
+    """A descriptor that becomes readable when a signal arrives, so that a wait ends."""
 
     def __init__(self, *numbers: int) -> None:
         self._reader, writer = socket.socketpair()
@@ -136,7 +139,7 @@ class Wakeup:
         return self._reader.fileno()
 
     def signals(self) -> list[int]:
-        """Those that arrived since."""
+        """The signals that arrived since the last call."""
         try:
             return list(self._reader.recv(4096))
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The clock: sleeps until something is due, and starts it. A process of its own."""
+"""The clock: a process that sleeps until something is due, and starts it."""
 
 import logging
 import signal
@@ -28,20 +28,20 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks where nobody says that a schedule has changed, and where somebody does.
 LOOK, LOOK_BESIDE_LISTENING = 1, 10
-#: Seconds after which its parent hears of it, at least, while it is busy.
+#: Seconds between its signs of life to the parent, at most, while it is busy.
 BEAT = 1
 #: Seconds between looks at what dead nodes and lost messages left behind.
 HOUSEKEEPING = 5
 #: Seconds between looks for processes that are late, or were missed.
 WATCH = 30
-#: Seconds between the times at which all of the history is proven up to then, and that a turn has
-#: for it: what comes due waits no longer.
+#: Seconds between proofs of the whole history, and seconds that one turn has for that, so that what
+#: comes due does not wait longer.
 PROOF, PROVING = 3_600, 0.2
-#: Seconds by which a wait is too long, so that the host was suspended or this process stopped.
+#: By how many seconds a wait must be too long to say that the host was suspended.
 OVERSLEPT = 5
 #: Seconds that are waited for in one go, and on time.
 SHORT = 0.1
-#: Seconds until a database that is away, or a process that somebody holds, is tried again.
+#: Seconds until a database that is away, or a process that is locked, is tried again.
 PAUSE = 0.5
 
 
@@ -93,14 +93,14 @@ class Clock:
         self.pipe.send(self.beat_at)
 
     def _goes_on(self) -> bool:
-        """Whether it was not told to stop; where much is due, its parent hears of it meanwhile."""
+        """Whether it was not told to stop; gives its parent a sign of life where much is due."""
         if lease.now() - self.beat_at > BEAT:
             self._beat()
         return not self.pipe.poll()
 
     @property
     def _away(self) -> Silence | None:
-        """When nobody looked at what is due, though the node was there."""
+        """Return the time in which nobody looked at what is due, though the node was there."""
         if self.looked_at is None or not self.was_away:
             return None
         now = timezone.now()
@@ -108,7 +108,7 @@ class Clock:
         return Silence(since, now, of="database" if self.database_was_away else "")
 
     def _has_time_for_the_house(self) -> bool:
-        """It is time for it, and what comes due does not have to wait for that."""
+        """Whether it is time for repairs, and nothing comes due during them."""
         since = lease.now() - self.kept_house_at
         return since >= HOUSEKEEPING and (
             since >= 2 * HOUSEKEEPING or self._until_next() > 2 * PROVING
@@ -121,11 +121,12 @@ class Clock:
         recovery.requeue_forgotten()
         recovery.skip_what_no_node_knows()
         nodes = {node.pk for node in Node.live_ones()}
-        if self.nodes != nodes:  # Those that are there now may agree on what the others did not.
+        # The nodes of now may agree on defaults about which the former ones did not.
+        if self.nodes != nodes:
             self.repairs.everything()
         self.nodes = nodes
         self.repairs.look()
-        if self.repairs.is_whole:  # What follows judges by what they put right.
+        if self.repairs.is_whole:  # What follows relies on the repaired rows.
             return
         if lease.now() - self.watched_at >= WATCH:
             self.watched_at = lease.now()
@@ -133,7 +134,7 @@ class Clock:
         self._prove()
 
     def _prove(self) -> None:
-        """Let the ledger go on where it was: at the start, and every hour."""
+        """Continue the proof of the history: at the start, and every hour."""
         begun = lease.now()
         if not self.to_prove and begun - self.proved_at >= PROOF:
             self.proved_at = begun
@@ -152,19 +153,19 @@ class Clock:
         return min([longest, *(_seconds_until(at) for at in dues)])
 
     def _sleep(self, seconds: float) -> None:
-        """Until something is due, somebody says that a schedule has changed, or it is to stop."""
+        """Sleep until something is due, a schedule has changed, or it has to stop."""
         end = lease.now() + seconds
         while not self._wait(_in_time(end - lease.now())) and lease.now() < end:
             pass
         self.was_away |= lease.now() - end > OVERSLEPT
 
     def _wait(self, seconds: float) -> bool:
-        """Wait for whatever comes first; return whether that is a reason to look at schedules."""
+        """Wait for whatever comes first; return whether it is a reason to look at schedules."""
         waited_for: list[Any] = [self.wakeup.fileno(), self.pipe]
         if self.listener is not None:
             waited_for.append(self.listener.fileno())
         wait(waited_for, seconds)
-        self.wakeup.signals()  # The parent has them too, and says what to do.
+        self.wakeup.signals()  # The parent gets the signals too, and says what to do.
         while self.pipe.poll():
             self.pipe.recv()
             self.is_stopping = True
@@ -175,10 +176,10 @@ class Clock:
         return self.is_stopping or listen.SCHEDULE in topics
 
     def _get_over(self, error: Exception) -> float:
-        """Go on in a moment; return in how many seconds."""
-        if not is_away(error):  # Whatever it is about one row, the others come due.
+        """Go on a moment after an error; return in how many seconds."""
+        if not is_away(error):  # Whatever is wrong with one row, the others come due.
             logger.exception("The clock met an error; it goes on.")
-            connection.close()  # Whatever is wrong with its session.
+            connection.close()  # Its session may be in any state.
             return PAUSE
         self.was_away = self.database_was_away = True
         logger.warning("The clock waits for the database: %s", str(error).strip())
@@ -190,7 +191,7 @@ class Clock:
 
 
 def _in_time(seconds: float) -> float:
-    """How long to wait so as not to be late: Linux ends a wait late by up to a thousandth of it."""
+    """Return how long to wait so as not to be late: Linux ends a wait up to a thousandth late."""
     return max(0.0, seconds * 0.998 if seconds > SHORT else seconds)
 
 

@@ -1,7 +1,7 @@
 """The dispatcher: claims what is due for idle workers, and guards what they run.
 
-One process without threads. It never waits for anything but all of it at once: signals, the pipes
-of its workers and its parent, and word from the database.
+It is one process without threads. It waits for everything at once: signals, the pipes of its
+workers and of its parent, and notifications of the database.
 """
 
 import logging
@@ -34,17 +34,17 @@ from automation.queue import messages
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at the time while something runs.
+#: Seconds between looks at time limits while something runs.
 WATCH = 0.5
 #: Seconds until a database that is away is tried again.
 PAUSE = 0.5
-#: Seconds for which it waits on SQLite while somebody else writes.
+#: Seconds for which it waits on SQLite for another writer.
 BUSY = 0.1
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent starts a dispatcher with."""
+    """The options with which the parent starts a dispatcher."""
 
     me: node.Itself
     pipe: Connection
@@ -52,7 +52,7 @@ class Order:
 
 
 class Dispatcher:
-    """One node's workers, what it claims for them, and what it tells of them."""
+    """The workers of a node, what is claimed for them, and what is reported of them."""
 
     def __init__(self, order: Order) -> None:
         self.order, self.me = order, order.me
@@ -79,12 +79,12 @@ class Dispatcher:
         self._leave()
 
     def _turn(self) -> None:
-        # First what needs no database, for it may be away.
+        # First what needs no database, which may be away.
         self._hear()
         self._note_deaths()
         self._kill_overdue()
         self.pool.interrupt_what_was_asked_for_beside_the_database()
-        # Then what keeps the promises for what runs.
+        # Then the leases and ends of what runs.
         self.reporting.begin()
         self.topics.hear()
         self._record_deaths()
@@ -93,14 +93,14 @@ class Dispatcher:
         self._cancel()
         self.live.write(self.pool.assignments)
         self._publish()
-        # And then what is new.
+        # Then new work.
         if not self.stop.is_asked:
             self.pool.fill()
             self._hand_out()
             self._send_notices()
         else:
             self.ahead.give_back()
-            # Last: on SQLite it waits for an atomic run, which is no reason to wait.
+            # Last, since on SQLite it may have to wait for an atomic run.
             self.reporting.say_that_it_stops(self.stop.asked_at)
         if self.order.drain and self._is_drained:
             self.stop.ask(0)
@@ -108,7 +108,7 @@ class Dispatcher:
     # What runs
 
     def _hear(self) -> None:
-        self.wakeup.signals()  # The parent has one to stop too, and says how long it may take.
+        self.wakeup.signals()  # The parent gets the signal to stop too, and says how long that may take.
         while self.order.pipe.poll():
             self.stop.ask(self.order.pipe.recv())
         for ended in self.pool.hear():
@@ -129,12 +129,12 @@ class Dispatcher:
             self.pool.kill_all()
 
     def _record_deaths(self) -> None:
-        """Write the ends of runs whose workers could not."""
+        """Write the ends of runs that their dead workers could not write."""
         if self.unrecorded.record(within=BUSY):
             self.topics.add(listen.RUN, listen.TASK)  # What was given back may start.
 
     def _renew(self) -> None:
-        """Say that the node lives, and with it what it runs."""
+        """Report the node, and renew the leases of what it runs."""
         gone = self.reporting.renew([*self.ahead.claims, *self.pool.claims])
         if gone is not None:
             self.topics.add(listen.CANCEL)
@@ -159,7 +159,7 @@ class Dispatcher:
     # New work
 
     def _hand_out(self) -> None:
-        """Hand work to whoever is idle: what was claimed ahead, or else what can be claimed now."""
+        """Hand work to idle workers: what was claimed ahead, then what can be claimed now."""
         self._hand(self.unrecorded.for_workers)
         if not self.pool.idle:
             if self.ahead.is_late:
@@ -180,13 +180,13 @@ class Dispatcher:
         is_all = True
         if messages.serves_executions():
             is_all = self.ahead.claim(idle, workers=len(self.pool.workers), node=self.me.name)
-        self._hand([])  # Before anything else is asked.
+        self._hand([])  # Hand out at once, before the database is asked for more.
         if is_all:
             self.topics.discard(listen.RUN)
             self._expect_next()
 
     def _expect_next(self) -> None:
-        """Note when the next of those comes due that wait for their time."""
+        """Note when the next execution that waits for its time comes due."""
         now = timezone.now()
         at = claiming.next_available(now)
         self.topics.expect(lease.now() + (at - now).total_seconds() if at else None)
@@ -202,14 +202,14 @@ class Dispatcher:
         self._hand(taken)
 
     def _hand(self, ordinary: list[messages.Ordinary]) -> None:
-        """Hand claims, and then this ordinary work, to idle workers; take what is handed out of both."""
+        """Hand claims, then ordinary work, to idle workers; remove from both what is handed out."""
         claims = self.ahead.claims
         for worker in self.pool.idle:
             if claims or ordinary:
                 worker.hand(claims.pop(0) if claims else ordinary.pop(0))
 
     def _send_notices(self) -> None:
-        """In a process of its own: neither this one nor a worker waits for a mail server."""
+        """Send notices from another process, so that nothing here waits for a mail server."""
         self.mailer.look(is_told=self.topics.take(listen.NOTICE) or self.order.drain)
 
     # Waiting, and the end
@@ -232,7 +232,7 @@ class Dispatcher:
             self.ahead.deadline,
             self.live.deadline(running),
             self.stop.kill_at,
-            # Nobody tells that the host was suspended, and the lease is over.
+            # The host may have been suspended, which nobody reports, and the lease be over.
             now + WATCH if running else None,
             *(work.kill_at for work in running),
         ]
@@ -241,7 +241,7 @@ class Dispatcher:
         wait(pipes, max(0.0, min(at for at in deadlines if at is not None) - now))
 
     def _get_over(self, error: Exception) -> None:
-        """Whatever the database says, the workers are guarded."""
+        """Go on after an error of the database, for the workers must be guarded."""
         if is_away(error):
             self._go_on_without_the_database(error)
             return
@@ -250,13 +250,13 @@ class Dispatcher:
         wait([self.wakeup.fileno(), self.order.pipe], PAUSE)
 
     def _go_on_without_the_database(self, error: Exception) -> None:
-        """What runs goes on as long as its lease holds."""
+        """Guard what runs while the database is away, as long as its lease holds."""
         if database.one_writer() and "locked" in str(error):
             return  # Somebody else writes; the next turn comes soon.
         logger.warning("The database does not answer: %s", str(error).strip())
         connection.close()
         self.topics.database_is_away()
-        # Their lease may be over by the time the database is back: they are not to begin here.
+        # Their lease may be over when the database is back: they must not begin here.
         self.unrecorded.give_back(self.ahead.take_all())
         if not self.pool.assignments:
             self.reporting.nothing_is_promised()
@@ -267,7 +267,7 @@ class Dispatcher:
 
     def _leave(self) -> None:
         self.mailer.stop()
-        with suppress(Error):  # Its silence will tell, and their messages come again.
+        with suppress(Error):  # It goes silent then, and the messages come again.
             self.unrecorded.record_plainly()
             self.reporting.say_that_it_has_stopped(self.stop.asked_at)
         self.stat.publish_the_end()
@@ -275,6 +275,6 @@ class Dispatcher:
 
 def main(order: Order) -> None:
     session.settle()
-    # Somebody else writes: that is no reason to wait, but to come back in the next turn.
+    # Somebody else writes: the next turn tries again, without waiting.
     session.give_way_after(BUSY)
     Dispatcher(order).main()

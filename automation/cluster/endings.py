@@ -1,4 +1,4 @@
-"""What becomes of the work of a worker that died: the dispatcher writes what the worker could not."""
+"""Write the ends that workers could not write because they died."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Death:
     assignment: Assignment
     exit_code: int | None
     at: float  # `lease.now`
-    is_stopped: bool  # because its node was, and could not wait any longer
+    is_stopped: bool  # because its node was stopped, and could not wait any longer
 
     @property
     def begun_at(self) -> float:
@@ -34,12 +34,12 @@ class Death:
 
 
 def unbegun(claim: Claim) -> Death:
-    """What is to be given back, as if its worker had died before it called the function."""
+    """Return a claim as the work of a worker that died before it called the function."""
     return Death(assignment=Assignment(claim), exit_code=None, at=lease.now(), is_stopped=False)
 
 
 def record(death: Death) -> messages.Ordinary | None:
-    """Write what became of the work of a dead worker; return what is left to do of it."""
+    """Write what became of a dead worker's work; return work that is still left to do, or None."""
     work = death.assignment.work
     if not isinstance(work, Claim):
         return _record_ordinary(death, work)
@@ -74,7 +74,10 @@ def _reason(death: Death) -> str:
 
 
 def _record_ordinary(death: Death, work: messages.Ordinary) -> messages.Ordinary | None:
-    """A worker records it: that runs code of the project, which may kill whoever calls it."""
+    """Write, or have a worker write, what became of ordinary work.
+
+    Recording it runs code of the project, which may kill its process.
+    """
     has_begun = death.assignment.begun_at is not None
     if work.died_with:
         if not has_begun:

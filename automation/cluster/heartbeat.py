@@ -1,7 +1,7 @@
 """The heartbeat: an address that is requested while the node is healthy.
 
-Whoever watches that address from outside notices a host that is dead, and a node that hangs. The
-parent asks for it through a process of its own, so that it never waits.
+A monitor of that address notices a dead host, and a node that hangs. The parent has a process of
+its own request it, so that it never waits itself.
 """
 
 import logging
@@ -16,10 +16,10 @@ from automation.notifications.time_limit import at_most
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between requests, and for one.
+#: Seconds between requests, and seconds that one may take.
 EVERY, TIME_LIMIT = 60, 10
-#: Seconds after its last word for which a part counts as healthy; more where a lease is so long
-#: that the dispatcher speaks less often.
+#: Seconds after its last sign of life for which a part counts as healthy; more where a lease is so
+#: long that the dispatcher gives one less often.
 RECENT = 30
 #: Seconds after which a request that heeds no limit is killed.
 KILL_AFTER = TIME_LIMIT + 5
@@ -40,7 +40,7 @@ class Heartbeat:
         return {self.child.pid} if self.child is not None else set()
 
     def look(self, spoke_at: Iterable[float | None]) -> None:
-        """Request the address if it is time to, and every part of the node spoke recently."""
+        """Request the address if it is time to and all parts of the node gave a sign of life."""
         now = lease.now()
         self._hear(now)
         is_due = self.asked_at is None or now - self.asked_at >= EVERY
@@ -71,7 +71,10 @@ class Heartbeat:
 
 
 def request(url: str, *, is_quiet: bool = False) -> None:
-    """Exits with 1 where that fails. The address is a secret: no log names it."""
+    """Request an address; exit with 1 where that fails.
+
+    The address is a secret: it appears in no log.
+    """
     try:
         with (
             at_most(TIME_LIMIT, "The heartbeat's address"),

@@ -1,4 +1,4 @@
-"""What a child process says through its pipe: read without ever waiting for the rest of it."""
+"""Messages that a child process sends through its pipe, read without waiting for the rest."""
 
 import os
 import pickle
@@ -6,27 +6,31 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
-#: Bytes: of a length, of the longest message, and that are read in one go.
+#: Bytes of a length, of the longest message, and of one read.
 _HEAD, _LONGEST, _CHUNK = 4, 64 * 2**20, 2**16
-#: Bytes after which it is the turn of the other children.
+#: Bytes after which the other children get their turn.
 _MOST = 2**20
 
 
 class UnreadableError(ValueError):
-    """What came is nothing that a child of ours says."""
+    """What arrived is no message of a child."""
 
 
 class Inbox:
-    """The messages that come through a pipe of `multiprocessing`, which frames them by their length.
+    """The messages that arrive through a pipe of `multiprocessing`.
 
-    Its own way to read waits for as many bytes as the length says, whoever wrote that.
+    A message begins with its length. The pipe's own way to read waits for as many bytes as that
+    says, whoever wrote it.
     """
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe, self._data = pipe, bytearray()
 
     def messages(self) -> Iterator[Any]:
-        """Yield the messages that came whole. Raises UnreadableError; OSError and EOFError at the end."""
+        """Yield the messages that have arrived completely.
+
+        Raises UnreadableError; OSError and EOFError at the end of the pipe.
+        """
         taken = 0
         while taken < _MOST and self._pipe.poll():
             read = os.read(self._pipe.fileno(), _CHUNK)

@@ -1,4 +1,4 @@
-"""The promise that a node gives for what it runs, and the clock it is kept by."""
+"""When the parent ends a node whose leases are not renewed, and the clock that measures leases."""
 
 import time
 
@@ -11,5 +11,5 @@ KILL = 0.85
 
 
 def now() -> float:
-    """Seconds on a clock that goes on while the host is suspended, where there is one."""
+    """Return seconds of a clock that goes on while the host is suspended, if there is one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

@@ -1,4 +1,4 @@
-"""The log lines and the progress of runs that go on, so that others see them."""
+"""Write log lines and progress of runs that go on, so that others can see them."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from automation.engine.run.claims import Claim
 from automation.engine.run.log import save_lines
 from automation.models import Execution
 
-#: Seconds for which a run goes on before its lines are written while it does, and between.
+#: Seconds until lines of a run that goes on are written first, and then between.
 AFTER = 0.5
 
 
 class Live:
-    """Writes them now and then."""
+    """Writes lines and progress of running executions from time to time."""
 
     def __init__(self) -> None:
         self._wrote_at = lease.now()
 
     def write(self, running: Iterable[Assignment]) -> None:
-        """If it is time to. On SQLite whoever writes goes first."""
+        """Write, if it is time to; on SQLite any other writer comes first."""
         now = lease.now()
         if now - self._wrote_at < AFTER:
             return

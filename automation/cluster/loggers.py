@@ -1,11 +1,11 @@
-"""How loggers, and logging as a whole, are set; and what sets them so again."""
+"""How loggers, and logging as a whole, are configured, and how to restore that."""
 
 import logging
 from typing import Any, NamedTuple
 
 
 class Set(NamedTuple):
-    """How a logger is set."""
+    """How one logger is configured."""
 
     level: int
     is_disabled: bool
@@ -15,7 +15,7 @@ class Set(NamedTuple):
 
 
 def read() -> "Loggers":
-    """How each is set; a run may have made new ones."""
+    """Read how each logger is configured; a run may have made new ones."""
     found = {"": logging.root, **logging.root.manager.loggerDict}
     return Loggers(
         (name, Set(one.level, one.disabled, one.propagate, one.handlers[:], one.filters[:]))
@@ -46,7 +46,11 @@ def put_back_all(before: tuple[Any, ...]) -> None:
 
 
 class Loggers(dict[str, Set]):
-    """Equal to others that are set alike, whatever came in addition and can be heard."""
+    """How each logger is configured, by its name.
+
+    It equals another that has all of these loggers configured alike, and new ones none of which is
+    disabled.
+    """
 
     __hash__ = None
 

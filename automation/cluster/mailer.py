@@ -1,6 +1,6 @@
 """The mailer: sends notices that are due, one mail at a time, each from a process of its own.
 
-So a mail server that does not answer holds up nothing: no worker, no dispatcher, no clock.
+So a mail server that does not answer delays no worker, no dispatcher and no clock.
 """
 
 import logging
@@ -14,9 +14,9 @@ from automation.notifications import mail_server, sending
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for notices where nobody says that there is one.
+#: Seconds between looks for notices where no notification arrives.
 LOOK = 5
-#: Seconds after which a mail is given up with its process: within the lease of its notices.
+#: Seconds after which the process of a mail is killed; less than the lease of its notices.
 KILL_AFTER = mail_server.TIME_LIMIT + sending.RECORD_WITHIN
 
 
@@ -38,7 +38,7 @@ class Mailer:
                     logger.warning("The mail server does not answer; the mail is tried later.")
                     self.child.kill()
                 return
-            self.child, is_told = None, True  # There may be another.
+            self.child, is_told = None, True  # There may be another notice.
         if is_told or self.looked_at is None or now - self.looked_at >= LOOK:
             self.looked_at = now
             token = sending.take_due()
@@ -51,7 +51,7 @@ class Mailer:
         return self.child is None
 
     def stop(self) -> None:
-        """What is not sent yet another node sends, or this one when it comes back."""
+        """Stop sending; what is not sent yet is sent by another node, or by this one later."""
         if self.child is not None:
             self.child.kill()
 

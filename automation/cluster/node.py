@@ -1,4 +1,4 @@
-"""This node: its name, and what it tells the database of itself."""
+"""The row of this node: its name, and what it reports of itself."""
 
 import logging
 import os
@@ -21,21 +21,21 @@ logger = logging.getLogger(__name__)
 
 
 def new_name() -> str:
-    """Host and process id, and a part that a later process of that id has not."""
+    """Return host and process id, with a part that no later process of that id has."""
     return f"{socket.gethostname()[:150]}:{os.getpid()}-{uuid4().hex[:4]}"
 
 
 @dataclass(frozen=True)
 class Itself:
-    """What this node says of itself."""
+    """What this node reports of itself."""
 
     name: str
-    pid: int  # of the parent
+    pid: int  # of the parent process
     workers: int
     stop_grace: float | None  # seconds; None: the time limit of what runs
 
     def register(self) -> int:
-        """Write the row of this node; return its id. One that is there goes on."""
+        """Write the row of this node; return its id. An existing row is used again."""
         known = Node.objects.filter(name=self.name).values_list("pk", flat=True).first()
         if known is not None:
             return int(known)
@@ -60,7 +60,7 @@ class Itself:
 
 
 def _tell_of_changed_zone() -> None:
-    """Log that the default zone is not that of the node that started last, before this one."""
+    """Log that the default zone differs from that of the node that started before."""
     last = Node.objects.exclude(time_zone="").order_by("-id").first()
     zone = default_time_zone()
     if last is None or last.time_zone == zone:
@@ -74,20 +74,24 @@ def _tell_of_changed_zone() -> None:
 
 
 def stopping(pk: int, since: datetime | None) -> None:
-    """Say that it starts nothing more."""
+    """Store that the node starts nothing more."""
     Node.objects.report(pk, stopping_at=since)
 
 
 def stopped(pk: int, since: datetime | None) -> None:
-    """`since`: when it was asked to stop."""
+    """Store that the node has stopped.
+
+    `since`: when it was asked to.
+    """
     Node.objects.report(pk, stopping_at=since, stopped_at=Now())
 
 
 def give_up_dead_nodes(own_name: str, own_pid: int) -> None:
-    """Give up what ran on nodes of which it is certain that they are dead, without awaiting a lease.
+    """End what ran on nodes that are certainly dead, without awaiting a lease.
 
-    These are nodes of this host whose processes are gone (or whose id is now ours: in a container that is
-    started again); on SQLite all others, as this node alone holds the lock of the file.
+    These are nodes of this host whose processes are gone (or whose id is now ours: in a container
+    that is started again). On SQLite they are all others, as this node alone has the lock of the
+    file.
     """
     others = Node.objects.filter(stopped_at__isnull=True).exclude(name=own_name)
     is_alone = database.one_host()
@@ -101,7 +105,7 @@ def give_up_dead_nodes(own_name: str, own_pid: int) -> None:
 
 
 def _pid_space() -> str:
-    """Where a process id means something: the boot of the host, and the namespace; "" if unknown."""
+    """Return where a process id is unique: boot of the host, and namespace; "" if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -127,7 +131,7 @@ def _is_no_zombie(pid: int) -> bool:
 
 
 def _functions() -> list[str]:
-    """What it can run: nothing where it serves another queue than that of executions."""
+    """Return the functions that the node can run; none where it serves another queue."""
     if not serves_executions():
         return []
     return registry.keys()
@@ -144,7 +148,7 @@ def _defaults() -> dict[str, str]:
 
 
 def _warn_of_other_defaults(node: Node) -> None:
-    """Nodes with different default rules or zones would move a process's schedule to and fro."""
+    """Warn of nodes with other default rules or zones: they would move schedules to and fro."""
     for other in Node.objects.live().exclude(pk=node.pk):
         if other.time_zone not in {"", node.time_zone}:
             logger.warning(

@@ -1,4 +1,4 @@
-"""The workers of a node: how many there are, what they run, and which of them have died."""
+"""The workers of a node: how many there are, what they run, and which have died."""
 
 import logging
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Pool:
         return [worker for worker in self.workers if worker.is_idle]
 
     def fill(self) -> None:
-        """Start workers until all are there."""
+        """Start workers until there are as many as there should be."""
         while len(self.workers) < self.size:
             taken = {worker.child.name for worker in self.workers}
             number = next(n for n in range(1, 1000) if f"worker {n}" not in taken)
@@ -39,19 +39,19 @@ class Pool:
             self.workers.append(WorkerProcess(number))
 
     def hear(self) -> Iterator[Assignment]:
-        """Take in what the workers say; yield what has ended."""
+        """Read what the workers send; yield the runs that have ended."""
         for worker in self.workers:
             ended = worker.heard()
             if ended is not None:
                 yield ended
 
     def remove_dead(self) -> Iterator[WorkerProcess]:
-        """Take the workers that have died out of the pool; yield them, with what they ran."""
+        """Remove dead workers from the pool; yield them, with what they ran."""
         for worker in list(self.workers):
             if worker.child.is_alive:
                 continue
             worker.heard()
-            worker.child.kill()  # what it started and left behind
+            worker.child.kill()  # and what it has started and left behind
             worker.pipe.close()
             self.workers.remove(worker)
             if worker.assignment is not None or not worker.is_leaving:
@@ -71,7 +71,7 @@ class Pool:
             worker.kill()
 
     def kill_those_that_lost(self, executions: set[int]) -> None:
-        """Kill workers that run one of these, which is not this node's any more."""
+        """Kill workers that run one of these executions, which are no longer this node's."""
         for worker in self.workers:
             claim = worker.assignment and worker.assignment.claim
             if claim and claim.execution.pk in executions:
@@ -83,7 +83,7 @@ class Pool:
             worker.dismiss()
 
     def interrupt_what_was_asked_for_beside_the_database(self) -> None:
-        """Interrupt what a person cancelled by a file, for a run may lock the whole database."""
+        """Interrupt what a person cancelled by a file, where a run may lock the whole database."""
         if cancel_requests.asked():
             for worker in self.workers:
                 claim = worker.assignment and worker.assignment.claim

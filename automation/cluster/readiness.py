@@ -1,4 +1,4 @@
-"""What must be there before a node works: a database with all its tables, and to itself on SQLite."""
+"""What a node needs before it works: a database with its tables; on SQLite, to be alone."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -38,9 +38,9 @@ def wait_for_database(wakeup: Wakeup) -> bool:
 
 
 def insist(do: Callable[[], T], what: str, wakeup: Wakeup) -> T | None:
-    """Return what `do` returns, tried again while the database does not; None if told to stop.
+    """Return what `do` returns, repeated while the database does not answer; None if told to stop.
 
-    Raises whatever else the database says.
+    Raises other errors of the database.
     """
     while True:
         try:
@@ -60,7 +60,7 @@ def _told_to_stop(wakeup: Wakeup) -> bool:
 
 
 def _what_is_lacking() -> str:
-    """One sentence; "" for nothing."""
+    """Return a sentence about what the database lacks; "" for nothing."""
     try:
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -75,14 +75,14 @@ def _what_is_lacking() -> str:
 
 @contextmanager
 def only_node_of_its_file() -> Iterator[None]:
-    """On SQLite, let no other node work on the same file; elsewhere do nothing.
+    """On SQLite, keep other nodes from the same file; elsewhere do nothing.
 
-    Raises NotReadyError where one does.
+    Raises NotReadyError where another node has it.
     """
     if not database.one_host():
         yield
         return
-    # One that serves another queue runs no executions, and is in nobody's way.
+    # A node of another queue runs no executions, so it may work beside this one.
     queue = "" if serves_executions() else f".{queue_name()}"
     with ExitStack() as stack:
         try:

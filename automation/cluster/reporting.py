@@ -1,4 +1,4 @@
-"""What a dispatcher says of its node: that it lives, that it renews what it holds, that it stops."""
+"""What a dispatcher reports: that its node lives, renews its leases, and stops."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ REPORT = 5
 
 
 class Reporting:
-    """The row of this node, the leases of its claims, and the word to the parent."""
+    """The row of this node, the leases of its claims, and signs of life to the parent."""
 
     def __init__(self, me: node.Itself, parent: Connection) -> None:
         self._me, self._parent = me, parent
@@ -27,7 +27,10 @@ class Reporting:
         self._has_said_that_it_stops = False
 
     def begin(self) -> None:
-        """Take over from a dispatcher of this node that died, if one did; its workers died with it."""
+        """Take over from a dead dispatcher of this node, if there was one.
+
+        Its workers died with it.
+        """
         if self._node_id is None:
             node.give_up_dead_nodes(self._me.name, self._me.pid)
             recovery.mark_lost_of_node(self._me.name, reasons.NODE_DIED)
@@ -41,9 +44,9 @@ class Reporting:
         return self._renewed_at + (length.total_seconds() * lease.RENEW if length else REPORT)
 
     def renew(self, claims: Iterable[Claim]) -> set[int] | None:
-        """Report, and renew the claims, if it is time to; else return None.
+        """Report, and renew the leases, if it is time to; otherwise return None.
 
-        Returns the executions that are not this node's any more.
+        Returns the executions that are no longer this node's.
         """
         now = lease.now()
         if now < self.deadline:
@@ -58,23 +61,23 @@ class Reporting:
         return gone
 
     def _tell_parent(self) -> None:
-        """The parent kills a dispatcher that does not say in time that promises are kept."""
+        """Give the parent a sign of life: it kills a dispatcher that gives none in time."""
         self._parent.send(self._renewed_at)
 
     def nothing_is_promised(self) -> None:
-        """Nothing runs: an absent database keeps nobody waiting for a lease."""
+        """Note that nothing runs, so that nobody waits for a lease of ours."""
         self._renewed_at = lease.now()
         self._tell_parent()
 
     @property
     def lease_ends(self) -> bool:
-        """Whether the claims are not renewed for so long that others may have them soon."""
+        """Whether leases were not renewed for so long that others may soon claim."""
         if self._length is None:
             return False
         return lease.now() - self._renewed_at > self._length.total_seconds() * lease.GIVE_UP
 
     def say_that_it_stops(self, since: datetime | None) -> None:
-        """On SQLite this waits for an atomic run."""
+        """Store that the node is stopping; on SQLite this waits for an atomic run."""
         if self._node_id is not None and not self._has_said_that_it_stops:
             node.stopping(self._node_id, since)
             self._has_said_that_it_stops = True

@@ -1,4 +1,4 @@
-"""A stop: what the node waits for, until when, and what it says meanwhile."""
+"""The stop of a node: what it waits for, until when, and what it logs meanwhile."""
 
 import logging
 import math
@@ -14,17 +14,17 @@ from automation.engine.run.claims import Claim
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between the times at which it is said what is waited for.
+#: Seconds between log lines about what is waited for.
 REMIND = 30
-#: Seconds, once nothing runs any more, for ends that the database does not take.
+#: Seconds, once nothing runs any more, for recording ends that the database does not take.
 RECORD_WITHIN = 5
 
 
 @dataclass
 class Stop:
-    """Nothing is claimed any more, and what runs is waited for."""
+    """The stop of a node: nothing more is claimed, and what runs is waited for."""
 
-    #: When it was asked for, by the clock of this host.
+    #: When the stop was asked for, by the clock of this host.
     asked_at: datetime | None = None
     #: When whatever still runs is killed, by `lease.now`; infinite: each at its own time limit.
     kill_at: float = math.inf
@@ -33,7 +33,10 @@ class Stop:
     _told_at: float = field(default=-math.inf, init=False)
 
     def ask(self, grace: float | None) -> None:
-        """Wait so many seconds; None: until the time limit of what runs. The shortest counts."""
+        """Stop, and wait so many seconds for what runs; None: until its time limit.
+
+        Where it is called again, the shortest time counts.
+        """
         self.asked_at = self.asked_at or timezone.now()
         if grace is not None:
             self.kill_at = min(self.kill_at, lease.now() + grace)
@@ -47,14 +50,14 @@ class Stop:
         return lease.now() >= self.kill_at
 
     def is_finished(self, workers: list[WorkerProcess], *, has_to_write: bool) -> bool:
-        """Whether nothing runs, and nothing is to be written that the database would take."""
+        """Whether nothing runs, and nothing has to be written that the database would take."""
         if not self.is_asked or workers:
             return False
         self.empty_at = self.empty_at or lease.now()
         return not has_to_write or lease.now() - self.empty_at > RECORD_WITHIN
 
     def tell(self, running: Iterable[Assignment]) -> None:
-        """Say what is waited for: at once, and now and then."""
+        """Log what is waited for: at once, and from time to time."""
         now = lease.now()
         if self.is_asked and not self.is_out_of_time and now - self._told_at >= REMIND:
             self._told_at = now
@@ -75,6 +78,6 @@ class Stop:
 
 
 def _at(instant: float) -> str:
-    """What `lease.now` says, on the wall."""
+    """Return the time on the wall at an instant of `lease.now`."""
     at = timezone.now() + timedelta(seconds=instant - lease.now())
     return timezone.localtime(at).isoformat(timespec="seconds")

@@ -40,10 +40,10 @@ from automation.database.plans import plans
 from automation.engine.start import due
 from automation.queue.messages import serves_executions
 
-#: Seconds for a child to end by itself, once it has nothing to wait for: the dispatcher may have
-#: ends to record, for which it takes `stopping.RECORD_WITHIN` at most.
+#: Seconds that a child has to end by itself, once it waits for nothing: the dispatcher may have ends
+#: to record, for which it takes `stopping.RECORD_WITHIN` at most.
 LAST_WORDS = RECORD_WITHIN + 3
-#: Seconds without a word from the clock, which speaks every few, until it is replaced: at least.
+#: Seconds without a sign of life, of which the clock gives one every few, until it is replaced.
 CLOCK_SILENT = 15
 #: Seconds between looks at the children, who wake their parent, for a host that was suspended tells
 #: nobody; and where something is to end.
@@ -59,7 +59,7 @@ class GuardDiedError(RuntimeError):
 
 @dataclass
 class _Part:
-    """A child that the parent keeps alive."""
+    """A child process that the parent keeps alive."""
 
     name: str
     main: Callable[[Connection], object]
@@ -68,12 +68,12 @@ class _Part:
     child: Child = field(init=False)
     heard_at: float = field(init=False)
     was_silent: bool = field(init=False, default=False)
-    #: None until it has spoken; `heard_at` is set at its start too, for it needs time to begin.
+    #: When it gave its last sign of life; None before the first. `heard_at` is set at its start too.
     spoke_at: float | None = field(init=False, default=None)
-    #: When the one before this spoke last.
+    #: When its predecessor gave its last sign of life.
     last_spoke_at: float | None = field(init=False, default=None)
     deaths: list[float] = field(init=False, default_factory=list)
-    #: When it is killed, where it is to stop and has not.
+    #: When it is killed, if it was told to stop and has not.
     stop_by: float = field(init=False, default=math.inf)
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class _Part:
         self.stop_by = min(self.stop_by, lease.now() + within)
         try:
             self.pipe.send(grace)
-        except OSError:  # It is gone.
+        except OSError:  # The child is gone.
             logger.debug("%s heard nothing.", self.name)
 
 
@@ -130,19 +130,19 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             return
         grace = setting("STOP_GRACE") if grace is None else grace
         me = node.Itself(node.new_name(), os.getpid(), int(Conf.WORKERS), grace)
-        # Before what is due is looked at: with it ends the time in which nothing was running.
+        # Before anything looks at what is due: the row ends the time in which nothing was running.
         if insist(me.register, "register this node", wakeup) is None:
             return
-        if run_once and serves_executions():  # Else the clock does so.
+        if run_once and serves_executions():  # Otherwise the clock does so.
             repairs.all_at_once()
             due.tick()
-        plans.compose()  # For its children.
+        plans.compose()  # Composed here for all its children.
         connections.close_all()  # None of them inherits an open one.
         _Family(wakeup, me, run_once=run_once).main()
 
 
 class _Family:
-    """The parent's children, and their life."""
+    """The children of the parent: started, guarded and stopped."""
 
     def __init__(self, wakeup: Wakeup, me: node.Itself, *, run_once: bool) -> None:
         self.wakeup, self.grace = wakeup, me.stop_grace
@@ -232,7 +232,7 @@ class _Family:
             self._stop(0)  # It drained the queue.
             return
         logger.critical("The %s died (%s).", part.name, part.child.exit_code)
-        if part.was_silent:  # Not its fault: it waits for the database, however long.
+        if part.was_silent:  # It is not at fault where it waits for the database.
             part.was_silent = False
         else:
             self._count_death(part)

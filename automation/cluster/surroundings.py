@@ -1,6 +1,6 @@
-"""What a worker's process is like before its first run: put back after each run.
+"""The state of a worker's process before its first run, restored after each run.
 
-One process runs one function after the other. What the former changed in it, the next must not meet.
+One process runs one function after the other: what one has changed in it must not reach the next.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Part(NamedTuple):
-    """Something that belongs to the process, and what puts it back; None: nothing can."""
+    """A part of that state, and what restores it; None where nothing can."""
 
     name: str
     read: Callable[[], Any]
@@ -42,7 +42,7 @@ class _Part(NamedTuple):
 
 
 class Surroundings:
-    """Note how they are now."""
+    """The state of the process as it is now."""
 
     def __init__(self) -> None:
         self._decimal = decimal.getcontext().copy()
@@ -50,7 +50,7 @@ class Surroundings:
         self._before = list(_read_all())
 
     def put_back(self) -> str:
-        """Undo what a run changed in them; return what cannot be undone, "" for nothing."""
+        """Restore what a run has changed; return what cannot be restored, "" for nothing."""
         translation.deactivate()
         timezone.deactivate()
         decimal.setcontext(self._decimal.copy())
@@ -64,7 +64,10 @@ class Surroundings:
 
 
 def _read_all() -> Iterator[tuple[_Part, Any]]:
-    """A part that cannot be read is left alone: a deployment may have deleted the directory."""
+    """Read all parts of the state; one that cannot be read is left out.
+
+    The directory, for example, may have been deleted by a deployment.
+    """
     for part in _PARTS:
         try:
             value = part.read()
@@ -91,7 +94,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _settings_copied() -> dict[str, Any]:
-    """As deep as it goes: a run may change what a setting holds, too."""
+    """Copy the settings deeply: a run may also change what a setting contains."""
     found = {}
     for name, value in _settings().items():
         try:
@@ -103,7 +106,7 @@ def _settings_copied() -> dict[str, Any]:
 
 
 def _threads() -> list[str]:
-    """Threads that go on: they would write into the log of the next run, or into its rows."""
+    """Return the threads that go on: they could write into the log of the next run, or its rows."""
     others = [one for one in threading.enumerate() if one is not threading.main_thread()]
     unnamed = _thread._count() - len(others)
     named = [f"the thread {one.name}" for one in others]
@@ -125,7 +128,7 @@ def _put_back_environment(before: dict[Any, Any]) -> None:
 
 
 def _environment() -> dict[Any, Any]:
-    """As bytes: to decode all of it takes longer than all the rest here."""
+    """Return the environment as bytes: to decode it takes longer than everything else here."""
     return dict(os.environ._data)  # type: ignore[attr-defined]
 
 
@@ -139,7 +142,7 @@ _NUMBERS = [int(n) for n in signal.valid_signals() - {signal.SIGKILL, signal.SIG
 
 
 def _handlers() -> list[Any]:
-    """By the module below `signal`, which spends ten times as long on names."""
+    """Return the signal handlers, by the module below `signal`, which is ten times as fast."""
     return [_signal.getsignal(number) for number in _NUMBERS]
 
 
@@ -213,7 +216,7 @@ def _filters() -> tuple[list[Any], Any]:
 
 
 def _put_back_filters(before: tuple[list[Any], Any]) -> None:
-    warnings.resetwarnings()  # So that it is known that they changed.
+    warnings.resetwarnings()  # So that Python notices that they changed.
     warnings.filters[:] = before[0]  # type: ignore[index]
     warnings.showwarning = before[1]
 
@@ -227,7 +230,7 @@ def _put_back_mask(before: set[int]) -> None:
 
 
 def _streams() -> list[tuple[int, int] | None]:
-    """What the descriptors of input, output and errors are; None for one that is closed."""
+    """Return what the descriptors of input, output and errors refer to; None for a closed one."""
     return [_file_of(number) for number in (0, 1, 2)]
 
 
@@ -247,7 +250,7 @@ def _limits() -> list[Any]:
 
 
 def _who() -> tuple[Any, ...]:
-    """Whom the process runs as, and to which groups it belongs."""
+    """Return the user and groups as which the process runs."""
     return os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getgroups(), os.getpgrp()
 
 

@@ -1,4 +1,4 @@
-"""Topics on which there may be something to do: the database says so, or it is looked at regularly."""
+"""Topics on which there may be work, by notifications of the database or by regular looks."""
 
 import logging
 
@@ -8,13 +8,12 @@ from automation.database.plans import plans
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for work where nobody says that there is some, where somebody does, and
-#: where somebody should and nothing is received.
+#: Seconds between looks for work: without LISTEN, with it, and where LISTEN receives nothing.
 POLL, POLL_BESIDE_LISTENING, POLL_WHEN_UNHEARD = 0.2, 5, 1
 
 
 class Topics:
-    """The topics of which the dispatcher has still to take care."""
+    """The topics that the dispatcher still has to take care of."""
 
     def __init__(self) -> None:
         self._waiting = {listen.RUN, listen.TASK, listen.CANCEL}
@@ -36,17 +35,20 @@ class Topics:
         self._waiting.update(topics)
 
     def discard(self, topic: str) -> None:
-        """Nothing is left to do on it."""
+        """Note that nothing is left to do on a topic."""
         self._waiting.discard(topic)
 
     def take(self, topic: str) -> bool:
-        """Whether there may be something to do on it; who asks does it."""
+        """Return whether there may be work on a topic, and discard it: the caller does the work."""
         found = topic in self
         self._waiting.discard(topic)
         return found
 
     def hear(self) -> None:
-        """Listen where that is possible, and note what was said. Raises the database's errors."""
+        """Listen where that is possible, and note the topics notified.
+
+        Raises the errors of the database.
+        """
         if self._listener is None and listen.can_listen():
             self._listener = listen.Listener()
         if self._listener is not None:
@@ -64,17 +66,17 @@ class Topics:
             )
 
     def run_ended(self) -> None:
-        """What waited for its slot may start."""
+        """Note that a run ended: executions that waited for its slot may start."""
         self.add(listen.RUN)
         if self._listener is None:
-            self.add(listen.TASK)  # It may have queued some.
+            self.add(listen.TASK)  # The run may have queued some.
 
     def expect(self, at: float | None) -> None:
-        """Look for executions at that time (`lease.now`), too; None: nothing waits for its time."""
+        """Look for executions also at that time (`lease.now`); None: none waits for its time."""
         self._next_at = at
 
     def look_again(self) -> None:
-        """Take it for said that there is something, where nobody said so for a while."""
+        """Note all topics where nothing was notified for a while."""
         now = lease.now()
         if now >= self.deadline:
             self.add(listen.RUN, listen.TASK, listen.CANCEL)
@@ -82,7 +84,7 @@ class Topics:
 
     @property
     def deadline(self) -> float:
-        """When to look again, whatever is said before."""
+        """When to look again, if nothing is notified before."""
         regular = self._looked_at + self._poll
         return regular if self._next_at is None else min(regular, self._next_at)
 
@@ -94,11 +96,11 @@ class Topics:
 
     @property
     def filenos(self) -> list[int]:
-        """The descriptors that become readable when something is said."""
+        """Return the descriptors that become readable when something is notified."""
         return [self._listener.fileno()] if self._listener else []
 
     def database_is_away(self) -> None:
-        """What was said meanwhile is not known."""
+        """Forget the listener: what was notified meanwhile is not known."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None

@@ -1,4 +1,4 @@
-"""Ends that the database does not know of yet: of workers that died while they had work."""
+"""Ends that the database does not have yet: of work whose workers died."""
 
 import logging
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class Unrecorded:
-    """What became of the work of dead workers, until it is on record."""
+    """What became of the work of dead workers, until it is recorded."""
 
     def __init__(self) -> None:
         self._deaths: list[endings.Death] = []
-        #: Ordinary work whose worker died: another worker records that.
+        #: Ordinary work whose worker died, for another worker to record.
         self.for_workers: list[Ordinary] = []
 
     def __len__(self) -> int:
@@ -29,11 +29,14 @@ class Unrecorded:
 
     @property
     def has_to_write(self) -> bool:
-        """Whether this process has still to write something."""
+        """Whether this process still has something to write."""
         return bool(self._deaths)
 
     def note(self, worker: WorkerProcess, *, is_stopped: bool) -> None:
-        """`worker` died; `is_stopped`: its node was to stop, and could not wait any longer."""
+        """Note that a worker died.
+
+        `is_stopped`: its node was stopped, and could not wait any longer.
+        """
         if worker.assignment is not None:
             code = worker.child.exit_code
             self._deaths.append(
@@ -46,14 +49,14 @@ class Unrecorded:
             )
 
     def give_back(self, claims: Iterable[Claim]) -> None:
-        """These are to be given back, as if their workers had died before they began."""
+        """Note claims to be given back, as if their workers had died before they began."""
         self._deaths += map(endings.unbegun, claims)
 
     def record(self, *, within: float) -> bool:
-        """Write what can be written; whether work may have become free.
+        """Write what can be written; return whether work may have become free.
 
-        A run that goes on may have locked the process: after `within` seconds it is left for the
-        next time.
+        A run that goes on may have locked the process: after `within` seconds its end is left for
+        the next time.
         """
         is_any_done = False
         for death in list(self._deaths):
@@ -77,6 +80,6 @@ class Unrecorded:
         return is_done
 
     def record_plainly(self) -> None:
-        """Record of ordinary work what no worker did: without its hook, its signals and its cache."""
+        """Record ordinary work that no worker recorded, without its hook, signals and cache."""
         for work in self.for_workers:
             results.record_plainly(work.message, work.died_with)

@@ -1,1 +1,1 @@
-"""All of the cluster that leans on the insides of django-q2: its worker, monitor, scheduler and Stat."""
+"""All that depends on the insides of django-q2: its worker, monitor, scheduler and Stat."""

@@ -1,6 +1,6 @@
-"""Schedules that belong to no process: a project's own, fired by django-q2's scheduler.
+"""Schedules of the project's own, which belong to no process, fired by django-q2's scheduler.
 
-Each in a call of its own, so that one which cannot be read stops no other.
+Each is fired in a call of its own, so that one which cannot be read stops no other.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def start_due() -> None:
-    """Fire what is due. One that cannot be fired is parked, and said."""
+    """Fire what is due; park a Schedule that cannot be fired, and log why."""
     if not Conf.SCHEDULER:
         return
     for (pk,) in _due(now=timezone.now()):
@@ -33,7 +33,7 @@ def start_due() -> None:
             _fire(pk)
         except Exception as error:
             if is_away(error):
-                raise  # That is about the database, and passes.
+                raise  # An error of the database is not the Schedule's, and passes.
             _park(pk, error)
 
 
@@ -67,7 +67,10 @@ def _first_due() -> Any:
 
 
 def _fire(pk: int) -> None:
-    """Let django-q2's scheduler see this row alone. Raises whatever is wrong with it."""
+    """Let django-q2's scheduler see this row alone.
+
+    Raises whatever is wrong with it.
+    """
     one: Any = SimpleNamespace(objects=Schedule.objects.filter(pk=pk), _meta=Schedule._meta)
     before, scheduler.Schedule = scheduler.Schedule, one
     try:
@@ -78,7 +81,7 @@ def _fire(pk: int) -> None:
 
 
 def _active() -> Any:
-    """Those that this queue fires, as django-q2 sees it."""
+    """Return the Schedules that this queue fires, as django-q2 selects them."""
     mine = Q(cluster=Conf.CLUSTER_NAME)
     if Conf.CLUSTER_NAME == Conf.PREFIX:
         mine |= Q(cluster__isnull=True)

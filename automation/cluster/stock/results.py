@@ -1,4 +1,4 @@
-"""What becomes of the result of ordinary work: django-q2's monitor does it, here called by workers."""
+"""Results of ordinary work: django-q2's monitor handles them, called here by the workers."""
 
 import logging
 import pickle
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def finish(task: dict[str, Any]) -> None:
-    """What django-q2's monitor does with a result: save, acknowledge, signal, log."""
+    """Handle a result as django-q2's monitor does: save, acknowledge, signal, log."""
     repeat_while_away(_wait_for_the_database, f"save the result of task {task['name']}")
     broker = get_broker()
     _save(task, broker)
@@ -54,18 +54,18 @@ def failed(task: dict[str, Any], error: str) -> dict[str, Any]:
 
 
 def unread(message: int) -> dict[str, Any]:
-    """What stands for the task of a message that was not read."""
+    """Return what stands for the task of a message that was not read."""
     about = {"id": uuid4().hex, "name": f"message {message}", "func": "unreadable"}
     return {**about, "args": (), "kwargs": {}, "started": timezone.now()}
 
 
 @contextmanager
 def errors_let_out(module: ModuleType) -> Iterator[None]:
-    """Let out what django-q2 catches and logs, so that what failed can be put right."""
+    """Raise the errors that django-q2 catches and logs, so that they can be handled."""
 
     class Raising(logging.LoggerAdapter[Any]):
         def exception(self, *_: Any, **__: Any) -> None:
-            raise  # what is being handled
+            raise  # the error that is being handled
 
     log = module.logger
     module.logger = Raising(log)  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ def errors_let_out(module: ModuleType) -> Iterator[None]:
 
 
 def _save(task: dict[str, Any], broker: Any) -> None:
-    """By django-q2; what it cannot save is a failure, and on record."""
+    """Save a result by django-q2; one that cannot be saved is recorded as a failure."""
     try:
         pickle.dumps(task["result"], pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # Pickling runs the project's own code.
@@ -96,18 +96,18 @@ def _save_once(task: dict[str, Any], broker: Any) -> None:
     try:
         with ExitStack() as stack:
             if task.get("cached", False) and task.get("group"):
-                # Its list in the cache is read, added to and written back.
+                # The group's list in the cache is read, added to and written back.
                 stack.enter_context(locks.alone_with(task["group"]))
             stack.enter_context(errors_let_out(monitor))
             save(task, broker)
         _trim(task)
     except BaseException:
-        task["chain"] = chain  # Its next link was taken out.
+        task["chain"] = chain  # Its next task was taken out.
         raise
 
 
 def _trim(task: dict[str, Any]) -> None:
-    """Hold the save limit, over which workers get that save at the same moment."""
+    """Delete results over the save limit, beyond which workers get that save at the same moment."""
     if Conf.SAVE_LIMIT <= 0 or not task["success"]:
         return
     alike = Success.objects.order_by("-stopped")
@@ -118,12 +118,15 @@ def _trim(task: dict[str, Any]) -> None:
 
 
 def _wait_for_the_database() -> None:
-    with transaction.atomic():  # On SQLite it begins with the write lock.
+    with transaction.atomic():  # On SQLite a transaction begins with the write lock.
         Task.objects.exists()
 
 
 def _record(task: dict[str, Any], error: str) -> None:
-    """Around django-q2, around the signals and without what the task brought: this one gets in."""
+    """Record a failure without django-q2's code, its signals and what the task brought.
+
+    So that it can always be stored.
+    """
     row = Task(
         id=task["id"],
         name=str(task["name"])[:100],

@@ -1,4 +1,4 @@
-"""The Stat of this node in the cache: what django-q2's `qinfo`, `qmonitor` and `qmemory` show."""
+"""The Stat of this node in the cache, which django-q2's `qinfo`, `qmonitor` and `qmemory` show."""
 
 import logging
 import os
@@ -20,10 +20,10 @@ from automation.cluster import lease
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks at least; for which one is shown; and until a cache that failed is asked
+#: Seconds between two writes at least, for which one is shown, and until a cache that failed is tried
 #: again.
 EVERY, SHOWN_FOR, PAUSE = 2, 15, 60
-#: Seconds that a cache may take: whoever waits for it renews no lease.
+#: Seconds that the cache may take: meanwhile no lease is renewed.
 WRITE_WITHIN = 1
 
 
@@ -40,7 +40,7 @@ class PublishedStat:
     def publish(
         self, *, is_stopping: bool, workers: Sequence[int], in_hand: int, unrecorded: int
     ) -> None:
-        """Write it, unless that was done just now, or nobody else sees the cache."""
+        """Write the Stat, unless that was just done, or nobody else sees the cache."""
         if self.not_before is None or lease.now() < self.not_before:
             return
         status = Conf.WORKING if in_hand else Conf.IDLE
@@ -63,7 +63,7 @@ class PublishedStat:
             with TimeoutHandler(WRITE_WITHIN):
                 text = SignedPackage.dumps(self.stat, True)
                 self.stat.broker.set_stat(self.stat.key, text, SHOWN_FOR)
-        except (Exception, TimeoutException) as error:  # Any cache there is: runs go on without.
+        except (Exception, TimeoutException) as error:  # Runs go on without a cache.
             logger.warning("qinfo and qmonitor are shown nothing: %r", error)
             return False
         return True
