@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.text import capfirst, get_text_list
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,18 +19,10 @@ from automation.admin.instant_columns import InstantColumns
 from automation.admin.lists import StrictChangeList, refuse_nonsense, refuse_search
 from automation.admin.waiting import WaitingAdmin
 
-#: Rows that a message names.
-NAMED = 10
-
 #: What is said where a process is asked for that was deleted.
 PROCESS_GONE = gettext_lazy("This process does not exist any more.")
 
 Row = TypeVar("Row")
-
-
-def names_of(titles: list[str]) -> str:
-    """Return the titles as one text for a message: at most NAMED of them, then an ellipsis."""
-    return get_text_list(titles[:NAMED] + (["…"] if len(titles) > NAMED else []), _("and"))
 
 
 class ListAdmin(WaitingAdmin):

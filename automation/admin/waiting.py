@@ -13,7 +13,9 @@ from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from automation import operations
 from automation.database import locks, transactions
+from automation.operations import Asker
 from automation.reports.writer import likely_holders, what_is_locked
 
 #: Seconds that a page waits on PostgreSQL for a row that something else has locked, and after which
@@ -54,7 +56,7 @@ class WaitingAdmin(admin.ModelAdmin):
             "told": what_is_locked(error),
             "holders": likely_holders() if sees_executions else [],
             "sees_executions": sees_executions,
-            "may_cancel": request.user.has_perm("automation.cancel_execution"),
+            "may_cancel": operations.CANCEL.is_permitted(Asker.person(request.user)),
             "address": request.get_full_path() if request.method == "GET" else request.path,
         }
         page = TemplateResponse(request, "admin/automation/locked.html", context, status=503)

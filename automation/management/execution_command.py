@@ -3,7 +3,6 @@
 import difflib
 import getpass
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -17,7 +16,7 @@ from automation.instants import length, naming_zones
 from automation.management.arguments import number
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
-from automation.parameters import ParameterError
+from automation.operations import Asker, Start
 from automation.reports import changes
 from automation.reports.workers import silence_of, why_it_waits
 from automation.why_not import RefusedError
@@ -42,26 +41,24 @@ class ExecutionCommand(BaseCommand):
     def carry_out(
         self,
         options: dict[str, Any],
-        *,
-        here: Callable[..., tuple[Execution, Claim | None]],
-        queued: Callable[..., Execution],
-        **launch_options: Any,
+        operation: Start[Any],
+        subject: Process | Execution,
+        **asked: Any,
     ) -> None:
         """Start an execution here or in the workers, see it to its end and report it."""
         if options["wait"] is not None and not options["queue"]:
             raise CommandError("--wait goes with --queue.", returncode=NOT_POSSIBLE)
-        launch_options["requested_by_name"] = who()
         try:
             with logs.only_errors():  # The command itself prints the rest.
                 if options["queue"]:
                     with answering_soon():
-                        execution = queued(**launch_options)
-                    execution = self._await(execution, options)
+                        execution = operation.do(who(), subject, **asked)
+                    execution = self._await(operation, execution, options)
                 else:
                     with answering_soon():
-                        execution, held = here(**launch_options)
+                        execution, held = operation.do_here(who(), subject, **asked)
                     execution = self._run(execution, held, options)
-        except (ParameterError, RefusedError) as error:
+        except RefusedError as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except OperationalError as error:
             raise CommandError(
@@ -80,12 +77,16 @@ class ExecutionCommand(BaseCommand):
         except KeyboardInterrupt:
             execution.refresh_from_db()
             if execution.status == Status.PENDING:
-                self._say(options, _queued(execution, "stays"))
+                told = f"{execution} stays queued for the workers. {why_it_waits(execution)}"
+                self._say(options, told.rstrip())
             return execution
 
-    def _await(self, execution: Execution, options: dict[str, Any]) -> Execution:
+    def _await(
+        self, operation: Start[Any], execution: Execution, options: dict[str, Any]
+    ) -> Execution:
         if execution.status == Status.PENDING:
-            self._say(options, _queued(execution, "is"))
+            for said in operation.say(execution):
+                self._say(options, said.text)
         try:
             return foreground.wait_for(execution, seconds=options["wait"] or 0)
         except KeyboardInterrupt:
@@ -137,10 +138,6 @@ class ExecutionCommand(BaseCommand):
             self.stdout.write(f"  … and {rows.total - len(rows.rows)} more.")
 
 
-def _queued(execution: Execution, verb: str) -> str:
-    return f"{execution} {verb} queued for the workers. {why_it_waits(execution)}".rstrip()
-
-
 def execution_numbered(number: int) -> Execution:
     execution = Execution.objects.filter(pk=number).first()
     if execution is None:
@@ -170,12 +167,12 @@ def process_named(name: str) -> Process:
     )
 
 
-def who() -> str:
+def who() -> Asker:
     """Return the name of whoever sits at this terminal."""
     try:
-        return f"{getpass.getuser()} (terminal)"
+        return Asker(f"{getpass.getuser()} (terminal)")
     except (OSError, KeyError):
-        return "terminal"
+        return Asker("terminal")
 
 
 def as_json(execution: Execution) -> dict[str, Any]:

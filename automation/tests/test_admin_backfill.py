@@ -171,7 +171,7 @@ def test_those_that_succeeded_are_offered_where_asked_for(operator, hourly):
 
 
 def test_very_many_are_started_only_when_that_is_confirmed(operator, hourly, monkeypatch):
-    monkeypatch.setattr("automation.admin.process.backfill.MOST", 4)
+    monkeypatch.setattr("automation.operations.backfilling.MOST", 4)
     assert 'name="confirmed" value="5"' in shown(operator, hourly, **RANGE)
 
     answer = sent(operator, hourly, choice="all")

@@ -322,7 +322,9 @@ def test_cancel_of_what_runs_is_asked_for_once_more(person_with):
 def test_cancel_of_what_has_ended_says_so(admin_client):
     execution = ExecutionFactory(completed=True)
 
-    assert "nothing to cancel" in admin_client.get(page("execution_cancel", execution.pk)).text
+    text = admin_client.get(page("execution_cancel", execution.pk)).text
+    assert "has ended already: completed." in text
+    assert "Cancel it" not in text
     response = admin_client.post(page("execution_cancel", execution.pk), follow=True)
     assert "has ended already: completed." in response.text
 

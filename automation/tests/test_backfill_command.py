@@ -55,7 +55,7 @@ def test_backfill_starts_each_day_of_the_range_in_order(daily, call):
 
     assert code == 0
     assert "Thu 2026-11-19 07:30 Asia/Tehran  missed      start" in output
-    assert output.endswith("3 of 3 times queued for the workers.\n")
+    assert output.endswith("3 of 3 times are queued.\n")
     assert started() == [at(19), at(20), at(21)]
     row = Execution.objects.filter(trigger=Trigger.BACKFILL).first()
     assert row.note == "gap"
@@ -86,7 +86,7 @@ def test_those_that_succeeded_run_again_only_where_asked_for(daily, call):
     ExecutionFactory(process=daily, trigger=Trigger.BACKFILL, scheduled_for=at(20), completed=True)
     day = ("--from", "2026-11-20", "--to", "2026-11-20")
 
-    assert "0 of 1 time " in call("daily", *day)[1]
+    assert "Nothing was started" in call("daily", *day)[1]
     assert "1 of 1 time " in call("daily", *day, "--again")[1]
 
 
@@ -138,14 +138,14 @@ def test_local_time_that_clocks_jump_over_is_refused_with_the_next(call, time_ma
 
 @pytest.fixture
 def few_are_many(monkeypatch):
-    monkeypatch.setattr("automation.management.commands.backfill.MOST", 1)
+    monkeypatch.setattr("automation.operations.backfilling.MOST", 1)
     return ("--from", "2026-11-19", "--to", "2026-11-21")
 
 
 def test_very_many_are_refused_with_the_number_unless_confirmed(daily, call, few_are_many):
     code, output = call("daily", *few_are_many)
     assert (code, started()) == (1, [])
-    assert "3 executions, more than 1: confirm them with --yes." in output
+    assert "These are 3 executions: confirm that you mean so many. Say so with --yes." in output
 
     assert call("daily", *few_are_many, "--yes")[0] == 0
     assert len(started()) == 3
@@ -189,5 +189,5 @@ def test_database_that_goes_away_half_way_is_said_and_the_same_goes_on_later(
     assert started() == [at(19)]
 
     monkeypatch.setattr(messages, "push_all", pushed)
-    assert "2 of 3 times queued" in call("daily", *days)[1]
+    assert "2 of 2 times are queued" in call("daily", *days)[1]
     assert started() == [at(19), at(20), at(21)]

@@ -10,6 +10,8 @@ from automation.tests.factories import ProcessFactory
 
 pytestmark = pytest.mark.django_db
 
+UNCHANGED = "It was so already; nothing was changed."
+
 
 @pytest.fixture
 def call(capsys):
@@ -29,7 +31,7 @@ def nightly(time_machine):
 def test_process_is_paused_until_a_time_of_its_zone(call, nightly):
     told = call("pause_process", "nightly", "--reason", "repairs", "--until", "2026-12-01 08:00")
 
-    assert told == "nightly is paused until Tue 2026-12-01 08:00 Europe/Paris."
+    assert told == "Paused 1 process: nightly. Until Tue 2026-12-01 08:00 Europe/Paris."
     pause = Pause.objects.get()
     assert (pause.process, pause.why) == (nightly, "repairs")
     assert pause.until == datetime(2026, 12, 1, 7, 0, tzinfo=UTC)
@@ -38,25 +40,23 @@ def test_process_is_paused_until_a_time_of_its_zone(call, nightly):
 
 def test_everything_is_paused_and_resumed(call):
     told = call("pause_process", "--all", "--reason", "moving", "--until", "2026-12-01 08:00")
-    assert told == "Everything is paused until Tue 2026-12-01 08:00 Asia/Tehran."
+    assert told == "Everything is paused. Until Tue 2026-12-01 08:00 Asia/Tehran."
     assert Pause.objects.get().process is None
     assert Pause.objects.get().until == datetime(2026, 12, 1, 4, 30, tzinfo=UTC)
 
     assert call("resume_process", "--all") == "Not everything is paused any more."
 
     assert Pause.objects.get().ended_by_name.endswith("(terminal)")
-    assert call("resume_process", "--all") == "Not everything was paused."
+    assert call("resume_process", "--all") == UNCHANGED
 
 
 def test_process_is_resumed(call):
-    assert (
-        call("pause_process", "nightly", "--reason", "x")
-        == "nightly is paused until it is resumed."
-    )
-    assert call("pause_process", "nightly", "--reason", "y") == "nightly is paused already."
+    paused = call("pause_process", "nightly", "--reason", "x")
+    assert paused == "Paused 1 process: nightly."
+    assert call("pause_process", "nightly", "--reason", "y") == UNCHANGED
 
-    assert call("resume_process", "nightly") == "nightly goes on."
-    assert call("resume_process", "nightly") == "nightly was not paused."
+    assert call("resume_process", "nightly") == "Resumed 1 process: nightly."
+    assert call("resume_process", "nightly") == UNCHANGED
 
 
 @pytest.mark.parametrize(

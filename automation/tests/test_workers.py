@@ -244,7 +244,7 @@ def test_command_that_cancels_and_the_explanation_tell_a_run_from_one_whose_node
     assert NOBODY in explain(execution.process).verdict.text
     call_command("cancel_execution", str(execution.pk))
 
-    told = f"{execution} was told to stop. Its worker was last seen at Tue 2026-11-24 09:15:07"
+    told = f"{execution.title} be stopped. Its worker was last seen at Tue 2026-11-24 09:15:07"
     assert told in capsys.readouterr().out
 
 
@@ -252,12 +252,12 @@ def test_commands_say_it(capsys, nobody):
     ProcessFactory(name="greet", cron="0 0 * * *")
 
     call_command("run_process", "greet", "--queue")
-    assert f"is queued for the workers. {NOBODY}" in capsys.readouterr().out
+    assert f"is queued. {NOBODY}" in capsys.readouterr().out
     retried = ("retry_execution", str(failed_run().pk), "--queue")
     call_command(*retried, "--json")
     assert NOBODY in json.loads(capsys.readouterr().out)["waits_for"]
     call_command("backfill", "greet", "--from", "2026-11-20", "--to", "2026-11-20")
-    assert f"queued for the workers. {NOBODY}" in capsys.readouterr().out
+    assert f"1 of 1 time is queued. {NOBODY}" in capsys.readouterr().out
     call_command("list_processes")
     assert NOBODY in capsys.readouterr().out
     call_command("list_processes", "--json")

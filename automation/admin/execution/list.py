@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 from django.http import HttpRequest
@@ -17,14 +17,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation import instants
+from automation import instants, operations
 from automation.admin.addresses import number_in
 from automation.admin.badges import after_commit_badge, status_badge
 from automation.admin.base import ReadOnlyAdmin
 from automation.admin.execution.paginator import REACH, EstimatingPaginator
 from automation.admin.lists import grouped, refuse_search
-from automation.engine.end.cancelling import cancel_each
-from automation.models import Execution, ExecutionQuerySet, Process, Status, Trigger
+from automation.admin.operating import Operating, asker
+from automation.models import Execution, ExecutionQuerySet, Process, Trigger
 
 #: Characters of an error that a list shows.
 ERROR_SHOWN = 140
@@ -69,7 +69,7 @@ class ExecutionPaginator(EstimatingPaginator):
         return self.total + more if more else None
 
 
-class ExecutionList(ReadOnlyAdmin):
+class ExecutionList(Operating, ReadOnlyAdmin):
     list_display = ("called", "outcome", "cause", "due", "started")
     list_filter = (
         "status",
@@ -118,30 +118,10 @@ class ExecutionList(ReadOnlyAdmin):
         deleted = Q(process__isnull=True) & then
         return queryset.filter(Q(process__in=found) | deleted), False
 
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("automation.cancel_execution")
-
     @admin.action(description=gettext_lazy("Cancel"), permissions=["cancel"])
     def cancel_chosen(self, request: HttpRequest, queryset: ExecutionQuerySet) -> None:
-        user: Any = request.user
-        chosen = queryset.count()
-        cancelled = cancel_each(queryset, by=user)
-        told = ngettext(
-            "Cancelled %(cancelled)s of %(count)s execution; those that had ended stay as they are.",
-            "Cancelled %(cancelled)s of %(count)s executions; those that had ended stay as they are.",
-            chosen,
-        )
-        level = messages.SUCCESS if cancelled else messages.WARNING
-        self.message_user(request, told % {"cancelled": cancelled, "count": chosen}, level)
-        if left := queryset.filter(status=Status.PENDING).count():
-            told = ngettext(
-                "%(count)s still waits: its process is locked by something that goes on. Try again "
-                "when that has ended.",
-                "%(count)s still wait: their processes are locked by something that goes on. Try "
-                "again when that has ended.",
-                left,
-            )
-            self.message_user(request, told % {"count": left}, messages.WARNING)
+        outcome = operations.CANCEL_EACH.do(asker(request), queryset)
+        self.say(request, operations.CANCEL_EACH.say(outcome))
 
     @admin.display(description=gettext_lazy("execution"))
     def called(self, execution: Execution) -> SafeString:

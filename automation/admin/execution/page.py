@@ -17,24 +17,18 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from automation import instants
+from automation import instants, operations
 from automation.admin.addresses import number_in
-from automation.admin.base import PROCESS_GONE
 from automation.admin.execution import story
 from automation.admin.execution.change_rows import ExecutionChanges, address_of_all
 from automation.admin.execution.list import ExecutionList
+from automation.admin.operating import asker, can, may, require
 from automation.admin.process.explain import why_url
-from automation.admin.process.run import tell
-from automation.engine.end import cancelling, retrying
-from automation.engine.end.cancelling import CancelError
-from automation.engine.end.retrying import RetryError
-from automation.engine.start import undo
-from automation.engine.start.launch import MAX_NOTE, PreviewError, launch
-from automation.engine.start.undo import UndoError
-from automation.models import Execution, Pause, Process, Trigger, attempts_of
-from automation.parameters import ParameterError
+from automation.models import Execution, Pause, attempts_of
+from automation.operations import Operation, Start
 from automation.reports import changes
 from automation.reports.workers import silence_of, why_it_waits
+from automation.why_not import RefusedError
 
 #: The header by which the script of an open page asks for the story alone, if it has changed.
 _FRAGMENT = "X-Automation-Fragment"
@@ -129,33 +123,30 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
 
     def _permitted(self, request: HttpRequest, execution: Execution) -> dict[str, Any]:
         """Return what the person may do with the execution, and where links may lead."""
-        may_run = request.user.has_perm("automation.run_process")
         return {
-            "may_run": may_run and execution.process_id is not None,
-            "may_apply": may_run and not undo.why_not_apply(execution),
-            "may_undo": may_run and not undo.why_not_undo(execution),
-            "may_retry": may_run and not retrying.why_not_retry(execution),
-            "may_cancel": self.has_cancel_permission(request) and not execution.is_final,
+            "may_run": may(request, operations.RUN) and execution.process_id is not None,
+            "may_apply": can(request, operations.APPLY, execution),
+            "may_undo": can(request, operations.UNDO, execution),
+            "may_retry": can(request, operations.RETRY, execution),
+            "may_cancel": can(request, operations.CANCEL, execution),
             "why_url": why_url(execution),
             "may_see_process": request.user.has_perm("automation.view_process"),
         }
 
-    # Undo a run, apply a preview
+    # Undo a run, apply a preview, cancel, try again
 
     def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say what would be put back, then launch the undoing."""
-        execution = self._to_act_on(request, object_id)
-        refusal = undo.why_not_undo(execution)
+        execution = self._to_act_on(request, object_id, operations.UNDO)
+        refusal = operations.UNDO.why_not(asker(request), execution)
         if request.method == "POST" and not refusal:
-            user: Any = request.user
+            note = request.POST.get("note", "")
             try:
-                note = request.POST.get("note", "")[:MAX_NOTE]
-                undoing = undo.launch_undo(execution, requested_by=user, note=note)
-            except UndoError as error:
+                undoing = operations.UNDO.do(asker(request), execution, note=note)
+            except RefusedError as error:
                 refusal = error.why
             else:
-                tell(self, request, undoing, on_its_page=True)
-                return self._shown(request, undoing)
+                return self._started(request, operations.UNDO, undoing)
         return self.show(
             request,
             "admin/automation/execution/undo.html",
@@ -169,73 +160,59 @@ class ExecutionAdmin(ExecutionChanges, ExecutionList):
 
     def apply_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Run for real what was previewed, with the same parameters."""
-        execution = self._to_act_on(request, object_id)
-        if request.method != "POST":
-            raise PermissionDenied
-        refusal = undo.why_not_apply(execution)
-        if refusal or execution.process is None:
-            self.message_user(request, refusal.text if refusal else "", "ERROR")
-            return self._shown(request, execution)
-        user: Any = request.user
-        try:
-            applied = launch(
-                execution.process,
-                trigger=Trigger.MANUAL,
-                parameters=execution.parameters,
-                requested_by=user,
-                applied_preview=execution.pk,
-            )
-        except (ParameterError, PreviewError) as error:
-            self.message_user(request, str(error), "ERROR")
-            applied = execution
-        except Process.DoesNotExist as error:  # Deleted since it was looked up.
-            raise Http404(str(PROCESS_GONE)) from error
-        else:
-            tell(self, request, applied, on_its_page=True)
-        return self._shown(request, applied)
+        return self._start(request, object_id, operations.APPLY)
 
-    # Cancel, try again
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Try it again, with the parameters it had."""
+        return self._start(request, object_id, operations.RETRY)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to cancel the execution; on POST, cancel it."""
-        execution = self._to_act_on(request, object_id, "automation.cancel_execution")
-        user: Any = request.user
+        execution = self._to_act_on(request, object_id, operations.CANCEL)
         if request.method == "POST":
             try:
-                cancelled = cancelling.cancel(execution, by=user)
-            except CancelError as error:
+                cancelled = operations.CANCEL.do(asker(request), execution)
+            except RefusedError as error:
                 self.message_user(request, str(error), "ERROR")
             else:
-                self.message_user(request, _told_of_cancelling(cancelled), "SUCCESS")
+                self.say(request, operations.CANCEL.say(cancelled))
             return self._shown(request, execution)
+        refusal = operations.CANCEL.why_not(asker(request), execution)
         return self.show(
             request,
             "admin/automation/execution/cancel.html",
             _("Cancel %(execution)s") % {"execution": execution.title},
             *(execution, _("Cancel")),
             execution=execution,
+            refusal=refusal.text if refusal else "",
             is_atomic=bool(execution.process and execution.process.is_atomic),
         )
 
-    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Start another attempt, with the parameters that the execution had."""
-        execution = self._to_act_on(request, object_id)
+    def _start(
+        self, request: HttpRequest, object_id: str, operation: Start[Execution]
+    ) -> HttpResponse:
+        execution = self._to_act_on(request, object_id, operation)
         if request.method != "POST":
             raise PermissionDenied
-        user: Any = request.user
         try:
-            attempt = retrying.retry(execution, requested_by=user)
-        except RetryError as error:
+            started = operation.do(asker(request), execution)
+        except RefusedError as error:
+            if error.why.code == "gone":
+                raise Http404(str(error)) from error
             self.message_user(request, str(error), "ERROR")
             return self._shown(request, execution)
-        tell(self, request, attempt, on_its_page=True)
-        return self._shown(request, attempt)
+        return self._started(request, operation, started)
+
+    def _started(
+        self, request: HttpRequest, operation: Start[Execution], started: Execution
+    ) -> HttpResponse:
+        self.say_of_start(request, operation, started)
+        return self._shown(request, started)
 
     def _to_act_on(
-        self, request: HttpRequest, object_id: str, permission: str = "automation.run_process"
+        self, request: HttpRequest, object_id: str, operation: Operation[Execution, Any]
     ) -> Execution:
-        if not request.user.has_perm(permission):
-            raise PermissionDenied
+        require(request, operation)
         return self.or_404(self._found(object_id))
 
     def _shown(self, request: HttpRequest, execution: Execution) -> HttpResponse:
@@ -259,16 +236,6 @@ def _neighbours(execution: Execution) -> dict[str, Any]:
         "before": siblings.filter(pk__lt=execution.pk).order_by("-pk").values("pk").first(),
         "after": siblings.filter(pk__gt=execution.pk).order_by("pk").values("pk").first(),
     }
-
-
-def _told_of_cancelling(execution: Execution) -> str:
-    told = _("Stopping %(execution)s; that takes a few seconds at most.")
-    silence = silence_of(execution)
-    if silence:
-        told = _("It is asked for that %(execution)s be stopped. %(silence)s")
-    if execution.is_final:
-        told = _("Cancelled %(execution)s before it began.")
-    return told % {"execution": execution.title, "silence": silence}
 
 
 def _version(execution: Execution) -> str:

@@ -3,8 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,16 +13,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from automation import operations
 from automation.admin.addresses import number_in
 from automation.admin.badges import badge, status_badge
-from automation.admin.process.run import ProcessRun, may_see_executions
-from automation.engine.start.backfill import MOST, backfill
+from automation.admin.operating import asker, may, may_see_executions, require
+from automation.admin.process.run import ProcessRun
 from automation.instants import as_browsers_type, to_minute
 from automation.models import Execution, Process, Trigger
 from automation.reports.gaps import begin_of_gap, gap_of
-from automation.reports.missed import BackfillError, NoTimesError, Occurrence, Plan, plan
-from automation.reports.workers import workers
+from automation.reports.missed import NoTimesError, Occurrence, Plan, plan
 from automation.schedule import ScheduleError, range_from
+from automation.why_not import RefusedError
 
 _DAY = timedelta(days=1)
 
@@ -53,7 +52,7 @@ class ProcessBackfill(ProcessRun):
 
     def gap_shown(self, request: HttpRequest, process: Process | None) -> SafeString:
         """Return a hint that times were missed, with a link; empty for people who may start nothing."""
-        asks = request.method == "GET" and self.has_run_permission(request)
+        asks = request.method == "GET" and may(request, operations.BACKFILL)
         gap = gap_of(process) if process and asks else None
         if process is None or gap is None:
             return SafeString("")
@@ -72,8 +71,7 @@ class ProcessBackfill(ProcessRun):
 
     def backfill_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the due times of a range; on POST, start the chosen ones."""
-        if not self.has_run_permission(request):
-            raise PermissionDenied
+        require(request, operations.BACKFILL)
         process: Process = self.found(request, object_id)
         asked = request.POST if request.method == "POST" else request.GET
         found = None
@@ -83,29 +81,21 @@ class ProcessBackfill(ProcessRun):
                 return self._backfill(request, found)
         except NoTimesError as answer:
             return self._backfill_page(request, process, asked, found, answer=str(answer))
-        except (ScheduleError, BackfillError, ChoiceError) as error:
+        except (ScheduleError, RefusedError, ChoiceError) as error:
             return self._backfill_page(request, process, asked, found, str(error))
         return self._backfill_page(request, process, asked, found)
 
     def _backfill(self, request: HttpRequest, found: Plan) -> HttpResponse:
-        chosen = _chosen(request.POST, found)
-        user: Any = request.user
-        note = request.POST.get("note", "")
-        started = backfill(found.process, chosen, again=found.again, by=user, note=note)
-        told = ngettext(
-            "%(started)s of %(count)s time is queued.",
-            "%(started)s of %(count)s times are queued.",
-            len(chosen),
+        done = operations.BACKFILL.do(
+            asker(request),
+            found.process,
+            chosen=_chosen(request.POST, found),
+            again=found.again,
+            note=request.POST.get("note", ""),
+            confirmed=number_in(request.POST.get("confirmed", "")),
         )
-        told %= {"started": number_format(started), "count": number_format(len(chosen))}
-        if not chosen:
-            told = _("Nothing was started: what was missed stays as it is.")
-        absence = workers().absence_for(found.process.function) if started else ""
-        told = f"{told} {absence}".rstrip()
-        is_well = (started or not chosen) and not absence
-        level = messages.SUCCESS if is_well else messages.WARNING
-        self.message_user(request, told, level)
-        return self._after_backfill(request, found.process, started)
+        self.say(request, operations.BACKFILL.say(done))
+        return self._after_backfill(request, found.process, done.started)
 
     def _after_backfill(self, request: HttpRequest, process: Process, started: int) -> HttpResponse:
         if started and may_see_executions(request):
@@ -165,9 +155,6 @@ def _chosen(asked: QueryDict, found: Plan) -> list[datetime]:
     chosen = choices[choice]
     if not chosen and choice != "none":
         raise ChoiceError(_("None of those that can be started is chosen."))
-    if len(chosen) > MOST and number_in(asked.get("confirmed", "")) < len(chosen):
-        told = _("These are %(count)s executions: confirm that you mean so many.")
-        raise ChoiceError(told % {"count": number_format(len(chosen), force_grouping=True)})
     return chosen
 
 
@@ -190,7 +177,7 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
         "left_out": len(found.occurrences) - len(shown),
         "offered": len(offered),
         "latest": to_minute(offered[-1], process.zone) if offered else "",
-        "must_confirm": len(offered) > MOST,
+        "must_confirm": operations.must_confirm(len(offered)),
         "rule_since": rule_since,
         "pruned_before": pruned_before,
     }

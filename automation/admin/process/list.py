@@ -13,10 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from automation import instants
+from automation import instants, operations
 from automation.admin.badges import after_commit_badge, state_badge, status_badge
 from automation.admin.base import EngineAdmin
 from automation.admin.lists import StrictChangeList
+from automation.admin.operating import may
 from automation.admin.process.pause import holds_shown
 from automation.models import (
     Hold,
@@ -86,9 +87,9 @@ class ProcessList(EngineAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns; people who may neither switch nor run see no buttons."""
-        may_switch = self.has_change_permission(request)
-        may_run = request.user.has_perm("automation.run_process")
-        may_pause = request.user.has_perm("automation.pause_process")
+        may_switch = may(request, operations.ENABLE)
+        may_run = may(request, operations.RUN)
+        may_pause = may(request, operations.RESUME)
         may_see_runs = request.user.has_perm("automation.view_execution")
 
         kept = self.get_preserved_filters(request)

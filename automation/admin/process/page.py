@@ -15,10 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation import registry
+from automation import operations, registry
 from automation.admin.addresses import number_in
 from automation.admin.badges import state_badge
 from automation.admin.base import PROCESS_GONE
+from automation.admin.operating import can, may
 from automation.admin.process.backfill import ProcessBackfill
 from automation.admin.process.columns import INPUTS, LATENESS, LIMITS, RETRIES
 from automation.admin.process.delete import ProcessDelete
@@ -124,9 +125,10 @@ class ProcessAdmin(
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context["has_run_permission"] = self.has_run_permission(request)
-        context["has_pause_permission"] = self.has_pause_permission(request)
         process = context.get("original")
+        context["may_run"] = may(request, operations.RUN)
+        context["may_pause"] = may(request, operations.PAUSE)
+        context["may_backfill"] = bool(process and can(request, operations.BACKFILL, process))
         context["gap"] = self.gap_shown(request, process)
         if process is not None:
             context["holds"] = holds_shown(request, process)

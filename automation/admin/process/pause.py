@@ -6,20 +6,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.auth import get_permission_codename
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
+from automation import operations
 from automation.admin.addresses import number_in
-from automation.admin.base import EngineAdmin, names_of
-from automation.engine.end import pausing
+from automation.admin.operating import Operating, asker, may, require
 from automation.instants import name_of
 from automation.limits import MAX_REASON
 from automation.models import (
@@ -67,12 +66,8 @@ class PauseForm(forms.Form):
             raise ValidationError(str(error)) from error
 
 
-class ProcessPause(EngineAdmin):
+class ProcessPause(Operating):
     """The part of the process pages that pauses and resumes processes, or everything."""
-
-    def has_pause_permission(self, request: HttpRequest) -> bool:
-        codename = get_permission_codename("pause", self.opts)
-        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
     def pause_urls(self) -> list[URLPattern]:
         return [
@@ -96,7 +91,7 @@ class ProcessPause(EngineAdmin):
 
     def pause_many_view(self, request: HttpRequest) -> HttpResponse:
         """Pause the processes for which the list's action showed the form."""
-        self._refuse_who_may_not_pause(request)
+        require(request, operations.PAUSE)
         numbers = [number_in(text) for text in request.POST.get("chosen", "").split(",")]
         chosen = list(self.get_queryset(request).filter(pk__in=numbers))
         return self._pause(request, chosen) if chosen else self._back(request, None)
@@ -114,65 +109,33 @@ class ProcessPause(EngineAdmin):
     def resume_everything_view(self, request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        self._refuse_who_may_not_pause(request)
+        require(request, operations.PAUSE)
         self._resume(request, None)
         return self._back(request, None)
 
-    def _refuse_who_may_not_pause(self, request: HttpRequest) -> None:
-        if not self.has_pause_permission(request):
-            raise PermissionDenied
-
     def _one(self, request: HttpRequest, object_id: str) -> Process:
-        self._refuse_who_may_not_pause(request)
+        require(request, operations.PAUSE)
         process: Process = self.found(request, object_id)
         return process
 
     def _pause(self, request: HttpRequest, processes: list[Process] | None) -> HttpResponse:
         """Show the form, or pause as it says; `processes`: None for everything."""
-        self._refuse_who_may_not_pause(request)
+        require(request, operations.PAUSE)
         form = PauseForm(_zone_of(processes), request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._ask(request, processes, form)
-        why, until, user = form.cleaned_data["why"], form.cleaned_data["until"], request.user
-        named = _titles(processes, paused=False)
+        asked = {"why": form.cleaned_data["why"], "until": form.cleaned_data["until"]}
         try:
-            count = pausing.pause(processes, why=why, until=until, by=user)  # type: ignore[arg-type]
+            held = operations.PAUSE.do(asker(request), processes, **asked)
         except RefusedError as error:
             form.add_error(_FIELDS.get(error.why.code), str(error))
             return self._ask(request, processes, form)
-        if processes is None:
-            told = _("Everything is paused.")
-        else:
-            told = ngettext(
-                "Paused %(count)s process: %(names)s.",
-                "Paused %(count)s processes: %(names)s.",
-                len(named),
-            )
-            told %= {"count": len(named), "names": names_of(named)}
-        self._say(request, told if count else "")
+        self.say(request, operations.PAUSE.say(held))
         return self._back(request, None if "list" in request.GET else processes)
 
     def _resume(self, request: HttpRequest, processes: list[Process] | None) -> None:
-        named = _titles(processes, paused=True)
-        count = pausing.resume(processes, by=request.user)  # type: ignore[arg-type]
-        told = _("Not everything is paused any more.")
-        if processes is not None:
-            told = ngettext(
-                "Resumed %(count)s process: %(names)s.",
-                "Resumed %(count)s processes: %(names)s.",
-                len(named),
-            )
-            told %= {"count": len(named), "names": names_of(named)}
-        self._say(request, told if count else "")
-        for process, why in pausing.why_still_held(processes or []):
-            told = _("%(process)s still does not start by itself. %(why)s")
-            self.message_user(request, told % {"process": process, "why": why}, messages.WARNING)
-
-    def _say(self, request: HttpRequest, told: str) -> None:
-        if told:
-            self.message_user(request, told, messages.SUCCESS)
-        else:
-            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
+        held = operations.RESUME.do(asker(request), processes)
+        self.say(request, operations.RESUME.say(held))
 
     def _ask(
         self, request: HttpRequest, processes: list[Process] | None, form: PauseForm
@@ -213,14 +176,6 @@ class ProcessPause(EngineAdmin):
         return self.back_to_list(request)
 
 
-def _titles(processes: Sequence[Process] | None, *, paused: bool) -> list[str]:
-    """Return the titles of the processes that have a pause of their own now, or have none."""
-    chosen = processes or []
-    own = Pause.objects.in_force().filter(process__in=[process.pk for process in chosen])
-    held = set(own.values_list("process", flat=True))
-    return [process.title for process in chosen if (process.pk in held) == paused]
-
-
 def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]:
     """Return the pauses and windows that hold a process now or will (None: those of everything)."""
     zone = _zone_of([process] if process else None)
@@ -235,7 +190,7 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
         "windows": [(window, window.is_on) for window in windows[:COMING]],
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),
-        "may_pause": request.user.has_perm("automation.pause_process"),
+        "may_pause": may(request, operations.RESUME),
         "kept": "",
     }
 

@@ -3,15 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from automation.admin.base import NAMED, EngineAdmin, names_of
+from automation import operations
+from automation.admin.operating import Operating, asker, may, require
 from automation.instants import to_minute
 from automation.models import Execution, Process, ProcessQuerySet, Status, coming_of
 
@@ -21,50 +21,31 @@ SOON = timedelta(hours=1)
 _STATES = {"on", "off"}
 
 
-class ProcessSwitch(EngineAdmin):
+class ProcessSwitch(Operating):
     """The part of the process pages that switches processes on and off."""
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ProcessQuerySet) -> None:
-        names = _titles(queryset.filter(is_enabled=False))
-        count = queryset.enable(by=request.user)
-        told = ngettext(
-            "Enabled %(count)s process: %(names)s.",
-            "Enabled %(count)s processes: %(names)s.",
-            count,
-        )
-        self._tell_switched(request, told % {"count": count, "names": names} if count else "")
+        switched = operations.ENABLE.do(asker(request), queryset)
+        self.say(request, operations.ENABLE.say(switched))
 
     @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: ProcessQuerySet) -> HttpResponse | None:
         stopped = {} if "confirmed" in request.POST else _stopped_soon(queryset)
         if stopped:
             return self._ask_to_disable(request, stopped)
-        names = _titles(queryset.filter(is_enabled=True))
-        count = queryset.disable(by=request.user)
-        told = ngettext(
-            "Disabled %(count)s process: %(names)s.",
-            "Disabled %(count)s processes: %(names)s.",
-            count,
-        )
-        self._tell_switched(request, told % {"count": count, "names": names} if count else "")
+        switched = operations.DISABLE.do(asker(request), queryset)
+        self.say(request, operations.DISABLE.say(switched))
         return None
 
     def switch_view(self, request: HttpRequest, object_id: str, state: str) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not self.has_change_permission(request):
-            raise PermissionDenied
+        require(request, operations.ENABLE if state == "on" else operations.DISABLE)
         process = self.or_404(self.get_object(request, object_id) if state in _STATES else None)
         chosen = Process.objects.filter(pk=process.pk)
         asked = (self.enable if state == "on" else self.disable)(request, chosen)
         return asked or self.back_to_list(request)
-
-    def _tell_switched(self, request: HttpRequest, told: str) -> None:
-        if told:
-            self.message_user(request, told, messages.SUCCESS)
-        else:
-            self.message_user(request, _("It was so already; nothing was changed."), messages.INFO)
 
     def _ask_to_disable(self, request: HttpRequest, stopped: dict[Process, str]) -> HttpResponse:
         return self.show(
@@ -76,12 +57,8 @@ class ProcessSwitch(EngineAdmin):
             is_for_all_pages=request.POST.get("select_across", "0") != "0",
             address=request.get_full_path(),
             list_address=self.list_address(request),
-            may_pause=request.user.has_perm("automation.pause_process"),
+            may_pause=may(request, operations.PAUSE),
         )
-
-
-def _titles(processes: ProcessQuerySet) -> str:
-    return names_of([process.title for process in processes[: NAMED + 1]])
 
 
 def _stopped_soon(queryset: ProcessQuerySet) -> dict[Process, str]:

@@ -100,7 +100,9 @@ def _ended_already(execution: Execution) -> WhyNot:
     return WhyNot("ended_already", told % {"execution": execution.title, "status": status})
 
 
-def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None) -> int:
+def cancel_each(
+    executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = None, by_name: str = ""
+) -> int:
     """Stop all of the executions that have not ended; return how many.
 
     Running ones come first: they may have locked the process of another. One whose process stays
@@ -112,7 +114,7 @@ def cancel_each(executions: ExecutionQuerySet, *, by: AbstractBaseUser | None = 
         if execution.process_id in locked:
             continue
         try:
-            cancel(execution, by=by)
+            cancel(execution, by=by, by_name=by_name)
         except CancelError:  # It ended meanwhile.
             continue
         except OperationalError as error:

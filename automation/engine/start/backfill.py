@@ -16,8 +16,6 @@ from automation.queue import messages
 from automation.reports.missed import BackfillError, looked_up
 from automation.why_not import WhyNot
 
-#: Times that are started without asking for confirmation.
-MOST = 10_000
 #: Times that are started in one transaction; whatever else concerns the process waits for it.
 BATCH = 500
 

@@ -7,13 +7,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from automation.engine.start.backfill import MOST, backfill
+from automation import operations
 from automation.instants import naming_zones, to_minute
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.management.waiting import answering_soon
-from automation.reports.missed import BackfillError, Occurrence, Plan, plan
+from automation.operations import MOST, Backfilled
+from automation.reports.missed import Occurrence, Plan, plan
 from automation.reports.workers import workers
 from automation.schedule import ScheduleError, range_from
+from automation.why_not import RefusedError
 
 #: Lines of the table that are printed at most; JSON has them all.
 SHOWN = 200
@@ -51,8 +53,8 @@ class Command(BaseCommand):
             found = plan(process, begin, end, again=options["again"])
             if not options["json"]:
                 self._write_table(found)
-            started = None if options["dry_run"] else self._start(found, options)
-        except (ScheduleError, BackfillError) as error:
+            done = None if options["dry_run"] else self._start(found, options)
+        except (ScheduleError, RefusedError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
         except OperationalError as error:
             raise CommandError(
@@ -60,22 +62,37 @@ class Command(BaseCommand):
                 "same again, and the rest is."
             ) from error
         if options["json"]:
+            started = done.started if done else None
             self.stdout.write(json.dumps(_as_json(found, started), indent=2))
+        elif done is None:
+            self.stdout.write(_told_of_dry_run(found))
         else:
-            told = [_told(found, started), _waits_for(found) if started else ""]
-            self.stdout.write(" ".join(filter(None, told)))
+            for said in operations.BACKFILL.say(done):
+                self.stdout.write(said.text)
 
-    def _start(self, found: Plan, options: dict[str, Any]) -> int:
-        if len(found.offered) > MOST and not options["yes"]:
-            self._ask(len(found.offered))
-        asked = {"by_name": who(), "note": options["note"]}
+    def _start(self, found: Plan, options: dict[str, Any]) -> Backfilled:
+        try:
+            return self._do(found, options, confirmed=options["yes"])
+        except RefusedError as error:
+            if error.why.code != "not_confirmed":
+                raise
+            self._ask(len(found.offered), error)
+        return self._do(found, options, confirmed=True)
+
+    def _do(self, found: Plan, options: dict[str, Any], *, confirmed: bool) -> Backfilled:
         with answering_soon():
-            return backfill(found.process, found.offered, again=found.again, **asked)
+            return operations.BACKFILL.do(
+                who(),
+                found.process,
+                chosen=found.offered,
+                again=found.again,
+                note=options["note"],
+                confirmed=len(found.offered) if confirmed else 0,
+            )
 
-    def _ask(self, count: int) -> None:
+    def _ask(self, count: int, error: RefusedError) -> None:
         if not sys.stdin.isatty():
-            told = f"These are {count:,} executions, more than {MOST:,}: confirm them with --yes."
-            raise CommandError(told, returncode=1)
+            raise CommandError(f"{error} Say so with --yes.", returncode=1)
         if input(f"Start {count:,} executions? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise CommandError("Nothing was started.", returncode=1)
 
@@ -105,12 +122,10 @@ def _remarks(found: Plan) -> list[str]:
     return remarks
 
 
-def _told(found: Plan, started: int | None) -> str:
+def _told_of_dry_run(found: Plan) -> str:
     count = len(found.occurrences)
     total = f"of {count:,} {'time' if count == 1 else 'times'}"
-    if started is None:
-        return f"{len(found.offered):,} {total} would be started. Nothing was."
-    return f"{started:,} {total} queued for the workers."
+    return f"{len(found.offered):,} {total} would be started. Nothing was."
 
 
 def _waits_for(found: Plan) -> str:

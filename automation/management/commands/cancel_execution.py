@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from automation.engine.end import cancelling
-from automation.engine.end.cancelling import CancelError
+from automation import operations
 from automation.engine.run import foreground
 from automation.instants import naming_zones
 from automation.management.arguments import number, whole_number
@@ -19,7 +18,7 @@ from automation.management.execution_command import (
 )
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Status
-from automation.reports.workers import silence_of
+from automation.why_not import RefusedError
 
 
 class Command(BaseCommand):
@@ -41,13 +40,17 @@ class Command(BaseCommand):
         execution = execution_numbered(options["id"])
         try:
             with answering_soon():
-                cancelling.cancel(execution, by_name=who())
-        except CancelError as error:
+                cancelled = operations.CANCEL.do(who(), execution)
+        except RefusedError as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
-        execution = foreground.wait_for(execution, seconds=options["wait"] or 0)
+        if not options["json"]:
+            for said in operations.CANCEL.say(cancelled):
+                self.stdout.write(said.text)
+        was_running = not cancelled.is_final
+        execution = foreground.wait_for(cancelled, seconds=options["wait"] or 0)
         if options["json"]:
             self.stdout.write(json.dumps(as_json(execution), indent=2))
-        else:
+        elif was_running and execution.is_final:
             self.stdout.write(_told(execution))
         code = _exit_code(execution, waited=options["wait"] is not None)
         if code:
@@ -55,11 +58,7 @@ class Command(BaseCommand):
 
 
 def _told(execution: Execution) -> str:
-    if execution.is_final:
-        return (
-            f"{execution}: {execution.get_status_display()}. {execution.reason_in_words}".rstrip()
-        )
-    return f"{execution} was told to stop. {silence_of(execution)}".rstrip()
+    return f"{execution}: {execution.get_status_display()}. {execution.reason_in_words}".rstrip()
 
 
 def _exit_code(execution: Execution, *, waited: bool) -> int:

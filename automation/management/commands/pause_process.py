@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from automation.engine.end import pausing
-from automation.instants import naming_zones, to_minute
+from automation import operations
+from automation.instants import naming_zones
 from automation.management.execution_command import NOT_POSSIBLE, who
 from automation.management.hold_command import HoldCommand, subject_of
 from automation.management.waiting import answering_soon
@@ -33,11 +33,9 @@ class Command(HoldCommand):
             zone = processes[0].zone if processes else site_zone()
             until = once_from(options["until"], zone.key).at if options["until"] else None
             with answering_soon():
-                count = pausing.pause(processes, why=options["reason"], until=until, by_name=who())
+                asked = {"why": options["reason"], "until": until}
+                held = operations.PAUSE.do(who(), processes, **asked)
         except (ScheduleError, RefusedError) as error:
             raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
-        subject = options["name"] or "Everything"
-        end = f"until {to_minute(until, zone)}" if until else "until it is resumed"
-        self.stdout.write(
-            f"{subject} is paused {end}." if count else f"{subject} is paused already."
-        )
+        for said in operations.PAUSE.say(held):
+            self.stdout.write(said.text)

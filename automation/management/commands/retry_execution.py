@@ -1,12 +1,10 @@
 """`manage.py retry_execution`: try an ended execution again."""
 
-from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from automation.engine.end import retrying
-from automation.engine.run import foreground
+from automation import operations
 from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 
@@ -24,8 +22,4 @@ class Command(ExecutionCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         execution = execution_numbered(options["id"])
-        self.carry_out(
-            options,
-            here=partial(foreground.retry_here, execution),
-            queued=partial(retrying.retry, execution),
-        )
+        self.carry_out(options, operations.RETRY, execution)

@@ -1,14 +1,13 @@
 """`manage.py run_process`: run a process in this terminal, or hand it to the workers."""
 
-from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from automation.engine.run import foreground
-from automation.engine.start.launch import launch
+from automation import operations
 from automation.management.execution_command import NOT_POSSIBLE, ExecutionCommand, process_named
-from automation.models import Kind, Process, Trigger
+from automation.models import Process
+from automation.parameters import ParameterError
 
 
 class Command(ExecutionCommand):
@@ -38,10 +37,9 @@ class Command(ExecutionCommand):
         process = process_named(options["name"])
         self.carry_out(
             options,
-            here=partial(foreground.start_here, process),
-            queued=partial(launch, process, trigger=Trigger.MANUAL),
+            operations.PREVIEW if options["preview"] else operations.RUN,
+            process,
             parameters=_parameters(process, options["param"]),
-            kind=Kind.PREVIEW if options["preview"] else Kind.RUN,
             note=options["note"],
         )
 
@@ -57,5 +55,8 @@ def _parameters(process: Process, pairs: list[str]) -> dict[str, Any]:
             )
         if key in given:
             raise CommandError(f"--param {key} is given twice.", returncode=NOT_POSSIBLE)
-        given[key] = function.parameters.from_text(key, text) if function else text
+        try:
+            given[key] = function.parameters.from_text(key, text) if function else text
+        except ParameterError as error:
+            raise CommandError(str(error), returncode=NOT_POSSIBLE) from error
     return given

@@ -1,12 +1,10 @@
 """`manage.py undo_execution`: take back what a run did."""
 
-from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from automation.engine.run import foreground
-from automation.engine.start.undo import launch_undo
+from automation import operations
 from automation.management.arguments import whole_number
 from automation.management.execution_command import ExecutionCommand, execution_numbered
 
@@ -27,7 +25,7 @@ class Command(ExecutionCommand):
         execution = execution_numbered(options["id"])
         self.carry_out(
             options,
-            here=partial(foreground.undo_here, execution),
-            queued=partial(launch_undo, execution),
+            operations.UNDO,
+            execution,
             note=options["note"],
         )

@@ -1,0 +1,73 @@
+"""How pages and actions ask for operations, and say what came of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from automation import operations
+from automation.admin.base import EngineAdmin
+from automation.models import Execution, Status
+from automation.operations import Asker, Operation, Said
+
+
+def asker(request: HttpRequest) -> Asker:
+    return Asker.person(request.user)
+
+
+def may(request: HttpRequest, operation: Operation[Any, Any]) -> bool:
+    return operation.is_permitted(asker(request))
+
+
+def can(request: HttpRequest, operation: Operation[Any, Any], subject: Any) -> bool:
+    """Whether the person may, and the subject stands so that it can be done."""
+    return operation.why_not(asker(request), subject) is None
+
+
+def require(request: HttpRequest, operation: Operation[Any, Any]) -> None:
+    """Raise PermissionDenied for whoever may not do it to anything."""
+    if not may(request, operation):
+        raise PermissionDenied
+
+
+def may_see_executions(request: HttpRequest) -> bool:
+    return request.user.has_perm("automation.view_execution")
+
+
+class Operating(EngineAdmin):
+    """Its actions are those of operations: Django asks for each by the name of a permission."""
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        return may(request, operations.RUN)
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        return may(request, operations.PAUSE)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return may(request, operations.CANCEL)
+
+    def say(self, request: HttpRequest, said: Iterable[Said]) -> None:
+        """Say it on top of the next page, executions as links for whoever may see them."""
+        for one in said:
+            shown = (_shown(request, value) for value in one.values)
+            self.message_user(request, format_html(one.template, *shown), one.level)
+
+    def say_of_start(
+        self, request: HttpRequest, operation: Operation[Any, Execution], execution: Execution
+    ) -> None:
+        """Say it, unless the person is led to its page: that says so itself while it waits."""
+        if execution.status == Status.SKIPPED or not may_see_executions(request):
+            self.say(request, operation.say(execution))
+
+
+def _shown(request: HttpRequest, value: Any) -> Any:
+    if not isinstance(value, Execution):
+        return value
+    if not may_see_executions(request):
+        return value.title
+    address = reverse("admin:automation_execution_change", args=[value.pk])
+    return SafeString(format_html('<a href="{}">{}</a>', address, value.title))

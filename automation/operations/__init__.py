@@ -1,0 +1,57 @@
+"""What a person or a program may do: the permission it needs, why not, do it, and what to say.
+
+Pages, actions, commands and whatever else people or programs ask with call these, and decide nothing
+themselves. There is no request, no message of a page and no HTML in here.
+"""
+
+from typing import Any
+
+from automation.operations.backfilling import BACKFILL, MOST, Backfilled, must_confirm
+from automation.operations.cancelling import CANCEL, CANCEL_EACH
+from automation.operations.holding import PAUSE, RESUME
+from automation.operations.operation import Asker, Operation, Said
+from automation.operations.starting import (
+    APPLY,
+    PREVIEW,
+    RETRY,
+    RUN,
+    UNDO,
+    Start,
+    run_each,
+    said_of_refusal,
+)
+from automation.operations.switching import DISABLE, ENABLE
+
+#: All of them, by name.
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    operation.name: operation
+    for operation in (
+        *(RUN, PREVIEW, APPLY, CANCEL, CANCEL_EACH, RETRY, UNDO),
+        *(PAUSE, RESUME, ENABLE, DISABLE, BACKFILL),
+    )
+}
+
+__all__ = [
+    "APPLY",
+    "BACKFILL",
+    "CANCEL",
+    "CANCEL_EACH",
+    "DISABLE",
+    "ENABLE",
+    "MOST",
+    "OPERATIONS",
+    "PAUSE",
+    "PREVIEW",
+    "RESUME",
+    "RETRY",
+    "RUN",
+    "UNDO",
+    "Asker",
+    "Backfilled",
+    "Operation",
+    "Said",
+    "Start",
+    "must_confirm",
+    "run_each",
+    "said_of_refusal",
+]

@@ -1,0 +1,21 @@
+"""Names of processes in what is said of several."""
+
+from collections.abc import Sequence
+
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+
+from automation.operations.operation import Said
+
+#: So many are named.
+NAMED = 10
+
+
+def names_of(titles: Sequence[str]) -> str:
+    """Return names for a sentence, the first ones of many."""
+    shown = list(titles[:NAMED])
+    return get_text_list(shown + (["…"] if len(titles) > NAMED else []), _("and"))
+
+
+def nothing_changed() -> Said:
+    return Said.plainly(_("It was so already; nothing was changed."), "info")
