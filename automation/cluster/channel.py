@@ -1,4 +1,4 @@
-"""What a worker and its dispatcher say to each other through their pipe."""
+"""The messages between a worker and its dispatcher."""
 
 import os
 import select
@@ -10,7 +10,7 @@ from typing import Any
 from automation.engine.run.claims import Claim
 from automation.queue.messages import Ordinary
 
-#: The dispatcher sends a piece of work, or this: the worker is to end.
+#: The dispatcher sends a piece of work, or this: the worker has to end.
 STOP = "stop"
 #: A worker sends pairs: one of these, and its value. BEGUN: the time limit in seconds (None: none).
 #: COMMITTING: the limit in seconds for what follows the commit. DONE: it can take more work.
@@ -27,7 +27,7 @@ class Channel:
         self._process, self._lock = os.getpid(), threading.Lock()
 
     def receive(self) -> Claim | Ordinary | None:
-        """Wait for the next piece of work; None where there is none, or no dispatcher any more."""
+        """Wait for the next piece of work; None at the end, or where the dispatcher is gone."""
         try:
             work: Any = self._pipe.recv()
         except (EOFError, OSError):
@@ -35,17 +35,20 @@ class Channel:
         return None if work == STOP else work
 
     def say(self, kind: str, value: Any = None) -> None:
-        """Raises OSError where the dispatcher is gone."""
+        """Send a message. Raises OSError where the dispatcher is gone."""
         with self._lock:
             self._pipe.send((kind, value))
 
     def say_unless_it_is_gone(self, kind: str) -> None:
-        """Say it to a dispatcher that is there; without one, the next `receive` returns None."""
+        """Send a message if the dispatcher is there; if not, the next `receive` returns None."""
         with suppress(OSError):
             self.say(kind)
 
     def say_if_there_is_room(self, kind: str, value: Any) -> None:
-        """Say it without ever waiting, or not at all; a function may call it from a thread or a fork."""
+        """Send a message without ever waiting, or not at all.
+
+        A function may call it from a thread or a fork.
+        """
         if os.getpid() != self._process or not self._lock.acquire(blocking=False):
             return
         try:

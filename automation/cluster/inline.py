@@ -17,7 +17,7 @@ from automation.queue import messages
 def run(*, run_once: bool) -> None:
     """Start what is due, and run what waits, one after the other; return when nothing is left.
 
-    Nothing of the process is changed: no node is registered, no signal is handled. Raises
+    The process itself is not changed: no node is registered, no signal is handled. Raises
     NotReadyError where a node is asked for that goes on.
     """
     if not run_once:
@@ -44,6 +44,6 @@ def _run_executions() -> int:
 def _run_ordinary() -> int:
     taken = messages.take_ordinary(1)
     for message in taken:
-        with suppress(SystemExit):  # A task may leave, as it may in a worker.
+        with suppress(SystemExit):  # A task may end the process, as it may in a worker.
             ordinary.work(message, begun=lambda _limit: None)
     return len(taken)

@@ -1,4 +1,4 @@
-"""The clock's repairs of Schedule rows: a little at a time, so that nothing due waits for them."""
+"""The clock's repairs of Schedule rows, a few at a time, so that nothing due waits for them."""
 
 import logging
 from collections import deque
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between looks for rows that vanished; each time a batch of others is compared as well.
 LOOK = 10
-#: Seconds for one go; and after how many it goes on, though something comes due soon.
+#: Seconds of repairs in one turn; and after how many they go on, though something comes due soon.
 GO, AT_LEAST_EVERY = 0.1, 1
 #: Processes whose next run is logged at the start.
 NAMED = 20
@@ -26,20 +26,23 @@ class Repairs:
     def __init__(self) -> None:
         self.waiting: deque[int] = deque()
         self.looked_at, self.went_on_at = -LOOK * 1.0, -AT_LEAST_EVERY * 1.0
-        #: Up to which process they were compared in turn.
+        #: The id of the last process that was compared in turn.
         self.compared = 0
-        #: Every process was compared, and it was said when which runs next.
+        #: Whether every process was compared, and the next runs were logged.
         self.has_told = False
         self.is_whole = False
 
     def everything(self) -> None:
-        """Compare all of them, as at the start, or when nodes came or went that may disagree."""
+        """Have all processes compared.
+
+        At the start, and where nodes came or went that may disagree.
+        """
         self.waiting.clear()
         self.waiting.extend(repairing.all_ids())
         self.is_whole = True
 
     def look(self) -> None:
-        """Find rows that have vanished, and let the next few of the others be compared."""
+        """Find rows that have vanished, and have the next few of the others compared."""
         if self.waiting or lease.now() - self.looked_at < LOOK:
             return
         self.looked_at = lease.now()
@@ -55,7 +58,7 @@ class Repairs:
             return
         while self.waiting and lease.now() - begun < GO:
             batch = [self.waiting.popleft() for _ in range(min(rows.BATCH, len(self.waiting)))]
-            tell(repairing.repair(batch, skip_locked=True))  # Those come in turn again.
+            tell(repairing.repair(batch, skip_locked=True))  # Skipped ones come in turn again.
             if not self.has_told:
                 warn_about(batch)
         self.went_on_at = lease.now()
@@ -71,7 +74,7 @@ class Repairs:
 
 
 def all_at_once() -> None:
-    """What the clock does at its start, where there will be none."""
+    """Repair everything, where no clock will do so."""
     tell(repairing.repair_all())
     warn_about(repairing.all_ids())
     tell_of_next_runs()
@@ -79,12 +82,12 @@ def all_at_once() -> None:
 
 def tell(changes: list[RowChange]) -> None:
     for change in changes:
-        if change.vanished is None:  # Of those there is a line already.
+        if change.vanished is None:  # There is a log line of vanished rows already.
             logger.info("Schedule of %s: %s.", change.name, change.what)
 
 
 def warn_about(ids: list[int]) -> None:
-    """Log what does not fit, of these processes."""
+    """Log what does not fit in these processes."""
     for process in Process.objects.filter(pk__in=ids).select_related("concurrency_group"):
         if process.is_broken:
             logger.warning(

@@ -29,7 +29,7 @@ from automation.queue.messages import Ordinary
 
 logger = logging.getLogger(__name__)
 
-#: Seconds, for the statements of ordinary work.
+#: Seconds that a statement of ordinary work may take.
 NO_LIMIT = 0
 
 
@@ -40,10 +40,10 @@ def main(pipe: Connection) -> None:
         signal.signal(number, lambda *_: None)
     live_apart_in_children()
     session.settle()
-    with suppress(DatabaseError):  # A run will say so.
+    with suppress(DatabaseError):  # The next run reports the error.
         connection.ensure_connection()
     _make_caches()
-    ordinary.announce_worker()  # Whatever listens to post_spawn makes is there for all that it runs.
+    ordinary.announce_worker()  # What receivers of post_spawn create is there for everything that it runs.
     to_dispatcher = Channel(pipe)
     _Worker(to_dispatcher).work()
     ordinary.announce_end_of_worker()
@@ -51,14 +51,17 @@ def main(pipe: Connection) -> None:
 
 
 def _make_caches() -> None:
-    """Django keeps them in a context variable: each run would make, and connect, its own."""
+    """Create the caches once: Django keeps them in a context variable.
+
+    Each run would create, and connect, caches of its own.
+    """
     for alias in settings.CACHES:
-        with suppress(Exception):  # Whoever uses it will hear.
+        with suppress(Exception):  # Whoever uses the cache gets the error.
             caches[alias]
 
 
 class _Worker:
-    """The work of one process, and what it was like before."""
+    """The work of one process, and the state that it had before."""
 
     def __init__(self, to_dispatcher: Channel) -> None:
         self.channel = to_dispatcher
@@ -66,7 +69,7 @@ class _Worker:
         self.taken = 0
 
     def work(self) -> None:
-        """Run what comes, until nothing does or this process should be replaced."""
+        """Run what arrives, until nothing does or this process should be replaced."""
         while (work := self.channel.receive()) is not None:
             self.taken += 1
             session.close_if_cut_off()
@@ -74,11 +77,11 @@ class _Worker:
             if not (self._put_back_after(work) and goes_on) or is_worn_out(self.taken):
                 return
             self.channel.say_unless_it_is_gone(channel.DONE)
-            # While nobody waits for it: the next will most likely have the same limit.
+            # Now, while nobody waits for it: the next run most likely has the same limit.
             session.ready(work.time_limit if isinstance(work, Claim) else NO_LIMIT)
 
     def _run(self, claim: Claim) -> bool:
-        # What it leaves in context variables stays in the copy.
+        # What the run leaves in context variables stays in the copy.
         copy_context().run(runner.run, claim, _Reporter(self.channel, claim.time_limit))
         return True
 
@@ -87,7 +90,7 @@ class _Worker:
         return ordinary.work(message, begun=lambda limit: self.channel.say(channel.BEGUN, limit))
 
     def _put_back_after(self, work: Claim | Ordinary) -> bool:
-        """Put back what a piece of work changed in this process; whether all of it could be."""
+        """Restore what a piece of work changed in this process; return whether all could be."""
         left = self.surroundings.put_back()
         if left:
             what = (
@@ -99,7 +102,7 @@ class _Worker:
 
 @dataclass
 class _Reporter(Watcher):
-    """Tells the dispatcher of a run while it goes on."""
+    """Reports a run to the dispatcher while it goes on."""
 
     channel: Channel
     limit: int

@@ -1,4 +1,4 @@
-"""One worker as its dispatcher sees it: its process, what it runs, and since when."""
+"""A worker as its dispatcher knows it: its process, what it runs, and since when."""
 
 import logging
 import signal
@@ -17,19 +17,19 @@ from automation.queue.messages import Ordinary
 
 logger = logging.getLogger(__name__)
 
-#: Log lines of a run that are kept until they are written; what is over it comes at its end.
+#: Log lines of a run that are kept until they are written; further ones come at its end.
 KEPT_LINES = 1_000
 
 
 @dataclass
 class Assignment:
-    """A piece of work that a worker has."""
+    """A piece of work that a worker was given."""
 
     work: Claim | Ordinary
     handed_at: float = field(default_factory=lease.now)
     begun_at: float | None = None
     time_limit: int | None = None  # seconds
-    #: Where something is to follow its commit: when that began at the earliest, and its limit (s).
+    #: Where hooks follow its commit: when they began at the earliest, and their limit (s).
     committing_at: float | None = None
     commit_limit: int = 0
     #: When its worker is killed, and why.
@@ -49,7 +49,7 @@ class Assignment:
             self.kill_at = self.begun_at + time_limit + KILL_GRACE
 
     def note(self, kind: str, value: Any) -> None:
-        """Take note of what the worker says of it."""
+        """Note what the worker reports of it."""
         if kind == channel.BEGUN:
             self.begin(value)
         elif kind == channel.COMMITTING:
@@ -61,7 +61,7 @@ class Assignment:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it should have ended by now, though its worker was told."""
+        """Whether it should have ended by now, after the worker was told so."""
         return self.kill_at is not None and lease.now() >= self.kill_at
 
     def commit(self, limit: int) -> None:
@@ -71,13 +71,13 @@ class Assignment:
 
 
 class WorkerProcess:
-    """One worker process and its pipe."""
+    """A worker process and its pipe."""
 
     def __init__(self, number: int) -> None:
         self.pipe, its_end = private_pipe()
         self._inbox = Inbox(self.pipe)
         self.assignment: Assignment | None = None
-        #: It was told to go, was killed by us, or goes by itself.
+        #: Whether it was told to go, was killed by us, or goes by itself.
         self.is_leaving = False
         self.child = Child(f"worker {number}", lambda: worker.main(its_end), own_group=True)
         its_end.close()
@@ -90,11 +90,11 @@ class WorkerProcess:
         self.assignment = Assignment(work)
         try:
             self.pipe.send(work)
-        except OSError:  # It died just now; the look at the dead finds it.
+        except OSError:  # The worker died just now; the look for dead workers finds it.
             logger.debug("%s took no work.", self.child.name)
 
     def heard(self) -> Assignment | None:
-        """Take in what it says; return the run that has ended, if one has."""
+        """Read what the worker sends; return the run that has ended, if one has."""
         ended = None
         try:
             for kind, value in self._inbox.messages():
@@ -111,14 +111,14 @@ class WorkerProcess:
         return ended
 
     def cancel(self) -> None:
-        """Interrupt what it runs; after a grace it is killed."""
+        """Interrupt what the worker runs; after a grace it is killed."""
         if self.assignment and not self.assignment.is_cancelled:
             self.assignment.is_cancelled = True
             self.assignment.kill_at = lease.now() + KILL_GRACE
             self.child.signal(CANCEL_SIGNAL)
 
     def dismiss(self) -> None:
-        """Let it go when it is idle."""
+        """Let the worker go when it is idle."""
         self.is_leaving = True
         try:
             self.pipe.send(channel.STOP)

@@ -9,7 +9,7 @@ from automation.limits import MAX_PERSON
 
 
 def name_of(user: AbstractBaseUser | AnonymousUser | None, name: str = "") -> str:
-    """What is stored of who asked: a name, else that of the user; "" where nobody is known."""
+    """Return the name to store of who asked: a given one, else the user's; "" for nobody."""
     return (name or (user.get_username() if user else ""))[:MAX_PERSON]
 
 
@@ -18,7 +18,7 @@ class Asked(models.Model):
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
         null=True,
-        db_index=False,  # A partial index has those that have one.
+        db_index=False,  # A partial index has the rows that have one.
         related_name="+",
         verbose_name=_("requested by"),
     )

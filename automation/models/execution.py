@@ -240,7 +240,7 @@ class Execution(Occurrences, Asked, Claimed):
 
     @property
     def process_title(self) -> str:
-        """What the process was called when the execution was recorded, for people."""
+        """The label or name that the process had when the execution was recorded, for people."""
         return title_of(self.process_label, self.process_name)
 
     @property

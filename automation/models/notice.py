@@ -154,7 +154,7 @@ class Notice(models.Model):
 
     @property
     def process_title(self) -> str:
-        """What its process was called for people when it was recorded."""
+        """The label or name that the process had when the notice was recorded."""
         return title_of(self.process_label, self.process_name)
 
     @property

@@ -37,7 +37,7 @@ LASTING: Final = {
 }
 
 
-#: What each reason says; `_sentence_of` knows those whose words depend on their data.
+#: The sentence of each reason; `_sentence_of` has those that depend on the data.
 _SENTENCES: Final = {
     STILL_RUNNING: gettext_lazy(
         "Execution %(execution)s had not ended yet, and this process skips a start then."

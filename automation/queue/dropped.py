@@ -1,4 +1,4 @@
-"""What was due by a rule that is followed no more: recorded, so that it is not forgotten with it."""
+"""Record what was due by a rule that is no longer followed, and was not started."""
 
 import logging
 from datetime import datetime
@@ -32,26 +32,30 @@ def record(
     `rule`: what is followed from now on; `newest`: the version of the schedule until now.
     """
     cause = _cause(rule, newest)
-    # Where the zone is gone, say: at least the one that was written down.
+    # Where the zone is gone, for example: at least the instant that was known.
     passed = iter([due])
     if newest and newest.rule:
         spans = ScheduleVersion.objects.overdue(process, due - SECOND, now, newest)
         passed = (at for span in spans for at in span.due())
     silences = []
-    if cause.reason == reasons.RULE_CHANGED:  # Where nothing was there, the change is no cause.
+    # Where no node was there, the change is not the cause.
+    if cause.reason == reasons.RULE_CHANGED:
         silences = Node.objects.silences(due - SECOND, now)
     record_unstarted(process, ((at, outage_at(at, silences) or cause) for at in passed))
 
 
 def record_unreadable(process: Process, rule: Unreadable, now: datetime) -> None:
-    """Log it, and where it is not known when it was due, record one row for all of it."""
+    """Log that a rule cannot be read.
+
+    Where it is not known when it was due, record one row for all of it.
+    """
     logger.error("%s: its rule cannot be read: %s", process.name, rule.error)
     if rule.known is None:
         record_unstarted(process, [(now, _unreadable(rule))])
 
 
 def _cause(rule: Rule | None, newest: ScheduleVersion | None) -> Cause:
-    """Why what is due by the rule until now is not started: that cannot be read, or was changed."""
+    """Return why what is due until now is not started: the rule is unreadable or was changed."""
     former = newest.rule if newest else None
     if unreadable := next((one for one in (rule, former) if isinstance(one, Unreadable)), None):
         return _unreadable(unreadable)

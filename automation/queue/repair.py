@@ -1,7 +1,7 @@
-"""Schedule rows and what was written down of them, checked against their processes and put right.
+"""Schedule rows and schedule versions, compared with their processes and repaired.
 
-Many at a time, in a number of statements that does not grow with them; what is not simple is left
-to `schedules.sync`, one by one.
+Many processes at a time, in a number of statements that does not grow with them. What is not simple
+is left to `schedules.sync`, one process after the other.
 """
 
 from collections import defaultdict
@@ -21,13 +21,13 @@ from automation.queue import rules, schedules
 from automation.queue.schedules import PREFIX, RowChange
 from automation.schedule import Rule, Unreadable
 
-#: Processes that are looked at together.
+#: Processes that are compared together.
 BATCH = 50
 
 
 @dataclass(frozen=True)
 class _Examined:
-    """A process, and what there is of its schedule."""
+    """A process, and the rows that there are of its schedule."""
 
     process: Process
     rule: Rule | None
@@ -49,13 +49,13 @@ class _Examined:
 
 
 def out_of_step(ids: Sequence[int]) -> list[int]:
-    """Return the processes whose Schedule row is not what they say. In a few statements."""
+    """Return the processes whose Schedule row is not what they say, in a few statements."""
     processes = Process.objects.filter(pk__in=ids).prefetch_related("calendar").order_by("pk")
     return [found.process.pk for found in _find(processes) if not found.is_in_step]
 
 
 def without_row() -> list[int]:
-    """The processes that are on time by a schedule and have no row. In one statement."""
+    """Return the processes that are due by a rule and have no Schedule row, in one statement."""
     rows = Schedule.objects.filter(name__startswith=PREFIX)
     name = Concat(models.Value(PREFIX), Cast("pk", models.CharField()))
     lacking = Process.objects.on_time().annotate(row=name).exclude(row__in=rows.values("name"))
@@ -112,7 +112,7 @@ def _find(processes: Iterable[Process]) -> list[_Examined]:
 
 
 def _accounted(processes: Iterable[Process]) -> dict[int, datetime | None]:
-    """The last instant that a row of each of them accounts for."""
+    """Return the last instant that a row accounts for, by the id of its process."""
     ends = Execution.objects.ends_of_occurrences().filter(process=models.OuterRef("pk"))
     rows = Process.objects.filter(pk__in=[process.pk for process in processes])
     return dict(rows.values_list("pk", models.Subquery(ends.values("end")[:1])))
@@ -120,7 +120,7 @@ def _accounted(processes: Iterable[Process]) -> dict[int, datetime | None]:
 
 @dataclass
 class _RowRepairs:
-    """What is to be written, gathered."""
+    """Collects what is to be written."""
 
     now: datetime
     accounted: dict[int, datetime | None]
@@ -131,7 +131,7 @@ class _RowRepairs:
     fields: list[str] = field(default_factory=list)
 
     def put_right(self, found: _Examined) -> None:
-        """What `schedules.sync` does, for its simple cases."""
+        """Repair a row as `schedules.sync` does, in its simple cases."""
         process, rule, accounted = found.process, found.rule, self.accounted.get(found.process.pk)
         vanished = None
         if not found.rows:
@@ -179,7 +179,7 @@ class _RowRepairs:
         self.changes.append(RowChange(process.name, what, next_run, vanished))
 
     def write(self) -> None:
-        """Around the signals of the rows: they would compute the same again."""
+        """Write all of it, without signals, whose receivers would compute the same again."""
         ScheduleVersion.objects.bulk_create(self.versions)
         Schedule.objects.bulk_create(self.created)
         if self.changed:

@@ -1,4 +1,4 @@
-"""The rule that is in force for a process: of the row, the code, the settings and what nodes say."""
+"""The rule in force for a process, by its row, the code, the settings and what nodes report."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from automation.schedule import NeverDueError, Rule, ScheduleError, Unreadable
 #: Rules are asked for what is due after an instant: an occurrence itself counts from this before it.
 SECOND = timedelta(seconds=1)
 
-#: What a node has for what processes leave open: rules by function, and its zone.
+#: The defaults of a node: rules by function, and its time zone.
 Defaults = tuple[dict[str, str], str]
 
 
@@ -20,13 +20,13 @@ def rule_in_force(
     newest: ScheduleVersion | None = None,
     live: Callable[[], list[Defaults]] | None = None,
 ) -> Rule | None:
-    """What makes the process due; None where nothing does.
+    """Return what makes the process due; None where nothing does.
 
-    A default rule that is gone with its function goes on to be followed, so that the history says
-    of each occurrence why nothing ran; and a default (rule or zone) about which live nodes disagree
-    stays as it was. One that cannot be read is an `Unreadable`, not None. `newest`: the newest
-    version of its schedule, where it is known; `live`: what gives the defaults of the live nodes,
-    where somebody has read them.
+    A default rule that vanished with its function is still followed, so that the history says of
+    each occurrence why nothing ran. A default (rule or zone) about which live nodes disagree stays
+    as it was. A rule that cannot be read is an `Unreadable`, not None.
+    `newest`: the newest version of its schedule, where it is known. `live`: returns the defaults of
+    the live nodes, where the caller has read them.
     """
     rule = None if process.rule_is_gone else _readable_or_not(process, newest)
     if not (process.is_on_time and (process.follows_default or process.follows_default_zone)):
@@ -54,7 +54,7 @@ def _readable_or_not(process: Process, newest: ScheduleVersion | None) -> Rule |
 
 
 def _without_numbers(rule: Unreadable) -> tuple[str, str]:
-    """What tells one from another: an error may name an address or the time."""
+    """Return what distinguishes unreadable rules: an error may contain an address or a time."""
     return re.sub(r"0x[0-9a-f]+|\d+", "", rule.error), str(rule)
 
 
@@ -63,7 +63,7 @@ def live_defaults() -> list[Defaults]:
 
 
 def _disagree(process: Process, live: list[Defaults]) -> bool:
-    """A live node of other code or settings has another default for what the process leaves open."""
+    """Whether a live node of other code or settings has other defaults for the process."""
     zone = default_time_zone()
     if process.follows_default_zone and any(other not in {"", zone} for _rules, other in live):
         return True

@@ -35,27 +35,30 @@ ENTRY = "automation.entry.start_occurrence"
 
 PREFIX = "process:"
 _NAME = Placeholder("name", models.CharField())
-#: By how much a clock that was set back, or another host's, is believed to be behind.
+#: By how much the clock of another host, or one that was set back, may be behind.
 FURTHEST_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class RowChange:
-    """What `sync` did to a Schedule row, and the next run it left (None: deleted, or parked)."""
+    """What `sync` did to a Schedule row, and the next run in it.
+
+    The next run is None where the row was deleted or parked.
+    """
 
     name: str
     what: str
     next_run: datetime | None
-    #: The process whose row had vanished.
+    #: The process, where its row had vanished.
     vanished: Process | None = None
 
 
 def sync(process: Process) -> RowChange | None:
     """Make the process's Schedule row what its rule says; return the change, if there was one.
 
-    A row that is due stays due while its rule is unchanged: that occurrence has not been started.
-    Where the rule was changed, it never will be, and is recorded as missed. One that has vanished
-    counts as if it were there: what nothing started since is due.
+    A row that is due stays due while its rule is unchanged: that occurrence has not been started
+    yet. Where the rule was changed, it never will be, and is recorded as missed. A row that has
+    vanished counts as if it were there: what nothing started since is due.
     """
     with transaction.atomic():
         now, newest = timezone.now(), ScheduleVersion.newest_of(process)
@@ -69,7 +72,8 @@ def sync(process: Process) -> RowChange | None:
             if is_due(known, now):
                 dropped.record(process, known.next_run, now, rule=rule, newest=newest)
         elif known and is_due(known, now):
-            begin = known.next_run - SECOND  # It counts from what is due by it already.
+            # The version is in force from what is due by it already.
+            begin = known.next_run - SECOND
         ScheduleVersion.objects.record(process, rule, not_before_what_is_past(accounted, begin))
         if isinstance(rule, Unreadable) and not (newest and newest.rule == rule):
             dropped.record_unreadable(process, rule, now)
@@ -84,10 +88,9 @@ def sync(process: Process) -> RowChange | None:
 def vanished_row(
     process: Process, newest: ScheduleVersion | None, accounted: datetime | None, now: datetime
 ) -> Schedule | None:
-    """The row, not saved, that a process should have by what was written down last of it.
+    """Return the row, not saved, that a process should have by the newest version of its schedule.
 
-    It is due from the first occurrence on that nothing accounts for. None where it should have
-    none.
+    It is due from the first occurrence that no row accounts for. None where it should have none.
     """
     if newest is None or newest.rule is None:
         return None
@@ -101,7 +104,7 @@ def _write(
 ) -> RowChange | None:
     wanted = columns(process.pk, rule)
     if not rows:
-        # Around the signals: they would compute the same again.
+        # Without signals, whose receivers would compute the same again.
         next_run = rule.next_after(timezone.now())
         if vanished and rule_of(vanished) == str(rule):
             next_run = vanished.next_run
@@ -122,7 +125,7 @@ def _write(
 
 
 def of_outer_process() -> "models.QuerySet[Schedule]":
-    """Schedule rows of the process of an outer query: for a subquery there."""
+    """Return the Schedule rows of the process of an outer query, for a subquery."""
     name = Concat(Value(PREFIX), Cast(OuterRef("pk"), models.CharField()))
     rows: models.QuerySet[Schedule] = Schedule.objects.filter(name=name)
     return rows
@@ -133,12 +136,15 @@ def is_due(row: Schedule, now: datetime) -> bool:
 
 
 def not_before_what_is_past(known: datetime | None, begin: datetime) -> datetime:
-    """An edit by a clock that is behind changes nothing of what has been accounted for."""
+    """Return from when on an edit holds: not before what is accounted for already.
+
+    So an edit by a clock that is behind changes nothing of it.
+    """
     return known if known and begin < known <= begin + FURTHEST_BACK else begin
 
 
 def keep_in_step(process: Process) -> ScheduleVersion | None:
-    """Let what was written down be the rule in force, and return that version.
+    """Record the rule in force as the newest version of the schedule; return that version.
 
     A default in the code may have changed.
     """
@@ -163,18 +169,18 @@ def remove(process_id: int, name: str) -> RowChange | None:
 
 @transaction.atomic
 def _sync(process_id: int) -> RowChange | None:
-    """Locked, so that nobody changes the process meanwhile."""
+    """Sync a process with its row locked, so that nobody changes it meanwhile."""
     process = locking.lock(process_id)
     return sync(process) if process else None
 
 
 def ordinary() -> Any:
-    """The project's own Schedules, which belong to no process."""
+    """Return the project's own Schedules, which belong to no process."""
     return Schedule.objects.exclude(name__startswith=PREFIX)
 
 
 def next_run_of(process_id: int) -> Any:
-    """When the process is due next, or has been due since."""
+    """Return when the process is due next, or since when it is due."""
     return next((at for (at,) in _next_run(name=name_of(process_id))), None)
 
 
@@ -197,7 +203,7 @@ def _due() -> Any:
 
 
 def next_due() -> datetime | None:
-    """When the next process is due, or has been due since."""
+    """Return when the next process is due, or since when one is."""
     return next((at for (at,) in _first_due()), None)
 
 
@@ -219,7 +225,7 @@ def _move_on() -> Any:
 
 
 def correct(schedule: Schedule) -> None:
-    """Before a Schedule row is saved: of a process's own row, compute `next_run` by its rule."""
+    """Compute `next_run` of a process's own Schedule row by its rule, before the row is saved."""
     if not (schedule.name or "").startswith(PREFIX):
         return
     number = schedule.name.removeprefix(PREFIX)
@@ -229,7 +235,7 @@ def correct(schedule: Schedule) -> None:
 
 
 def columns(process_id: int, rule: Rule) -> dict[str, Any]:
-    """What a Schedule row says of its process, apart from when it is due."""
+    """Return the columns of a process's Schedule row, apart from when it is due."""
     options = {"rule": str(rule), "q_options": {"save": False}}
     return {
         "name": name_of(process_id),
@@ -249,7 +255,7 @@ def columns(process_id: int, rule: Rule) -> dict[str, Any]:
 
 
 def is_right(row: Schedule, wanted: dict[str, Any], rule: Rule) -> bool:
-    """It says what is wanted, and is due already or comes due at exactly the next occurrence."""
+    """Whether a row has the wanted columns, and is due now or at the next occurrence."""
     now = timezone.now()
     is_ours = {name: getattr(row, name) for name in wanted} == wanted
     return is_ours and (is_due(row, now) or row.next_run == rule.next_after(now))

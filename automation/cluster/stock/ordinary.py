@@ -34,7 +34,7 @@ _NEEDED = {"id", "name", "func", "args", "kwargs", "started"}
 
 
 def announce_worker() -> None:
-    """Say as django-q2 does that a worker process begins; call it once in each."""
+    """Tell as django-q2 does that a worker process begins; call it once in each process."""
     process = current_process()
     stock.logger.info("%s ready for work at %s", process.name, process.pid)
     stock.post_spawn.send(sender="django_q", proc_name=process.name)
@@ -49,9 +49,9 @@ def announce_end_of_worker() -> None:
 def work(message: Ordinary, begun: Callable[[int | None], None]) -> bool:
     """Run a message's task, and record how it went; return whether this process may go on.
 
-    `begun` hears the time limit in seconds, None for no limit.
+    `begun` is told the time limit in seconds, None for no limit.
     """
-    begun(READ_WITHIN)  # What reading does to this worker is the message's work too.
+    begun(READ_WITHIN)  # Reading the message may run code too, and counts as its work.
     task = _read(message)
     if task is None:
         return True
@@ -66,7 +66,7 @@ def _work(queue: "_OneTask") -> bool:
     try:
         with _for_one_task(queue):
             stock.worker(queue, queue, timer)
-    except BaseException as error:  # of the task's function, or of who listens to the signals
+    except BaseException as error:  # of the task's function, or of a receiver of the signals
         if queue.task is None:
             raise
         results.finish(results.failed(queue.task, "".join(format_exception(error))))
@@ -75,12 +75,12 @@ def _work(queue: "_OneTask") -> bool:
 
 
 class _OneTask:
-    """Both queues of django-q2's worker: one task to take, and where its result goes."""
+    """Both queues of django-q2's worker: one task to take, and a place for its result."""
 
     def __init__(self, task: dict[str, Any], begun: Callable[[int | None], None]) -> None:
         self.begun, self.process = begun, os.getpid()
         self._waiting: dict[str, Any] | None = task
-        #: What the worker has now.
+        #: The message that the worker has now.
         self.task: dict[str, Any] | None = None
         self.limit: int | None = None
 
@@ -96,14 +96,14 @@ class _OneTask:
     def put(self, task: dict[str, Any]) -> None:
         if os.getpid() != self.process:
             os._exit(0)  # The function forked and let its child return: that is no result.
-        self.begun(self.limit)  # Its hook has as long once more.
+        self.begun(self.limit)  # Its hook has the same time again.
         results.finish(task)
         self.task = None
 
 
 @contextmanager
 def _for_one_task(queue: _OneTask) -> Iterator[None]:
-    """Let django-q2's worker do and say nothing of what belongs to a whole process."""
+    """Let django-q2's worker leave out what belongs to a whole process."""
 
     class OfTheTask(logging.LoggerAdapter[Any]):
         def info(self, msg: object, *args: object, **kwargs: Any) -> None:
@@ -119,7 +119,7 @@ def _for_one_task(queue: _OneTask) -> Iterator[None]:
 
 
 def _read(message: Ordinary) -> dict[str, Any] | None:
-    """The task of a message; of one that cannot be read the failure is recorded."""
+    """Return the task of a message; of one that cannot be read, record the failure."""
     try:
         task: dict[str, Any] = SignedPackage.loads(message.package)
         if lacking := _NEEDED - task.keys():

@@ -10,7 +10,10 @@ from automation.conf import setting
 
 
 def is_worn_out(taken: int) -> bool:
-    """After so many pieces of work: as our settings have it; where they do not, those of django-q2."""
+    """Whether a worker has done so much, or needs so much memory, that it is to be replaced.
+
+    By our settings; where they say nothing, by those of django-q2.
+    """
     most, mebibytes = setting("WORKER_MAX_RUNS"), setting("WORKER_MAX_MIB")
     if taken >= (Conf.RECYCLE if most is None else most):
         return True
@@ -18,6 +21,6 @@ def is_worn_out(taken: int) -> bool:
 
 
 def _peak() -> float:
-    """The most MiB of memory that this process had at once."""
+    """Return the most MiB of memory that this process had at once."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB; bytes on macOS
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
