@@ -19,7 +19,7 @@ from automation.admin.instant_columns import InstantColumns
 from automation.admin.lists import StrictChangeList, refuse_nonsense, refuse_search
 from automation.admin.waiting import WaitingAdmin
 
-#: What is said where a process is asked for that was deleted.
+#: The sentence for a process that was deleted.
 PROCESS_GONE = gettext_lazy("This process does not exist any more.")
 
 Row = TypeVar("Row")
@@ -99,7 +99,7 @@ class ListAdmin(WaitingAdmin):
 class EngineAdmin(ListAdmin):
     """The base of the engine's own pages: they share a stylesheet, a frame and an answer of 404."""
 
-    #: What is said where the row that an address names is not there.
+    #: The sentence where the row that an address names does not exist.
     gone: Any
 
     class Media:

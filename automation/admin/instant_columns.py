@@ -1,4 +1,4 @@
-"""Instants in lists and among read-only fields, where Django has a format of its own for them."""
+"""Instants in lists and read-only fields, which Django would write in a format of its own."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from automation import instants
 
 
 class InstantColumn:
-    """Shows a field of instants, in place of its name in a list or a form."""
+    """A column that shows a field of instants, in a list or a form."""
 
     do_not_call_in_templates = True
 
@@ -33,7 +33,7 @@ class InstantColumn:
 
 
 class InstantColumns(dict[str, InstantColumn]):
-    """Those of a page's model, by their fields' names."""
+    """The columns for all instants of a page's model, by the names of their fields."""
 
     def __init__(self, page: "admin.options.BaseModelAdmin[Any]") -> None:
         fields = page.model._meta.get_fields()
@@ -44,7 +44,7 @@ class InstantColumns(dict[str, InstantColumn]):
         )
 
     def put_into(self, names: Any, only: Iterable[Any] | None = None) -> Any:
-        """The names, in lines or not, with what shows them in the place of those of instants.
+        """Return names of columns, nested or not, with these columns in place of those of instants.
 
         `only`: the read-only ones; None for all.
         """
@@ -54,7 +54,7 @@ class InstantColumns(dict[str, InstantColumn]):
         return self.get(names, names) if is_shown else names
 
     def put_into_form(self, form: Any) -> None:
-        """Into what Django shows of a form, or of an inline: its sets of fields and read-only ones."""
+        """Put these columns into the fieldsets and read-only fields of a form or an inline."""
         only = form.readonly_fields
         form.fieldsets = [
             (name, {**options, "fields": self.put_into(options["fields"], only)})

@@ -1,4 +1,4 @@
-"""How pages and actions ask for operations, and say what came of them."""
+"""How pages and actions call operations, and show what came of them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,12 +24,12 @@ def may(request: HttpRequest, operation: Operation[Any, Any]) -> bool:
 
 
 def can(request: HttpRequest, operation: Operation[Any, Any], subject: Any) -> bool:
-    """Whether the person may, and the subject stands so that it can be done."""
+    """Whether the person may do it, and the state of the subject allows it."""
     return operation.why_not(asker(request), subject) is None
 
 
 def require(request: HttpRequest, operation: Operation[Any, Any]) -> None:
-    """Raise PermissionDenied for whoever may not do it to anything."""
+    """Raise PermissionDenied for a person who may not do it at all."""
     if not may(request, operation):
         raise PermissionDenied
 
@@ -39,7 +39,7 @@ def may_see_executions(request: HttpRequest) -> bool:
 
 
 class Operating(EngineAdmin):
-    """Its actions are those of operations: Django asks for each by the name of a permission."""
+    """A page whose actions are operations: Django asks for each by the name of a permission."""
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return may(request, operations.RUN)
@@ -51,7 +51,7 @@ class Operating(EngineAdmin):
         return may(request, operations.CANCEL)
 
     def say(self, request: HttpRequest, said: Iterable[Said]) -> None:
-        """Say it on top of the next page, executions as links for whoever may see them."""
+        """Show messages on top of the next page; executions are links for who may see them."""
         for one in said:
             shown = (_shown(request, value) for value in one.values)
             self.message_user(request, format_html(one.template, *shown), one.level)
@@ -59,7 +59,7 @@ class Operating(EngineAdmin):
     def say_of_start(
         self, request: HttpRequest, operation: Operation[Any, Execution], execution: Execution
     ) -> None:
-        """Say it, unless the person is led to its page: that says so itself while it waits."""
+        """Show what came of a start, unless its own page comes next, which says so itself."""
         if execution.status == Status.SKIPPED or not may_see_executions(request):
             self.say(request, operation.say(execution))
 

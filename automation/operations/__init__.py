@@ -1,7 +1,7 @@
-"""What a person or a program may do: the permission it needs, why not, do it, and what to say.
+"""What a person or a program may do: the permission, why not, doing it, and what to say.
 
-Pages, actions, commands and whatever else people or programs ask with call these, and decide nothing
-themselves. There is no request, no message of a page and no HTML in here.
+Pages, actions, commands and other interfaces call these operations, and decide nothing themselves.
+There is no request, no message of a page and no HTML in here.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ from automation.operations.starting import (
 )
 from automation.operations.switching import DISABLE, ENABLE
 
-#: All of them, by name.
+#: All operations, by name.
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation
     for operation in (

@@ -15,7 +15,7 @@ from automation.reports.missed import why_no_times
 from automation.reports.workers import workers
 from automation.why_not import RefusedError, WhyNot
 
-#: So many are started without a confirmation.
+#: Times that are started at most without a confirmation.
 MOST = 10_000
 
 
@@ -27,7 +27,7 @@ class Backfilled(NamedTuple):
 
 
 def must_confirm(count: int) -> bool:
-    """Whether so many times are started only where whoever asks says their number."""
+    """Whether so many times are started only after whoever asks confirms the number."""
     return count > MOST
 
 
@@ -62,8 +62,8 @@ def _said_of_backfill(done: Backfilled) -> list[Said]:
     return [Said.plainly(f"{told} {absence}".rstrip(), "success" if is_well else "warning")]
 
 
-#: Of a process, with the `chosen` times, `again` (those that succeeded too), `note`, and how many
-#: are `confirmed` where there are very many.
+#: Its subject is a process. Options: the `chosen` times, `again` (also times that succeeded), `note`,
+#: and how many are `confirmed` where there are very many.
 BACKFILL = Operation(
     "backfill",
     "automation.run_process",

@@ -55,7 +55,7 @@ _PERMISSION = "automation.cancel_execution"
 CANCEL = Operation(
     "cancel", _PERMISSION, act=_cancel, say=_said_of_cancelling, obstacle=why_not_cancel
 )
-#: Of a QuerySet: whatever of it has ended stays as it is.
+#: Its subject is a QuerySet; executions that have ended stay as they are.
 CANCEL_EACH: Operation[ExecutionQuerySet, tuple[ExecutionQuerySet, int, int]] = Operation(
     "cancel_each", _PERMISSION, act=_cancel_each, say=_said_of_each
 )

@@ -1,4 +1,4 @@
-"""Operations that let processes, or everything, not start by themselves: pause, resume."""
+"""Operations that pause and resume processes, or everything."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from automation.models import Pause, Process, site_zone
 from automation.operations.naming import names_of, nothing_changed
 from automation.operations.operation import Asker, Operation, Said
 
-#: None: everything.
+#: The subject of a pause; None: everything.
 Processes = Sequence[Process] | None
 
 
@@ -21,7 +21,7 @@ class Held(NamedTuple):
     """What came of a pause, or of its end."""
 
     processes: Processes
-    #: Of the processes of which something changed.
+    #: Titles of the processes of which something changed.
     titles: list[str]
     changed: int
     #: Until when it is paused, as people read it.
@@ -80,7 +80,7 @@ def _said_of_resuming(held: Held) -> list[Said]:
 
 
 def _titles(processes: Processes, *, paused: bool) -> list[str]:
-    """What those of them are called that have a pause of their own just now, or have none."""
+    """Return the titles of the processes that have a pause of their own now, or that have none."""
     chosen = processes or []
     own = Pause.objects.in_force().filter(process__in=[process.pk for process in chosen])
     held = set(own.values_list("process", flat=True))
@@ -89,7 +89,7 @@ def _titles(processes: Processes, *, paused: bool) -> list[str]:
 
 _PERMISSION = "automation.pause_process"
 
-#: Of processes, or None for everything, with `why` and `until`.
+#: Their subjects are processes, or None for everything. Options of PAUSE: `why` and `until`.
 PAUSE: Operation[Processes, Held] = Operation("pause", _PERMISSION, act=_pause, say=_said_of_pause)
 RESUME: Operation[Processes, Held] = Operation(
     "resume", _PERMISSION, act=_resume, say=_said_of_resuming

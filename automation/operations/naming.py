@@ -1,4 +1,4 @@
-"""Names of processes in what is said of several."""
+"""Names of processes in a sentence about several."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from django.utils.translation import gettext as _
 
 from automation.operations.operation import Said
 
-#: So many are named.
+#: Processes that a sentence names at most.
 NAMED = 10
 
 
 def names_of(titles: Sequence[str]) -> str:
-    """Return names for a sentence, the first ones of many."""
+    """Return names for a sentence; of many, the first ones."""
     shown = list(titles[:NAMED])
     return get_text_list(shown + (["…"] if len(titles) > NAMED else []), _("and"))
 

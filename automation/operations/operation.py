@@ -1,4 +1,4 @@
-"""Operation: one thing that may be done, for every page, command and interface alike."""
+"""Operation: one thing that may be done, the same for every page, command and interface."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Asker:
 
     @classmethod
     def person(cls, user: Any) -> Self:
-        """A user of the site, or an anonymous one."""
+        """Return the asker for a user of the site, or for an anonymous one."""
         return cls(user.get_username(), user)
 
     def may(self, permission: str) -> bool:
@@ -33,7 +33,10 @@ class Asker:
 
 
 class Said(NamedTuple):
-    """What to say to whoever asked. An execution among the values stands for its title, or a link."""
+    """A sentence for whoever asked.
+
+    An execution among the values stands for its title, or for a link to it.
+    """
 
     template: str
     values: tuple[Any, ...]
@@ -54,29 +57,32 @@ class Operation(Generic[Subject, Outcome]):
     """One thing that may be done to a process, to several, or to an execution."""
 
     name: str
-    #: What a user needs for it.
+    #: The permission that a user needs.
     permission: str
-    #: Do it for somebody; `do` says more.
+    #: Does it, for an asker and a subject; called by `do`.
     act: Callable[..., Outcome]
-    #: What to say of the outcome.
+    #: Returns what to say about the outcome.
     say: Callable[[Outcome], list[Said]]
-    #: Why it cannot be done to a subject as that stands, whoever asks.
+    #: Returns why it cannot be done to a subject now, whoever asks; None if it can.
     obstacle: Callable[[Subject], WhyNot | None] = field(default=lambda _subject: None)
 
     def is_permitted(self, who: Asker) -> bool:
         return who.may(self.permission)
 
     def require(self, who: Asker) -> None:
-        """Raise RefusedError for whoever may not do it to anything."""
+        """Raise RefusedError for an asker who may not do it at all."""
         if refusal := self._why_not_permitted(who):
             raise RefusedError(refusal)
 
     def why_not(self, who: Asker, subject: Subject) -> WhyNot | None:
-        """Why somebody cannot do it to a subject just now; None if they can."""
+        """Return why an asker cannot do it to a subject now; None if they can."""
         return self._why_not_permitted(who) or self.obstacle(subject)
 
     def do(self, who: Asker, subject: Subject, **options: Any) -> Outcome:
-        """Do it. `options` are those of the operation. Raises RefusedError."""
+        """Do it; return the outcome.
+
+        `options` are those of the operation. Raises RefusedError.
+        """
         done: Outcome = self._done(self.act, who, subject, options)
         return done
 

@@ -26,7 +26,7 @@ _RUN = "automation.run_process"
 class Start(Operation[Subject, Execution]):
     """An operation whose outcome is a new execution: for the workers, or for a terminal."""
 
-    #: As `act`, but for the terminal that asks.
+    #: Does what `act` does, but for the terminal that asks.
     act_here: Callable[..., tuple[Execution, Claim | None]] | None = None
 
     def do_here(
@@ -105,7 +105,7 @@ def _undo_here(who: Asker, execution: Execution, **options: Any) -> tuple[Execut
 
 
 def said_of_start(execution: Execution) -> list[Said]:
-    """Say that it is queued and when it starts, or why it was not started."""
+    """Say that an execution is queued and when it starts, or why it was not started."""
     if execution.status == Status.SKIPPED:
         told = _("{} was not started: {}")
         return [Said(told, (execution, execution.reason_in_words), "warning")]
@@ -114,7 +114,7 @@ def said_of_start(execution: Execution) -> list[Said]:
     return [Said(_("{} is queued; a worker starts it as soon as one is free."), (execution,))]
 
 
-#: Of a process, with `parameters` (which override its own) and `note`.
+#: Its subject is a process. Options: `parameters` (which override its own) and `note`.
 RUN: Start[Process] = Start("run", _RUN, act=_run, act_here=_run_here, say=said_of_start)
 PREVIEW = Start(
     "preview",
@@ -124,7 +124,7 @@ PREVIEW = Start(
     say=said_of_start,
     obstacle=why_not_preview,
 )
-#: Of a preview: run for real what it tried, with the parameters it had.
+#: Its subject is a preview, which is run for real with the parameters it had.
 APPLY = Start("apply", _RUN, act=_apply, say=said_of_start, obstacle=undo.why_not_apply)
 RETRY = Start(
     "retry",
@@ -134,7 +134,7 @@ RETRY = Start(
     say=said_of_start,
     obstacle=retrying.why_not_retry,
 )
-#: Of an execution, with `note`.
+#: Its subject is an execution. Option: `note`.
 UNDO = Start(
     "undo",
     _RUN,
@@ -146,9 +146,9 @@ UNDO = Start(
 
 
 def run_each(who: Asker, processes: Iterable[Process]) -> list[Said]:
-    """Run each of the processes; return what to say of each. Raises RefusedError.
+    """Run each of the processes; return what to say about each. Raises RefusedError.
 
-    All that can start do, or none, where the database gives up half way.
+    All that can start do; or none does, where the database fails in between.
     """
     chosen = list(processes)
     RUN.require(who)

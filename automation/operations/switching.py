@@ -10,7 +10,7 @@ from automation.operations.operation import Asker, Operation, Said
 
 
 class Switched(NamedTuple):
-    #: Of the processes that were switched, the first ones of many.
+    #: Names of the processes that were switched; of many, the first ones.
     titles: list[str]
     changed: int
 
@@ -55,7 +55,7 @@ def _said(told: str, switched: Switched) -> list[Said]:
 
 _PERMISSION = "automation.change_process"
 
-#: Of a QuerySet of processes.
+#: Their subject is a QuerySet of processes.
 ENABLE: Operation[ProcessQuerySet, Switched] = Operation(
     "enable", _PERMISSION, act=_enable, say=_said_of_enabling
 )

@@ -44,12 +44,24 @@ def test_every_room_and_module_of_the_engine_is_drawn():
 
 def test_every_place_that_is_named_is_there():
     named = re.findall(r"`(automation/[\w/.]+)`", TEXT)
-    rooms = re.findall(r"`((?:engine|cluster|queue|notifications|database|adoption)/[\w/]+)`", TEXT)
+    rooms = re.findall(r"`((?:engine|cluster|queue|notifications|database|models)/[\w/]+)`", TEXT)
 
     assert len(named) > 5
     assert len(rooms) > 10
     for path in [ROOT / place for place in named] + [ROOT / "automation" / room for room in rooms]:
         assert path.exists() or path.with_suffix(".py").exists(), path
+
+
+def test_every_place_that_a_page_names_is_there():
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        (page.name, place)
+        for page in pages
+        for place in re.findall(r"`((?:automation|behflow|tasks)/[\w/.]+)`", page.read_text())
+    }
+
+    assert named
+    assert [place for place in named if not (ROOT / place[1]).exists()] == []
 
 
 def test_order_of_the_tree_is_that_of_the_layers():

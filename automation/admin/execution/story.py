@@ -87,7 +87,7 @@ def attempts(execution: Execution) -> dict[str, Any]:
     if execution.never_began:
         title = _("Attempts")
     for one in found:
-        one.process = execution.process  # Known already.
+        one.process = execution.process  # It is known already.
     return {"title": title, "rows": found, "next": _next_of(found)}
 
 

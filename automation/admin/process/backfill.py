@@ -166,7 +166,7 @@ def _described(found: Plan, *, linked: bool) -> dict[str, Any]:
         [each.execution for each in shown if each.execution]
     )
     for execution in executions.values():
-        execution.process = process  # Known already.
+        execution.process = process  # It is known already.
     edges = found.rule_since, found.pruned_before
     rule_since, pruned_before = (to_minute(at, process.zone) if at else "" for at in edges)
     return {
