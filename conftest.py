@@ -142,8 +142,8 @@ class Child:
         return self.output.read_text(errors="replace")
 
     @property
-    def family(self) -> list[int]:
-        """The ids of it and of all that it started, and they in turn, and that lives."""
+    def tree(self) -> list[int]:
+        """The ids of the process and of all that it has started, directly or not, and that lives."""
         parents = parents_of_the_living()
         found = [self.process.pid]
         for pid in found:
@@ -163,7 +163,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill what is left of it and of its session."""
-        left = self.family
+        left = self.tree
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         for pid in left:

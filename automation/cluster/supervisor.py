@@ -138,10 +138,10 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
             due.tick()
         plans.compose()  # Composed here for all its children.
         connections.close_all()  # None of them inherits an open one.
-        _Family(wakeup, me, run_once=run_once).main()
+        _Children(wakeup, me, run_once=run_once).main()
 
 
-class _Family:
+class _Children:
     """The children of the parent: started, guarded and stopped."""
 
     def __init__(self, wakeup: Wakeup, me: node.Itself, *, run_once: bool) -> None:

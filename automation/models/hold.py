@@ -35,7 +35,7 @@ class Hold:
 
 
 class Holds:
-    """All that holds a process within a span; the most telling hold comes first."""
+    """All that holds a process within a span; the most specific comes first."""
 
     def __init__(self, holds: Iterable[Hold]) -> None:
         self.all = list(holds)

@@ -53,14 +53,14 @@ def test_worker_runs_what_is_queued_and_stops_without_leaving_a_process(qcluster
 
     cluster = qcluster()
     wait_for(execution, Status.COMPLETED, why=cluster)
-    family = cluster.family
+    tree = cluster.tree
     code = cluster.stop()
 
     assert execution.result == {"greeting": "Hello Sara! "}
     assert execution.node == Node.objects.get().name
-    assert len(family) == 5  # the parent, a dispatcher, a clock, two workers
-    assert (code, cluster.family) == (0, [])
-    assert not any(Path(f"/proc/{pid}").exists() for pid in family)
+    assert len(tree) == 5  # the parent, a dispatcher, a clock, two workers
+    assert (code, cluster.tree) == (0, [])
+    assert not any(Path(f"/proc/{pid}").exists() for pid in tree)
     assert Node.objects.get().stopped_at is not None
 
 
@@ -70,7 +70,7 @@ def test_signal_at_any_moment_of_the_start_stops_it(qcluster, number):
         cluster = qcluster(wait_for=text)
 
         assert cluster.stop(number) == 0, cluster
-        assert cluster.family == []
+        assert cluster.tree == []
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["first child", "second child"])
@@ -179,11 +179,11 @@ def test_node_whose_workers_are_all_busy_does_not_spin(qcluster):
     cluster = qcluster(WORKERS="1")
     long = started("take_long", seconds=8)  # beyond the time after which it looks by itself
     cluster.wait_for("Asleep")
-    before = sum(map(cpu_seconds, cluster.family))
+    before = sum(map(cpu_seconds, cluster.tree))
 
     wait_for(long, Status.COMPLETED, why=cluster)
 
-    assert sum(map(cpu_seconds, cluster.family)) - before < 2
+    assert sum(map(cpu_seconds, cluster.tree)) - before < 2
 
 
 def cpu_seconds(pid: int) -> float:

@@ -198,7 +198,7 @@ def test_node_is_alive_until_its_dispatcher_or_its_clock_hangs(node, monitor, pl
     heard = len(monitor.requests)
     wait_until(lambda: len(monitor.requests) > heard, seconds=30, why=child)
     assert child.stop() == 0
-    assert child.family == []
+    assert child.tree == []
 
 
 def _is_quiet(monitor: Monitor, seconds: float = 3) -> bool:

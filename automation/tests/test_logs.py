@@ -65,7 +65,7 @@ def test_console_says_whose_worker_was_killed(qcluster):
     cluster = qcluster()
     cluster.wait_for(f"{lost} started")
     dispatcher = next(
-        pid for pid in cluster.family if cluster.children_of(pid) and pid != cluster.process.pid
+        pid for pid in cluster.tree if cluster.children_of(pid) and pid != cluster.process.pid
     )
     for worker in cluster.children_of(dispatcher):
         os.kill(worker, signal.SIGKILL)

@@ -75,10 +75,10 @@ def test_failure_and_recovery_are_mailed_and_leave_no_process(qcluster, tmp_path
     assert f"https://behflow.example.org/admin/automation/execution/{execution.pk}/change/" in said
     assert "WARNING About to fail" in said
     assert f"{execution.process_name} works again" in said
-    family = cluster.family
-    assert len(family) == 5
+    tree = cluster.tree
+    assert len(tree) == 5
     assert cluster.stop() == 0
-    assert cluster.family == []
+    assert cluster.tree == []
 
 
 def test_run_once_sends_what_its_runs_bring_about(qcluster, tmp_path):
@@ -121,7 +121,7 @@ def test_stop_does_not_wait_for_a_mail_server(qcluster, silent_server):
     wait_until(lambda: silent_server.visitors, why=cluster)
 
     assert cluster.stop(seconds=8) == 0
-    assert cluster.family == []
+    assert cluster.tree == []
     assert Notice.objects.get().sent_at is None
 
 

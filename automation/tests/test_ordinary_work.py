@@ -346,7 +346,7 @@ def test_qcluster_of_another_queue_serves_that_queue_alone(site):
     wait_until(Task.objects.filter(group="scheduled for reports").exists, why=cluster)
     wait_until(lambda: fetch(reports), why=cluster)
     assert "Q Cluster reports running." in cluster.text
-    assert len(cluster.family) == 4  # It has one worker.
+    assert len(cluster.tree) == 4  # It has one worker.
     assert fetch(default) is None
     ours.refresh_from_db()
     assert ours.status == Status.PENDING
@@ -378,7 +378,7 @@ def test_django_q2s_commands_show_the_node(site, manage):
     stat = shown()
     assert stat.pid == cluster.process.pid
     assert len(stat.workers) == 2
-    assert set(stat.workers) <= set(cluster.family)
+    assert set(stat.workers) <= set(cluster.tree)
     assert stat.task_q_size == 2
     assert stat.uptime() > 0
     assert str(stat.cluster_id) in manage("qinfo", "--ids").stdout

@@ -14,7 +14,7 @@ from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
 from automation.testing import run
 from automation.tests.factories import ProcessFactory
-from automation.tests.probes.telling import TOO_LARGE, NoText, NoTextError, nested, to_hand_over
+from automation.tests.probes.outcomes import TOO_LARGE, NoText, NoTextError, nested, to_hand_over
 from conftest import wait_until
 
 #: How each of these ends, and what its error says.
@@ -30,13 +30,16 @@ ENDS = {
     "log arguments": (Status.COMPLETED, ""),
     "level": (Status.COMPLETED, ""),
     "deep": (Status.FAILED, "The function returned"),
-    "no text": (Status.FAILED, "automation.tests.probes.telling.NoTextError: <exception str() fai"),
+    "no text": (
+        Status.FAILED,
+        "automation.tests.probes.outcomes.NoTextError: <exception str() fai",
+    ),
     "groups": (Status.FAILED, "ExceptionGroup: around (1 sub-exception)"),
     "exit": (Status.FAILED, "The function ended its worker: exit("),
     "after the commit": (Status.COMPLETED, "NoName: "),
     "after the commit, exit": (
         Status.COMPLETED,
-        "automation.tests.probes.telling._exit: SystemExi",
+        "automation.tests.probes.outcomes._exit: SystemExi",
     ),
     "code of an exit": (Status.FAILED, "SystemExit, which cannot be shown."),
     "interrupt": (Status.FAILED, "KeyboardInterrupt"),

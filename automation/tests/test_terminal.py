@@ -51,14 +51,14 @@ def test_signal_ends_a_run_as_cancelled(typed, number):
     ended = Execution.objects.get()
     assert (ended.status, ended.reason) == (Status.CANCELLED, reasons.INTERRUPTED), command
     assert not written().exists()
-    assert command.family == []
+    assert command.tree == []
 
 
 @pytest.mark.parametrize("function", ["set_the_alarm_itself", "wait_for_a_command"])
 def test_time_limit_holds_as_in_a_worker(typed, function):
     begun = time.monotonic()
     command = typed(function, time_limit=1)
-    family = command.family
+    tree = command.tree
 
     assert command.process.wait(30) == 1
 
@@ -66,7 +66,7 @@ def test_time_limit_holds_as_in_a_worker(typed, function):
     assert ended.status == Status.TIMED_OUT, command
     assert time.monotonic() - begun < 20
     # What a killed one had started is not its parent's to wait for: it may be a zombie for a while.
-    wait_until(lambda: not set(family) & set(parents_of_the_living()))
+    wait_until(lambda: not set(tree) & set(parents_of_the_living()))
 
 
 def test_run_is_cancelled_by_somebody_else(typed):
@@ -85,7 +85,7 @@ def test_run_that_was_killed_keeps_no_other_from_starting(typed):
     killed = typed("take_long", wait_for="Asleep")
     os.kill(killed.process.pid, signal.SIGKILL)
     killed.process.wait()
-    wait_until(lambda: killed.family == [])
+    wait_until(lambda: killed.tree == [])
     why = reasons.NODE_DIED
     if connection.vendor == "postgresql":
         why = reasons.LEASE_EXPIRED
@@ -105,10 +105,10 @@ def test_node_that_was_killed_as_a_whole_keeps_no_run_from_starting(typed, qclus
     process = ProcessFactory(function="probes.take_long", time_limit=600)
     first = launch(process, trigger=Trigger.MANUAL)
     wait_until(lambda: Execution.objects.filter(pk=first.pk, status=Status.RUNNING), why=node)
-    family = node.family
+    tree = node.tree
     os.killpg(node.process.pid, signal.SIGKILL)
     node.process.wait()
-    wait_until(lambda: not set(family) & set(parents_of_the_living()))
+    wait_until(lambda: not set(tree) & set(parents_of_the_living()))
 
     other = typed("greet", wait_for="completed")
 

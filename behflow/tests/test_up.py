@@ -57,11 +57,11 @@ def whole_family(child: Child) -> set[int]:
 
 
 def stop(child: Child, number: int, code: int = 0) -> None:
-    family = whole_family(child)
+    tree = whole_family(child)
     begun = time.monotonic()
     assert child.stop(number) == code, child.text
     assert time.monotonic() - begun < 20
-    wait_until(lambda: not any(is_alive(pid) for pid in family))
+    wait_until(lambda: not any(is_alive(pid) for pid in tree))
 
 
 def log_in(port: int, password: str) -> str:
@@ -125,14 +125,14 @@ def test_start_that_fails_half_way_leaves_no_process(up, empty_database):
     code = "from django.contrib.auth.models import User; User.objects.create_user('admin')"
     manage(empty_database, "shell", "-v0", "-c", code)
 
-    child, family = up(free_port()), set[int]()
+    child, tree = up(free_port()), set[int]()
     while child.process.poll() is None:
-        family |= descendants(child.process.pid)
+        tree |= descendants(child.process.pid)
 
     assert child.process.returncode == 1
-    assert len(family) >= 2
+    assert len(tree) >= 2
     assert "No active superuser is left, and 'admin' is taken" in child.text
-    assert not any(is_alive(pid) for pid in family)
+    assert not any(is_alive(pid) for pid in tree)
 
 
 def test_site_that_is_not_served_on_loopback_names_starts_all_the_same(up, empty_database):
@@ -148,7 +148,7 @@ def test_site_that_is_not_served_on_loopback_names_starts_all_the_same(up, empty
 def test_end_of_the_workers_ends_the_web_server_too(up):
     child = up(free_port())
     child.wait_for("Ctrl-C stops it", seconds=60)
-    family = whole_family(child)
+    tree = whole_family(child)
     (workers,) = [
         row.pid
         for row in processes()
@@ -159,7 +159,7 @@ def test_end_of_the_workers_ends_the_web_server_too(up):
 
     assert child.process.wait(20) == 1
     assert "qcluster ended with code -9." in child.text
-    wait_until(lambda: not any(is_alive(pid) for pid in family), seconds=5)
+    wait_until(lambda: not any(is_alive(pid) for pid in tree), seconds=5)
 
 
 def test_processes_are_listed_where_there_is_no_ps(monkeypatch):

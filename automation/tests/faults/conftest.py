@@ -50,7 +50,7 @@ class Node(Child):
 
     def signal_all(self, number: int) -> None:
         """To everything there is, the parent first; the first to go take others with them."""
-        for pid in self.family:
+        for pid in self.tree:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 

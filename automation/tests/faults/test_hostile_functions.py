@@ -195,9 +195,9 @@ def test_child_that_a_run_left_behind_goes_with_its_node(start_node, journal):
     launched = journal.launch_of(journal.foreign("leave_a_child_behind"), journal=journal)
     node = start_node()
     wait_for(launched, Status.COMPLETED, why=node)
-    family = node.family
-    assert len(family) == 6
+    tree = node.tree
+    assert len(tree) == 6
 
     assert_all_is_well(journal, node)
 
-    assert not living(family)
+    assert not living(tree)

@@ -111,11 +111,11 @@ def test_parent(start_node, journal):
     running, waiting = journal.launch(seconds=4), journal.launch()
     node = start_node()
     journal.wait_for(running, node)
-    family = node.family
+    tree = node.tree
 
     kill(node.parent)
 
-    wait_until(lambda: not living(family), LONG, node)
+    wait_until(lambda: not living(tree), LONG, node)
     after = start_node()
     for execution in (running, waiting):
         wait_for(execution, Status.COMPLETED, why=after)
@@ -128,11 +128,11 @@ def test_whole_group(start_node, journal):
     running, waiting = journal.launch(seconds=4), journal.launch()
     node = start_node()
     journal.wait_for(running, node)
-    family = node.family
+    tree = node.tree
 
     os.killpg(node.parent, signal.SIGKILL)
 
-    wait_until(lambda: not living(family), LONG, node)
+    wait_until(lambda: not living(tree), LONG, node)
     after = start_node()
     for execution in (running, waiting):
         wait_for(execution, Status.COMPLETED, why=after)

@@ -54,10 +54,10 @@ def test_node_of_an_earlier_boot_is_known_to_be_dead(start_node, journal):
     execution = journal.launch("work_as_it_goes", seconds=3, time_limit=600)
     node = start_node()
     journal.wait_for(execution, node)
-    family = node.family
+    tree = node.tree
 
     node.signal_all(signal.SIGKILL)
-    wait_until(lambda: not living(family), LONG, node)
+    wait_until(lambda: not living(tree), LONG, node)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE automation_node SET pid_space = 'an earlier boot'")
     after = start_node()
@@ -73,9 +73,9 @@ def test_child_that_a_run_left_behind_keeps_no_later_node_from_its_file(start_no
     execution = journal.launch_of(journal.foreign("leave_a_child_behind"), journal=journal)
     node = start_node()
     wait_for(execution, Status.COMPLETED, why=node)
-    [left] = [pid for pid in node.family if pid not in {node.parent, *node.parts, *node.workers}]
+    [left] = [pid for pid in node.tree if pid not in {node.parent, *node.parts, *node.workers}]
 
-    for pid in [pid for pid in node.family if pid != left]:
+    for pid in [pid for pid in node.tree if pid != left]:
         os.kill(pid, signal.SIGKILL)
     try:
         assert_all_is_well(journal, start_node())

@@ -45,12 +45,12 @@ def test_running_work_ends_and_waiting_work_waits_for_the_next_node(start_node, 
     running, *waiting = [journal.launch_of(process, seconds=1) for _ in range(3)]
     node = start_node()
     journal.wait_for(running, node)
-    family = node.family
+    tree = node.tree
 
     terminate(node)
 
     assert node.process.wait(20) == 0, node  # The grace is longer: it ends with the work.
-    assert not living(family)
+    assert not living(tree)
     assert wait_for(running, Status.COMPLETED, why=node) == running
     for execution in waiting:
         execution.refresh_from_db()

@@ -175,9 +175,9 @@ def make_due(*processes: Process) -> datetime:
 
 def assert_stops(node: Child) -> None:
     """Without leaving a process."""
-    family = node.family
+    tree = node.tree
     assert node.stop(seconds=LONG) == 0, node
-    wait_until(lambda: not living(family), LONG, node)
+    wait_until(lambda: not living(tree), LONG, node)
 
 
 def assert_all_is_well(

@@ -55,7 +55,7 @@ if "TESTS_OLD_CODE" not in os.environ:
         return work(run, journal=journal)
 
 
-# Deaf to every signal
+# Ignores every signal
 
 
 @process(atomic=False)

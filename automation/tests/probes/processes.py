@@ -16,7 +16,7 @@ from automation import Run, command_process, process
 from automation.tests.probes import (  # noqa: F401  # register their own
     following,
     hostile,
-    telling,
+    outcomes,
     untidy,
 )
 
