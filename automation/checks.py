@@ -17,7 +17,7 @@ from automation.conf import default_time_zone, setting
 from automation.database import checks as of_database  # noqa: F401  # registers them
 from automation.limits import MAX_STOP_GRACE, MAX_TIME_LIMIT
 from automation.models import Process
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 from automation.reports import advice
 from automation.schedule import CronRule, ScheduleError, zone_named
 

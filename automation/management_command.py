@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 
 from automation import printed
 from automation.place import Place
-from automation.registry import Options, ProcessFunction, register
+from automation.process_function import Options, ProcessFunction
+from automation.registry import register
 from automation.run import Run
 
 #: The last lines of output that the result keeps; the log has more of them.

@@ -9,7 +9,7 @@ from automation import registry
 from automation.adoption.found import NotAdoptableError, Work
 from automation.management_command import CommandLine, command_line_of
 from automation.parameters import ParameterError
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 
 
 def by_command(words: Sequence[str], options: Mapping[str, Any] | None = None) -> Work:

@@ -25,7 +25,8 @@ from automation.models.node import Known
 from automation.models.retries import Retries
 from automation.models.timing import ScheduleKind, Timing, TriggerType
 from automation.parameters import ParameterError
-from automation.registry import ProcessFunction, ProcessNotRegisteredError
+from automation.process_function import ProcessFunction
+from automation.registry import ProcessNotRegisteredError
 from automation.schedule import Rule, ScheduleError
 
 

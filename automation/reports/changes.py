@@ -14,7 +14,7 @@ from django.utils.translation import pgettext
 
 from automation import instants, registry
 from automation.models import Execution
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 from automation.reports.masking import masker_of
 
 #: Change rows of one run that are shown at most; how many there are is shown beside.

@@ -78,7 +78,7 @@ def test_page_puts_the_error_first_and_folds_the_traceback_of_the_author_s_code(
         < text.index("Course")
     )
     assert "in write_then_raise" in text
-    assert "registry.py" not in text
+    assert "process_function.py" not in text
     assert "runner.py" not in text
 
 

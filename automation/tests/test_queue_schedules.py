@@ -9,8 +9,8 @@ from django_q.scheduler import scheduler
 
 from automation.engine.upkeep import repairing
 from automation.models import Node, Process, ScheduleVersion, coming, reasons
+from automation.process_function import ProcessFunction
 from automation.queue import rules, schedules
-from automation.registry import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import NodeFactory, ProcessFactory
 from automation.tests.races import at_once

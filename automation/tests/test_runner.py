@@ -5,7 +5,6 @@ import pytest
 from django.db import connection
 from django_q.models import OrmQ
 
-from automation import registry
 from automation.database.text import storable
 from automation.engine.run.claims import claim_one
 from automation.engine.run.interruptions import Watcher
@@ -13,6 +12,7 @@ from automation.engine.run.log import MAX_LINE_LENGTH, MAX_LINES, RunLog
 from automation.engine.run.runner import run, run_execution
 from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger, reasons
+from automation.process_function import ProcessFunction
 from automation.tests.factories import ProcessFactory
 from automation.tests.written import written
 
@@ -56,9 +56,7 @@ def test_function_that_takes_no_run_is_called_without_one():
 def test_run_tells_the_time_in_the_zone_of_its_process(monkeypatch, time_machine):
     time_machine.move_to(datetime(2026, 11, 22, 21, 0, tzinfo=UTC), tick=False)
     seen = []
-    monkeypatch.setattr(
-        registry.ProcessFunction, "call", lambda self, run, parameters: seen.append(run)
-    )
+    monkeypatch.setattr(ProcessFunction, "call", lambda self, run, parameters: seen.append(run))
     process = ProcessFactory(cron="0 * * * *", timezone="Asia/Tehran")
     due = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
     execution = launch(process, trigger=Trigger.SCHEDULE, scheduled_for=due)

@@ -4,7 +4,7 @@ import pytest
 
 from automation.engine.upkeep import repairing
 from automation.models import Process, ScheduleVersion
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 from automation.schedule import CronRule
 from automation.tests.factories import ProcessFactory
 

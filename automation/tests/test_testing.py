@@ -8,6 +8,7 @@ from automation import registry
 from automation.engine.start.launch import launch
 from automation.models import Execution, Status, Trigger
 from automation.parameters import ParameterError
+from automation.process_function import ProcessFunction
 from automation.testing import make_process, run, run_at_once
 from automation.tests.written import written
 
@@ -37,7 +38,7 @@ def test_failure_is_recorded_as_in_a_worker():
 
 def test_function_is_told_the_occurrence(monkeypatch):
     seen = []
-    monkeypatch.setattr(registry.ProcessFunction, "call", lambda self, run, _: seen.append(run))
+    monkeypatch.setattr(ProcessFunction, "call", lambda self, run, _: seen.append(run))
     due = datetime(2026, 11, 22, 4, tzinfo=UTC)
 
     run("probes.greet", scheduled_for=due)

@@ -27,7 +27,7 @@ from automation.models import (
     Trigger,
     reasons,
 )
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 from automation.reports.explain import explain
 from automation.reports.ledger import prove
 from automation.reports.state import State, state_of

@@ -12,7 +12,7 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.core.management.base import BaseCommand
 
 import automation
-from automation import conf, operations, registry
+from automation import conf, operations
 from automation import limits as most
 from automation.database import text
 from automation.engine.run import log, result
@@ -21,6 +21,7 @@ from automation.limits import MAX_CONCURRENCY, MAX_PROGRESS_MESSAGE, MAX_TIME_LI
 from automation.models import naming
 from automation.parameters import signature
 from automation.parameters.fields import FIELDS
+from automation.process_function import Options
 from automation.reports import changes, missed
 from automation.run import Run
 from behflow import environment
@@ -161,7 +162,7 @@ def test_every_group_is_explained_with_what_it_may():
 
 def test_every_option_of_process_is_explained():
     described = rows("reference/process.md")
-    options = {field.name for field in dataclasses.fields(registry.Options)}
+    options = {field.name for field in dataclasses.fields(Options)}
 
     assert options - {"declared_cron"} | {"default_cron"} <= set(described)
     command = inspect.signature(automation.command_process).parameters.values()

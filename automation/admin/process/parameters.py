@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from automation.parameters import Parameter, ParameterError
 from automation.parameters.fields import choices_of
 from automation.parameters.own_form import FormParameter
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 
 _KINDS: dict[Any, Any] = {
     str: gettext_lazy("text"),

@@ -30,8 +30,8 @@ from automation.models import (
     locking,
     reasons,
 )
+from automation.process_function import ProcessFunction
 from automation.queue import messages
-from automation.registry import ProcessFunction
 
 #: Seconds beyond the time limit after which an execution without a renewed lease counts as lost.
 LEASE_GRACE = 10

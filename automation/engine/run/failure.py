@@ -3,7 +3,7 @@
 from traceback import format_exception, format_exception_only
 from types import TracebackType
 
-from automation import registry
+from automation import process_function
 from automation.database.transactions import LeftOpenError
 from automation.engine.run.interruptions import TimeLimitExceeded
 from automation.engine.run.result import ResultError
@@ -26,14 +26,14 @@ def in_words(error: BaseException) -> str:
         return f"{type(error).__name__}, which cannot be shown."
 
 
-def traceback_of(error: BaseException, *, below: str = registry.__file__) -> str:
+def traceback_of(error: BaseException, *, below: str = process_function.__file__) -> str:
     try:
         return "".join(format_exception(type(error), error, inside(error, below)))
     except BaseException as why:  # Such as very many exceptions inside one another.
         return f"The traceback cannot be shown: {type(why).__name__}."
 
 
-def inside(error: BaseException, below: str = registry.__file__) -> TracebackType | None:
+def inside(error: BaseException, below: str = process_function.__file__) -> TracebackType | None:
     """Return an error's traceback from the author's code on, without the frames of the engine.
 
     The frames down to the file `below` are left out.

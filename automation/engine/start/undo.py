@@ -9,7 +9,7 @@ from automation import registry
 from automation.engine.end.retrying import process_deleted
 from automation.engine.start.launch import launch
 from automation.models import Execution, Kind, Status, Trigger, locking
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 from automation.reports.changes import rows_by
 from automation.run import Run
 from automation.why_not import RefusedError, WhyNot

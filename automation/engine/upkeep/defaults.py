@@ -4,7 +4,7 @@ from django.db import transaction
 
 from automation import registry
 from automation.models import DefaultProcess, Process, TriggerType
-from automation.registry import ProcessFunction
+from automation.process_function import ProcessFunction
 
 
 @transaction.atomic
