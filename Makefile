@@ -9,7 +9,7 @@ python := .venv/bin/python
 # How often `make faults` does to Behflow all that it has to survive.
 FAULTS ?= 3
 
-.PHONY: run test faults bench lint messages
+.PHONY: run test test-psycopg3 faults bench lint messages
 
 run: .venv/run .env
 	@exec $(python) manage.py up --demo --port $(PORT)
@@ -21,6 +21,15 @@ pytest = $(python) -m pytest --numprocesses $(JOBS) --dist worksteal
 test: .venv/dev .env
 	DATABASE_URL=sqlite:///test.sqlite3 $(pytest)
 	$(python) .ci/with_postgresql.py $(pytest)
+
+# By the other driver: what listens, prepares, locks, cuts short or reads what a driver says.
+PSYCOPG3 ?= $(addprefix automation/tests/,test_statements.py test_composable.py test_database.py \
+	test_session.py test_cluster.py test_claims.py test_launch.py test_locked_rows.py test_runner.py \
+	test_admin.py test_admin_execution_list.py faults) behflow/tests/test_environment.py
+
+test-psycopg3: .venv/psycopg3/dev .env
+	.venv/bin/python .ci/with_postgresql.py .venv/psycopg3/bin/python -m pytest --numprocesses $(JOBS) \
+		--dist worksteal $(PSYCOPG3)
 
 faults: export FAULTS_DONE = 10000
 faults: .venv/dev .env
@@ -63,6 +72,12 @@ messages: .venv/dev .env
 .venv/dev: requirements.txt requirements-dev.txt | .venv/bin/python
 	$(python) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ .venv/run
+
+# Django takes psycopg 3 wherever it is installed, though psycopg2 is too.
+.venv/psycopg3/dev: requirements.txt requirements-dev.txt Makefile | .venv/dev
+	$(python) -m venv .venv/psycopg3
+	.venv/psycopg3/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt 'psycopg[binary]==3.3.9'
+	@touch $@
 
 .venv/bench: requirements.txt requirements-dev.txt benchmarks/requirements.txt | .venv/bin/python
 	$(python) -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt

@@ -212,5 +212,6 @@ def test_database_that_does_not_answer_is_one_sentence(tmp_path, environment):
     child = Child(command, environment, tmp_path / "up")
 
     assert child.process.wait(30) == 1
-    assert "The database does not answer. Check DATABASE_URL: connection to server" in child.text
+    assert "The database does not answer. Check DATABASE_URL: conn" in child.text
+    assert "connection to server at" in child.text
     assert "Traceback" not in child.text
