@@ -3,13 +3,21 @@
 import logging
 
 from automation.cluster import lease
-from automation.database import listen
+from automation.database import driver, listen
 from automation.database.plans import plans
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between looks for work: without LISTEN, with it, and where LISTEN receives nothing.
 POLL, POLL_BESIDE_LISTENING, POLL_WHEN_UNHEARD = 0.2, 5, 1
+
+#: How a node learns of work, for its log; the number is the seconds between its own looks.
+_LISTENING = "LISTEN receives what is notified; beside it, work is looked for each %s s."
+_POLLING = "There is no LISTEN: work is looked for each %s s."
+_UNHEARD = (
+    "LISTEN hears nothing: a pooler that lends connections by the transaction? Work is looked for "
+    "each %s s."
+)
 
 
 class Topics:
@@ -21,7 +29,7 @@ class Topics:
         self._looked_at = lease.now()
         #: When the next execution that waits for its time may start.
         self._next_at: float | None = None
-        self._has_warned = False
+        self._said: str | None = None
 
     def __contains__(self, topic: str) -> bool:
         return topic in self._waiting
@@ -54,16 +62,24 @@ class Topics:
         if self._listener is not None:
             self._waiting |= self._listener.heard()
             plans.keep(on=self._listener.hears)
-            self._warn_if_unheard(self._listener)
+        self._say_how()
 
-    def _warn_if_unheard(self, listener: listen.Listener) -> None:
-        if listener.hears_nothing and not self._has_warned:
-            self._has_warned = True
-            logger.warning(
-                "LISTEN hears nothing: a pooler that lends connections by the transaction? Work is "
-                "looked for each %s s.",
-                POLL_WHEN_UNHEARD,
-            )
+    def _say_how(self) -> None:
+        """Log the driver, and how the node learns of work, once that is known and when it changes."""
+        how = self._how()
+        if how is None or how == self._said:
+            return
+        self._said = how
+        level = logging.WARNING if how == _UNHEARD else logging.INFO
+        logger.log(level, "The database driver is %s. %s", driver.named(), how % self._poll)
+
+    def _how(self) -> str | None:
+        """None where the listener may still hear its own notification."""
+        if self._listener is None:
+            return _POLLING
+        if self._listener.hears:
+            return _LISTENING
+        return _UNHEARD if self._listener.hears_nothing else None
 
     def run_ended(self) -> None:
         """Note that a run ended: executions that waited for its slot may start."""

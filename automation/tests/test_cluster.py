@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from automation.database import driver, listen
 from automation.database.listen import SCHEDULE, notify
 from automation.engine.start.launch import launch
 from automation.models import (
@@ -196,6 +197,13 @@ def test_start_logs_each_scheduled_process_with_its_next_run_and_zone(qcluster):
 
     next_run = coming(Process.objects.get(name="reschedule_remaining_tasks")).next_run
     assert f"reschedule_remaining_tasks: next run {next_run.isoformat()} (Asia/Tehran)" in text
+
+
+def test_start_logs_the_driver_and_whether_the_node_listens(qcluster):
+    text = qcluster(wait_for="The database driver is").text
+
+    how = "LISTEN receives" if listen.can_listen() else "There is no LISTEN: work is looked for"
+    assert f"The database driver is {driver.named()}. {how}" in text
 
 
 def test_occurrence_that_passed_while_nothing_ran_is_started_once_at_the_next_start(qcluster):
