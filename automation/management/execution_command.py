@@ -17,7 +17,7 @@ from automation.management.arguments import number
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
 from automation.operations import Asker, Start
-from automation.reports import changes
+from automation.reports import as_json, changes
 from automation.reports.workers import silence_of, why_it_waits
 from automation.why_not import RefusedError
 
@@ -99,7 +99,7 @@ class ExecutionCommand(BaseCommand):
 
     def _report(self, execution: Execution, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(execution), indent=2))
+            self.stdout.write(json.dumps(as_json.execution(execution), indent=2))
         else:
             self._tell(execution, options)
         code = _exit_code(execution, waited=options["wait"] is not None)
@@ -173,19 +173,6 @@ def who() -> Asker:
         return Asker(f"{getpass.getuser()} (terminal)")
     except (OSError, KeyError):
         return Asker("terminal")
-
-
-def as_json(execution: Execution) -> dict[str, Any]:
-    row = {
-        "execution": execution.pk,
-        "status": execution.status,
-        "result": execution.result,
-        "error": execution.error_message,
-        "reason": execution.reason,
-        "after_commit": execution.after_commit,
-        "waits_for": why_it_waits(execution) or None,
-    }
-    return row | ({"changes": execution.previewed} if execution.is_preview else {})
 
 
 def _exit_code(execution: Execution, *, waited: bool) -> int:

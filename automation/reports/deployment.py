@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from time import monotonic, sleep
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
@@ -184,38 +183,3 @@ def _orphaned() -> list[Process]:
         for process in Process.objects.all()
         if registry.find(process.function) is None and (process.pk in waiting or process.is_on_time)
     ]
-
-
-def as_json(outlook: DeploymentOutlook) -> dict[str, Any]:
-    """The same for machines."""
-    return {
-        "is_safe": outlook.is_safe,
-        "running": [
-            {
-                "execution": running.execution.pk,
-                "process": running.execution.process_name,
-                "node": running.execution.node,
-                "started_at": started_at.isoformat() if started_at else None,
-                "until": running.until.isoformat(),
-                "is_interrupted": running.is_interrupted,
-            }
-            for running in outlook.running
-            for started_at in [running.execution.started_at]
-        ],
-        "longest_stop": outlook.longest_stop,
-        "due": [
-            {
-                "process": due.process.name,
-                "at": [at.isoformat() for at in due.instants],
-                "may_be_missed": due.may_be_missed,
-            }
-            for due in outlook.due
-        ],
-        "refused": [
-            {"execution": execution.pk, "process": execution.process_name, "error": error}
-            for execution, error in outlook.refused
-        ],
-        "orphaned": [
-            {"process": process.name, "function": process.function} for process in outlook.orphaned
-        ],
-    }

@@ -81,7 +81,7 @@ def test_instant_without_an_offset_is_one_of_the_process_s_zone(call):
 
     assert printed["at"] == "2026-11-21T02:30:00+01:00"
     assert printed["executions"] == [
-        {"id": execution.pk, "status": "skipped", "reason": "paused", "attempt": 1}
+        {"execution": execution.pk, "status": "skipped", "reason": "paused", "attempt": 1}
     ]
 
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automation.instants import naming_zones, to_minute
 from automation.models import Process
+from automation.reports import as_json
 from automation.reports.ledger import Finding, Proof, prove
 from automation.schedule import ScheduleError, instant_from
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no process {options['name']!r}.", returncode=2)
         proofs = [prove(process, since) for process in processes]
         if options["json"]:
-            self.stdout.write(json.dumps([_as_json(proof) for proof in proofs], indent=2))
+            self.stdout.write(json.dumps([as_json.proof(proof) for proof in proofs], indent=2))
         else:
             for line in [line for proof in proofs for line in _lines(proof)]:
                 self.stdout.write(line)
@@ -52,31 +53,6 @@ def _instant(text: str | None) -> datetime | None:
         return instant_from(text, "UTC", needs_time=False)
     except ScheduleError as error:
         raise CommandError(f"--since: {error}", returncode=2) from error
-
-
-def _as_json(proof: Proof) -> dict[str, Any]:
-    return {
-        "process": proof.process.name,
-        "since": proof.since.isoformat(),
-        "until": proof.until.isoformat(),
-        "occurrences": proof.occurrences,
-        "outcomes": proof.outcomes,
-        "skipped": proof.skipped,
-        "counts": proof.counts,
-        "findings": [_finding_as_json(finding) for finding in proof.findings],
-        "unreadable": [[begin.isoformat(), end.isoformat()] for begin, end in proof.unreadable],
-        "is_sound": proof.is_sound,
-    }
-
-
-def _finding_as_json(finding: Finding) -> dict[str, Any]:
-    return {
-        "what": finding.what,
-        "since": finding.since.isoformat(),
-        "until": finding.until.isoformat(),
-        "occurrences": finding.occurrences,
-        "executions": finding.executions,
-    }
 
 
 def _lines(proof: Proof) -> Iterator[str]:

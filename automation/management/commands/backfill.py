@@ -12,8 +12,8 @@ from automation.instants import naming_zones, to_minute
 from automation.management.execution_command import NOT_POSSIBLE, process_named, who
 from automation.management.waiting import answering_soon
 from automation.operations import MOST, Backfilled
-from automation.reports.missed import Occurrence, Plan, plan
-from automation.reports.workers import workers
+from automation.reports import as_json
+from automation.reports.missed import Plan, plan
 from automation.schedule import ScheduleError, range_from
 from automation.why_not import RefusedError
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             ) from error
         if options["json"]:
             started = done.started if done else None
-            self.stdout.write(json.dumps(_as_json(found, started), indent=2))
+            self.stdout.write(json.dumps(as_json.backfill(found, started), indent=2))
         elif done is None:
             self.stdout.write(_told_of_dry_run(found))
         else:
@@ -126,32 +126,3 @@ def _told_of_dry_run(found: Plan) -> str:
     count = len(found.occurrences)
     total = f"of {count:,} {'time' if count == 1 else 'times'}"
     return f"{len(found.offered):,} {total} would be started. Nothing was."
-
-
-def _waits_for(found: Plan) -> str:
-    return workers().absence_for(found.process.function)
-
-
-def _as_json(found: Plan, started: int | None) -> dict[str, Any]:
-    return {
-        "process": found.process.name,
-        "from": found.since.isoformat(),
-        "to": found.until.isoformat(),
-        "rule": str(found.rule),
-        "rule_since": found.rule_since.isoformat() if found.rule_since else None,
-        "pruned_before": found.pruned_before.isoformat() if found.pruned_before else None,
-        "offered": len(found.offered),
-        "started": started,
-        "waits_for": _waits_for(found) or None,
-        "occurrences": [_row(each, found) for each in found.occurrences],
-    }
-
-
-def _row(each: Occurrence, found: Plan) -> dict[str, Any]:
-    return {
-        "at": each.at.isoformat(),
-        "local": each.at.astimezone(found.rule.zone).isoformat(),
-        "status": each.status or None,
-        "execution": each.execution,
-        "action": each.action(again=found.again),
-    }

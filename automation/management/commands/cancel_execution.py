@@ -12,12 +12,12 @@ from automation.management.arguments import number, whole_number
 from automation.management.execution_command import (
     NOT_POSSIBLE,
     STILL_WAITING,
-    as_json,
     execution_numbered,
     who,
 )
 from automation.management.waiting import answering_soon
 from automation.models import Execution, Status
+from automation.reports import as_json
 from automation.why_not import RefusedError
 
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         was_running = not cancelled.is_final
         execution = foreground.wait_for(cancelled, seconds=options["wait"] or 0)
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(execution), indent=2))
+            self.stdout.write(json.dumps(as_json.execution(execution), indent=2))
         elif was_running and execution.is_final:
             self.stdout.write(_told(execution))
         code = _exit_code(execution, waited=options["wait"] is not None)

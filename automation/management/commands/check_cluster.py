@@ -8,6 +8,7 @@ from django.db import Error
 
 from automation.management.arguments import number
 from automation.models import Node
+from automation.reports import as_json
 
 
 class Command(BaseCommand):
@@ -27,8 +28,7 @@ class Command(BaseCommand):
             raise CommandError(told, returncode=2)
         nodes, error = _live(seconds)
         if options["json"]:
-            row = {"is_live": bool(nodes), "nodes": [node.name for node in nodes], "error": error}
-            self.stdout.write(json.dumps(row, indent=2))
+            self.stdout.write(json.dumps(as_json.nodes(nodes, error), indent=2))
         else:
             self.stdout.write(error or _told(nodes, seconds))
         if not nodes:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from automation.instants import naming_zones, to_second
 from automation.management.execution_command import NOT_POSSIBLE, process_named
 from automation.models import Execution, Process
+from automation.reports import as_json
 from automation.reports.explain import Explanation, StepState, explain
 from automation.schedule import ScheduleError, wall_time_from
 
@@ -36,7 +37,9 @@ class Command(BaseCommand):
         process = process_named(options["name"])
         explanation = explain(process, _instant(process, options["at"]))
         if options["json"]:
-            self.stdout.write(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
+            self.stdout.write(
+                json.dumps(as_json.explanation(explanation), indent=2, ensure_ascii=False)
+            )
         else:
             self.stdout.write("\n".join(_lines(explanation)))
 
@@ -65,20 +68,3 @@ def _told(execution: Execution, zone: Any) -> str:
         f"#{execution.pk}  {execution.status}  {to_second(at, zone)}  {execution.reason_in_words}"
     )
     return f"        {words.rstrip()}"
-
-
-def _as_json(explanation: Explanation) -> dict[str, Any]:
-    verdict = explanation.verdict
-    return {
-        "process": explanation.process.name,
-        "at": explanation.at.isoformat() if explanation.at else None,
-        "verdict": {"code": verdict.code, "text": verdict.text, "remedy": verdict.remedy},
-        "steps": [
-            {"code": step.code, "state": step.state, "text": step.text, "remedy": step.remedy}
-            for step in explanation.steps
-        ],
-        "executions": [
-            {"id": one.pk, "status": one.status, "reason": one.reason, "attempt": one.attempt}
-            for one in explanation.executions
-        ],
-    }

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from automation.instants import naming_zones, to_minute
-from automation.models import Coming, Process, coming_of, zone_or_sites
+from automation.models import Process, coming_of, zone_or_sites
+from automation.reports import as_json
 from automation.reports.last_runs import with_last_status
 from automation.reports.state import with_state
-from automation.reports.workers import Workers, workers
-from automation.schedule import CronRule
+from automation.reports.workers import workers
 
 _COLUMNS = (
     "name",
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         for process in processes:
             process.known = around.known
         comings = coming_of(processes)
-        rows = [_row(process, comings[process.pk], around) for process in processes]
+        rows = [as_json.process(process, comings[process.pk], around) for process in processes]
         if options["json"]:
             self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
         elif rows:
@@ -66,26 +66,3 @@ def _cell(row: dict[str, Any], name: str) -> str:
     if name == "next_run" and row[name]:
         return to_minute(datetime.fromisoformat(row[name]), zone_or_sites(row["timezone"]))
     return str(row[name] or "-")
-
-
-def _row(process: Any, coming: Coming, around: Workers) -> dict[str, Any]:
-    next_run, hold, rule = coming.next_run, coming.hold, process.usable_rule
-    return {
-        "name": process.name,
-        "label": process.label,
-        "function": process.function,
-        "is_broken": process.is_broken,
-        "is_enabled": process.is_enabled,
-        "trigger": process.trigger_type,
-        "cron": rule.expression if isinstance(rule, CronRule) else process.cron,
-        "schedule": process.schedule_in_words,
-        "timezone": process.effective_timezone,
-        "timezone_is_set": bool(process.timezone),
-        "next_run": next_run.isoformat() if next_run else None,
-        "state": process.state,
-        "last_status": process.last_status,
-        "hold": hold.in_words if hold else None,
-        "hold_since": hold.since.isoformat() if hold else None,
-        "hold_until": hold.until.isoformat() if hold and hold.until else None,
-        "waits_for": around.absence_for(process.function) or None,
-    }

@@ -14,13 +14,13 @@ from automation.instants import days as days_between
 from automation.management.arguments import whole_number
 from automation.models import (
     Calendar,
-    Hold,
     Holds,
     Process,
     ScheduleKind,
     TriggerType,
     holds_ahead,
 )
+from automation.reports import as_json
 from automation.reports.workers import workers
 from automation.schedule import (
     ClockChange,
@@ -82,7 +82,10 @@ class Command(BaseCommand):
             raise CommandError("The calendar ends in the year 9999.", returncode=2) from error
         held = holds_ahead([stored])[stored.pk] if stored else Holds([])
         if options["json"]:
-            shown = [_as_json(at, rule, held.at(at)) for at in seen.occurrences]
+            shown = [
+                as_json.occurrence(at, rule.zone) | {"hold": as_json.hold(held.at(at))}
+                for at in seen.occurrences
+            ]
             self.stdout.write(json.dumps(shown, indent=2))
             return
         self._show(rule, seen, held)
@@ -190,14 +193,6 @@ def _calendar_named(name: str) -> Calendar:
 
 def _line(at: datetime, rule: Rule) -> str:
     return f"{to_minute(at, rule.zone)}   {clock(at, UTC)} UTC"
-
-
-def _as_json(at: datetime, rule: Rule, hold: Hold | None) -> dict[str, str | None]:
-    return {
-        "at": at.isoformat(),
-        "local": at.astimezone(rule.zone).isoformat(),
-        "hold": hold.in_words if hold else None,
-    }
 
 
 def _instant(option: str, options: dict[str, Any], zone: str) -> datetime | None:

@@ -10,7 +10,8 @@ from django.db import Error
 from automation.cluster.supervisor import LAST_WORDS
 from automation.instants import name_of, naming_zones, to_minute, to_second
 from automation.management.arguments import number
-from automation.reports.deployment import DeploymentOutlook, as_json, look_ahead
+from automation.reports import as_json
+from automation.reports.deployment import DeploymentOutlook, look_ahead
 
 #: Minutes, and seconds, that may be given at most.
 MOST_MINUTES, LONGEST_WAIT = 1_440, 86_400
@@ -49,7 +50,7 @@ class Command(BaseCommand):
                 f"The database does not answer, or lacks migrations: {str(error).strip()}"
             ) from error
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(outlook), indent=2))
+            self.stdout.write(json.dumps(as_json.deployment(outlook), indent=2))
         else:
             for line in _lines(outlook):
                 self.stdout.write(line)
