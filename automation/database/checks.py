@@ -42,7 +42,7 @@ def check_driver_can_listen(**_: Any) -> list[CheckMessage]:
 def check_notifications_arrive(
     databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Try LISTEN and NOTIFY: with `check --database default`, `migrate`, `qcluster`."""
+    """Try LISTEN and NOTIFY, with `check --database default` and `migrate`; a node logs it itself."""
     is_asked = DEFAULT_DB_ALIAS in (databases or []) and listen.can_listen()
     # Inside a transaction (a test's) no notification is sent.
     if not is_asked or connection.in_atomic_block or _arrives():
