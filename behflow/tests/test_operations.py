@@ -244,3 +244,151 @@ def test_page_offers_exactly_what_the_table_allows_and_does_it(name, role):
     # The list shows itself again where it has no such action.
     refused = 200 if name == "cancel_each" and role != "nobody" else 403
     assert answer.status_code == (302 if offered else refused)
+
+
+def ended(**columns: Any) -> Execution:
+    return ExecutionFactory(**{"status": Status.FAILED, "completed_at": timezone.now(), **columns})
+
+
+#: How something stands, by which an operation is refused, with the code and the sentence.
+REFUSED: list[tuple[str, Callable[[], Any], str, str]] = [
+    (
+        "preview",
+        lambda: ProcessFactory(name="greet"),
+        "no_preview",
+        "probes.greet offers no preview.",
+    ),
+    (
+        "preview",
+        lambda: ProcessFactory(function="probes.gone"),
+        "function_gone",
+        "The function probes.gone is not in the code.",
+    ),
+    (
+        "apply",
+        lambda: ExecutionFactory(completed=True),
+        "not_a_preview",
+        "Only a preview that was completed can be applied.",
+    ),
+    (
+        "apply",
+        lambda: ExecutionFactory(completed=True, kind=Kind.PREVIEW, process=None),
+        "process_deleted",
+        "Its process was deleted.",
+    ),
+    (
+        "apply",
+        lambda: ExecutionFactory(completed=True, kind=Kind.PREVIEW, function=MAIN_JOB),
+        "function_changed",
+        "Its process runs another function now.",
+    ),
+    (
+        "cancel",
+        lambda: ExecutionFactory(completed=True),
+        "ended_already",
+        "{title} has ended already: completed.",
+    ),
+    ("retry", lambda: ExecutionFactory(running=True), "not_ended", "It has not ended yet."),
+    (
+        "retry",
+        lambda: ended(kind=Kind.PREVIEW),
+        "no_run",
+        "Only runs are tried again, not previews or undoings.",
+    ),
+    ("retry", lambda: ended(process=None), "process_deleted", "Its process was deleted."),
+    (
+        "retry",
+        lambda: ExecutionFactory(completed=True),
+        "completed",
+        "It completed: run the process again instead.",
+    ),
+    (
+        "retry",
+        lambda: ended(status=Status.MISSED),
+        "never_began",
+        "It never began: run the process instead.",
+    ),
+    (
+        "retry",
+        lambda: ended(function="probes.gone"),
+        "function_gone",
+        "The function probes.gone is not in the code.",
+    ),
+    ("undo", lambda: ExecutionFactory(running=True), "not_ended", "It has not ended yet."),
+    (
+        "undo",
+        lambda: ExecutionFactory(completed=True),
+        "no_undo",
+        "The function probes.greet has no undo.",
+    ),
+    (
+        "undo",
+        lambda: run(ProcessFactory(function=MAIN_JOB)),
+        "no_changes",
+        "It changed nothing that could be put back.",
+    ),
+    (
+        "backfill",
+        lambda: ProcessFactory(name="by-hand"),
+        "no_schedule",
+        "by-hand has no schedule: there are no times that could have been missed.",
+    ),
+]
+
+
+@pytest.mark.parametrize("role", ALL)
+@pytest.mark.parametrize(("name", "make", "code", "told"), REFUSED)
+def test_operation_is_refused_by_how_its_subject_stands(name, make, code, told, role):
+    subject, who, operation = make(), asker(role), OPERATIONS[name]
+    why = WhyNot(code, told.format(title=getattr(subject, "title", "")))
+
+    assert operation.why_not(who, subject) == why
+    if name != "backfill":  # That is given times: why there are none is asked first.
+        with pytest.raises(RefusedError) as refused:
+            operation.do(who, subject)
+        assert refused.value.why == why
+
+
+@pytest.mark.parametrize(("name", "make", "code", "told"), REFUSED)
+def test_page_offers_nothing_that_is_refused_and_says_why(admin_client, name, make, code, told):
+    subject = make()
+    is_execution = isinstance(subject, Execution)
+    address = (
+        page(f"{'execution' if is_execution else 'process'}_{name}", subject.pk)
+        if (name != "preview")
+        else page("process_run", subject.pk)
+    )
+    offers = 'name="preview"' if name == "preview" else f'"{address}"'
+    at = page("execution_change" if is_execution else "process_change", subject.pk)
+
+    assert offers not in admin_client.get(address if name == "preview" else at).text
+    method = admin_client.get if name == "backfill" else admin_client.post
+    answer = method(address, {"preview": "1"} if name == "preview" else {}, follow=True)
+    assert told.format(title=getattr(subject, "title", "")) in answer.text.replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        ({"why": " "}, "no_reason", "Say why."),
+        ({"why": "x", "until": NOW}, "end_passed", "This end has passed."),
+    ],
+)
+def test_pause_is_refused_by_what_is_asked_for(options, code, told):
+    with pytest.raises(RefusedError) as refused:
+        OPERATIONS["pause"].do(Asker("sara"), [ProcessFactory()], **options)
+
+    assert refused.value.why == WhyNot(code, told)
+
+
+def test_very_many_times_are_started_only_where_their_number_is_said(monkeypatch):
+    monkeypatch.setattr("automation.operations.backfilling.MOST", 0)
+    case = backfill_case()
+    with pytest.raises(RefusedError) as refused:
+        OPERATIONS["backfill"].do(Asker("sara"), case.subject, **case.options)
+
+    told = "These are 1 executions: confirm that you mean so many."
+    assert refused.value.why == WhyNot("not_confirmed", told)
+    assert not case.is_done()
+    OPERATIONS["backfill"].do(Asker("sara"), case.subject, **case.options, confirmed=1)
+    assert case.is_done()
