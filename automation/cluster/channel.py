@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from automation.engine.run.claims import Claim
-from automation.queue.messages import Ordinary
+from automation.queue.ordinary import Ordinary
 
 #: The dispatcher sends a piece of work, or this: the worker has to end.
 STOP = "stop"

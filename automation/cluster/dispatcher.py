@@ -31,6 +31,7 @@ from automation.database.away import is_away
 from automation.engine.end import cancel_requests, cancelling
 from automation.models import claiming
 from automation.queue import messages
+from automation.queue.ordinary import Ordinary, take_ordinary
 
 logger = logging.getLogger(__name__)
 
@@ -196,12 +197,12 @@ class Dispatcher:
         idle = len(self.pool.idle)
         if listen.TASK not in self.topics or not idle:
             return
-        taken = messages.take_ordinary(idle)
+        taken = take_ordinary(idle)
         if len(taken) < idle:
             self.topics.discard(listen.TASK)
         self._hand(taken)
 
-    def _hand(self, ordinary: list[messages.Ordinary]) -> None:
+    def _hand(self, ordinary: list[Ordinary]) -> None:
         """Hand claims, then ordinary work, to idle workers; remove from both what is handed out."""
         claims = self.ahead.claims
         for worker in self.pool.idle:

@@ -10,7 +10,7 @@ from automation.engine.run.claims import Claim, give_back
 from automation.engine.run.killed import Killed
 from automation.engine.run.killed import record as record_killed
 from automation.models import reasons
-from automation.queue import messages
+from automation.queue.ordinary import Ordinary, give_back_ordinary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def unbegun(claim: Claim) -> Death:
     return Death(assignment=Assignment(claim), exit_code=None, at=lease.now(), is_stopped=False)
 
 
-def record(death: Death) -> messages.Ordinary | None:
+def record(death: Death) -> Ordinary | None:
     """Write what became of a dead worker's work; return work that is still left to do, or None."""
     work = death.assignment.work
     if not isinstance(work, Claim):
@@ -73,7 +73,7 @@ def _reason(death: Death) -> str:
     return reasons.NODE_STOPPED if death.is_stopped else reasons.WORKER_DIED
 
 
-def _record_ordinary(death: Death, work: messages.Ordinary) -> messages.Ordinary | None:
+def _record_ordinary(death: Death, work: Ordinary) -> Ordinary | None:
     """Write, or have a worker write, what became of ordinary work.
 
     Recording it runs code of the project, which may kill its process.
@@ -84,7 +84,7 @@ def _record_ordinary(death: Death, work: messages.Ordinary) -> messages.Ordinary
             return work
         results.record_plainly(work.message, work.died_with)
     elif not has_begun or death.is_stopped:
-        messages.give_back_ordinary([work.message])
+        give_back_ordinary([work.message])
     else:
         return work._replace(died_with=_died_with(death))
     return None

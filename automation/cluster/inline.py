@@ -12,6 +12,7 @@ from automation.engine.run import runner
 from automation.engine.run.claims import claim_next
 from automation.engine.start import due
 from automation.queue import messages
+from automation.queue.ordinary import take_ordinary
 
 
 def run(*, run_once: bool) -> None:
@@ -42,7 +43,7 @@ def _run_executions() -> int:
 
 
 def _run_ordinary() -> int:
-    taken = messages.take_ordinary(1)
+    taken = take_ordinary(1)
     for message in taken:
         with suppress(SystemExit):  # A task may end the process, as it may in a worker.
             ordinary.work(message, begun=lambda _limit: None)

@@ -11,7 +11,7 @@ from automation.cluster.worker_process import WorkerProcess
 from automation.database import locks
 from automation.database.away import is_away
 from automation.engine.run.claims import Claim
-from automation.queue.messages import Ordinary
+from automation.queue.ordinary import Ordinary
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from automation.engine.run import runner
 from automation.engine.run.claims import Claim
 from automation.engine.run.interruptions import CANCEL_SIGNAL, Watcher
 from automation.models import Execution, LogLine
-from automation.queue.messages import Ordinary
+from automation.queue.ordinary import Ordinary
 
 logger = logging.getLogger(__name__)
 

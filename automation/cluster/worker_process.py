@@ -13,7 +13,7 @@ from automation.engine.run.claims import Claim
 from automation.engine.run.interruptions import CANCEL_SIGNAL
 from automation.limits import KILL_GRACE
 from automation.models import LogLine
-from automation.queue.messages import Ordinary
+from automation.queue.ordinary import Ordinary
 
 logger = logging.getLogger(__name__)
 

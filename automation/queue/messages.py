@@ -1,17 +1,14 @@
-"""Messages: rows of django-q2's queue table that bring an execution's id to a worker.
-
-The same table has the ordinary work that a project queues by django-q2's `async_task`.
-"""
+"""Messages: rows of django-q2's queue table that bring an execution's id to a worker."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models import Exists, OuterRef
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
@@ -23,8 +20,8 @@ from django_q.tasks import async_task
 from automation import database
 from automation.database import statements
 from automation.database.listen import RUN, notify
-from automation.database.statements import Placeholder, placeholders
-from automation.models import OPEN, Execution, ExecutionQuerySet, Status
+from automation.database.statements import placeholders
+from automation.models import Execution, ExecutionQuerySet, Status
 
 # By name: the runner is above this floor.
 ENTRY = "automation.entry.run_execution"
@@ -169,60 +166,3 @@ def queue_name() -> str:
 
 def serves_executions() -> bool:
     return queue_name() == default_queue()
-
-
-class Ordinary(NamedTuple):
-    """A message of ordinary work."""
-
-    message: int
-    package: str  # signed
-    #: How the worker died that ran it, so that all that is left is to record that; "" for none.
-    died_with: str = ""
-
-
-def some_ordinary() -> bool:
-    """Whether the queue of executions has a message without one.
-
-    Messages of executions are deleted when these are done.
-    """
-    carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
-    rows = OrmQ.objects.filter(key=default_queue())
-    return bool(rows.exclude(pk__in=carried.values("message")).exists())
-
-
-def take_ordinary(count: int) -> list[Ordinary]:
-    """Take up to `count` messages of ordinary work, oldest first.
-
-    Each is locked for django-q2's `retry` seconds, after which it comes again unless it was
-    acknowledged.
-    """
-    now, queue = timezone.now(), queue_name()
-    # Asked before the transaction, which on SQLite waits for any writer.
-    if not _first_ordinary(now=now, queue=queue):
-        return []
-    with transaction.atomic():
-        rows = list(_ordinary(queue, now).select_for_update(skip_locked=True)[:count])
-        until = now + timedelta(seconds=Conf.RETRY)
-        OrmQ.objects.filter(pk__in=[row.pk for row in rows]).update(lock=until)
-    return [Ordinary(row.pk, row.payload) for row in rows]
-
-
-@statements.select(())
-def _first_ordinary() -> Any:
-    queue, now = (
-        Placeholder("queue", models.CharField()),
-        Placeholder("now", models.DateTimeField()),
-    )
-    return _ordinary(queue, now).values_list("pk")[:1]
-
-
-def _ordinary(queue: Any, now: Any) -> Any:
-    """Return the messages that are due and carry no execution."""
-    carried = Execution.objects.filter(status__in=OPEN, message__isnull=False)
-    due = OrmQ.objects.filter(key=queue, lock__lt=now).order_by("pk")
-    return due.exclude(pk__in=carried.values("message"))
-
-
-def give_back_ordinary(messages: Iterable[int]) -> None:
-    """Let others take messages whose work was not begun."""
-    OrmQ.objects.filter(pk__in=list(messages)).update(lock=timezone.now())

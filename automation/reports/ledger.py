@@ -10,7 +10,8 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from automation.models import Execution, Kind, Node, Process, ScheduleVersion, Status, Trigger
-from automation.queue import messages, schedules
+from automation.queue import schedules
+from automation.queue.ordinary import some_ordinary
 
 #: How long an occurrence may be without a row: where a message of a stock cluster may be waiting for
 #: a worker, and where none is and it is being started.
@@ -235,7 +236,7 @@ def _waiting_from(process: Process, now: datetime) -> datetime:
     It may be within a grace, or since nobody was there to start it. Where its Schedule row has
     moved beyond it, or is gone, nothing but a message could still bring the row.
     """
-    recently = now - (GRACE if messages.some_ordinary() else SHORT_GRACE)
+    recently = now - (GRACE if some_ordinary() else SHORT_GRACE)
     due_since: datetime | None = schedules.next_run_of(process.pk)
     if due_since is None or due_since > now:
         return recently

@@ -22,7 +22,7 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from automation.cluster.stock import results
-from automation.queue.messages import Ordinary
+from automation.queue.ordinary import Ordinary
 
 logger = logging.getLogger(__name__)
 
