@@ -29,16 +29,22 @@ from django.utils import timezone, translation
 
 from automation import registry
 from automation.cluster import loggers
+from automation.cluster.loggers import Loggers
 
 logger = logging.getLogger(__name__)
 
+#: Bytes of a seed for random numbers. Python by itself takes 2,500, which the system makes slowly.
+_SEED = 32
 
-class _Part(NamedTuple):
+
+class _Property(NamedTuple):
     """A part of that state, and what restores it; None where nothing can."""
 
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], object] | None = None
+    #: Whether the process is still as it was read, where another `read` would take longer.
+    is_as: Callable[[Any], bool] | None = None
 
 
 class Surroundings:
@@ -54,43 +60,49 @@ class Surroundings:
         translation.deactivate()
         timezone.deactivate()
         decimal.setcontext(self._decimal.copy())
-        random.seed()
+        random.seed(os.urandom(_SEED))
         for connection in connections.all(initialized_only=True):
             connection.queries_log.clear()
-        left = [part.name for part, before in self._before if not _is_again(part, before)]
+        changed = [(one, before) for one, before in self._before if not _is_as(one, before)]
+        left = [one.name for one, before in changed if not _put_back(one, before)]
         if _settings() != self._settings:
             left.append("changed settings of Django")
         return ", ".join([*_threads(), *left])
 
 
-def _read_all() -> Iterator[tuple[_Part, Any]]:
+def _read_all() -> Iterator[tuple[_Property, Any]]:
     """Read all parts of the state; one that cannot be read is left out.
 
     The directory, for example, may have been deleted by a deployment.
     """
-    for part in _PARTS:
+    for one in _PROPERTIES:
         try:
-            value = part.read()
+            value = one.read()
         except Exception:
-            logger.debug("Runs may change %s: it cannot be read.", part.name, exc_info=True)
+            logger.debug("Runs may change %s: it cannot be read.", one.name, exc_info=True)
             continue
-        yield part, value
+        yield one, value
 
 
-def _is_again(part: _Part, before: Any) -> bool:
+def _is_as(one: _Property, before: Any) -> bool:
+    try:
+        return one.is_as(before) if one.is_as else bool(before == one.read())
+    except Exception:  # What a run left there may fail at anything.
+        return False
+
+
+def _put_back(one: _Property, before: Any) -> bool:
+    """Restore a part of the state; return whether that worked."""
     with suppress(Exception):
-        if before == part.read():
-            return True
-    with suppress(Exception):
-        if part.write is not None:
-            part.write(before)
-            return bool(before == part.read())
+        if one.write is not None:
+            one.write(before)
+            return _is_as(one, before)
     return False
 
 
 def _settings() -> dict[str, Any]:
-    wrapped: Any = getattr(settings, "_wrapped")  # noqa: B009  # unknown to the types
-    return dict(vars(wrapped))
+    wrapped: object = getattr(settings, "_wrapped")  # noqa: B009  # unknown to the types
+    return vars(wrapped)
 
 
 def _settings_copied() -> dict[str, Any]:
@@ -259,30 +271,32 @@ def _priority() -> tuple[Any, ...]:
     return os.getpriority(os.PRIO_PROCESS, 0), cores
 
 
-_PARTS = [
-    _Part("a signal mask", _mask, _put_back_mask),
-    _Part("timers", _timers, _stop_timers),
-    _Part("handlers of signals", _handlers, _put_back_handlers),
-    _Part("a disabled logging", loggers.read_all, loggers.put_back_all),
-    _Part("changed loggers", loggers.read, loggers.put_back),
-    _Part("a working directory that is gone", os.getcwd, os.chdir),
-    _Part("a umask", _umask, os.umask),
-    _Part("a changed environment", _environment, _put_back_environment),
-    _Part("a garbage collector", _collector, _put_back_collector),
-    _Part("a timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    _Part(
+_PROPERTIES = [
+    _Property("a signal mask", _mask, _put_back_mask),
+    _Property("timers", _timers, _stop_timers),
+    _Property("handlers of signals", _handlers, _put_back_handlers),
+    _Property("a disabled logging", loggers.read_all, loggers.put_back_all),
+    _Property(
+        "changed loggers", Loggers, Loggers.set_again, is_as=lambda before: bool(before.hold)
+    ),
+    _Property("a working directory that is gone", os.getcwd, os.chdir),
+    _Property("a umask", _umask, os.umask),
+    _Property("a changed environment", _environment, _put_back_environment),
+    _Property("a garbage collector", _collector, _put_back_collector),
+    _Property("a timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    _Property(
         "a locale",
         lambda: locale.setlocale(locale.LC_ALL),
         lambda before: locale.setlocale(locale.LC_ALL, before),
     ),
-    _Part("streams and hooks of Python", _hooks, _put_back_hooks),
-    _Part("a tracer", _tracing, _put_back_tracing),
-    _Part("Python's search path", lambda: sys.path[:], _put_back_path),
-    _Part("limits of Python", _interpreter, _put_back_interpreter),
-    _Part("filters of warnings", _filters, _put_back_filters),
-    _Part("redirected streams", _streams),
-    _Part("changed resource limits", _limits),
-    _Part("another user or group", _who),
-    _Part("a changed niceness or affinity", _priority),
-    _Part("changed process functions", registry.all_functions),
+    _Property("streams and hooks of Python", _hooks, _put_back_hooks),
+    _Property("a tracer", _tracing, _put_back_tracing),
+    _Property("Python's search path", lambda: sys.path[:], _put_back_path),
+    _Property("limits of Python", _interpreter, _put_back_interpreter),
+    _Property("filters of warnings", _filters, _put_back_filters),
+    _Property("redirected streams", _streams),
+    _Property("changed resource limits", _limits),
+    _Property("another user or group", _who),
+    _Property("a changed niceness or affinity", _priority),
+    _Property("changed process functions", registry.all_functions),
 ]
