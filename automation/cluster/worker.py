@@ -21,7 +21,7 @@ from automation.cluster.stock.recycling import is_worn_out
 from automation.cluster.surroundings import Surroundings
 from automation.database import session
 from automation.database.forking import live_apart_in_children
-from automation.engine.run import runner
+from automation.engine.run import log, runner
 from automation.engine.run.claims import Claim
 from automation.engine.run.interruptions import CANCEL_SIGNAL, Watcher
 from automation.models import Execution, LogLine
@@ -43,6 +43,7 @@ def main(pipe: Connection) -> None:
     with suppress(DatabaseError):  # The next run reports the error.
         connection.ensure_connection()
     _make_caches()
+    log.pass_all_lines()
     ordinary.announce_worker()  # What receivers of post_spawn create is there for everything that it runs.
     to_dispatcher = Channel(pipe)
     _Worker(to_dispatcher).work()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 #: libpq's number for a session in which a statement goes on.
 _ACTIVE = 1
@@ -61,9 +61,10 @@ def transactions_as_found() -> Iterator[None]:
 
 
 def _open_transactions() -> tuple[bool, int, bool]:
-    is_open = connection.connection is not None
-    is_manual = is_open and not connection.in_atomic_block and not connection.autocommit
-    return connection.in_atomic_block, len(connection.savepoint_ids), is_manual
+    own = connections[DEFAULT_DB_ALIAS]  # Asked once: `connection` looks it up each time.
+    is_atomic = own.in_atomic_block
+    is_manual = own.connection is not None and not is_atomic and not own.autocommit
+    return is_atomic, len(own.savepoint_ids), is_manual
 
 
 def _statement_goes_on() -> bool:

@@ -38,11 +38,11 @@ class RunLog(logging.Handler):
         """Keep every line that is logged in the block, besides wherever else it goes."""
         root, level = logging.getLogger(), RUN_LOGGER.level
         root.addHandler(self)
-        RUN_LOGGER.setLevel(logging.DEBUG)
+        _set_level(logging.DEBUG)
         try:
             yield
         finally:
-            RUN_LOGGER.setLevel(level)
+            _set_level(level)
             root.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -74,6 +74,19 @@ class RunLog(logging.Handler):
             message = f"{self.left_out} more lines were left out: a run keeps {MAX_LINES}."
             self._keep("WARNING", RUN_LOGGER.name, message, datetime.now(UTC))
         save_lines(execution.pk, self.lines)
+
+
+def pass_all_lines() -> None:
+    """Let RUN_LOGGER pass all lines from now on, for a process of which runs are the only work.
+
+    To change a level for each run costs what all loggers remember of their levels.
+    """
+    _set_level(logging.DEBUG)
+
+
+def _set_level(level: int) -> None:
+    if RUN_LOGGER.level != level:
+        RUN_LOGGER.setLevel(level)
 
 
 def save_lines(execution_id: int, lines: list[LogLine]) -> None:
