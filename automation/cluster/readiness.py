@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django_q.conf import logger
 
 from automation import database
 from automation.cluster.children import Wakeup
+from automation.cluster.stock.naming import logger
 from automation.database import node_lock
 from automation.database.away import is_away
 from automation.queue.messages import queue_name, serves_executions

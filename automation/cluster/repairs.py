@@ -3,14 +3,13 @@
 import logging
 from collections import deque
 
-from django_q.models import Schedule
-
 from automation import checks
-from automation.cluster import lease
+from automation.engine.run import lease
 from automation.engine.upkeep import repairing
 from automation.models import Process, coming_of
 from automation.queue import repair as rows
-from automation.queue.schedules import PREFIX, RowChange
+from automation.queue import schedules
+from automation.queue.schedules import RowChange
 
 logger = logging.getLogger(__name__)
 
@@ -99,13 +98,11 @@ def warn_about(ids: list[int]) -> None:
 
 def tell_of_next_runs() -> None:
     """Log which processes run next, and when."""
-    due = Schedule.objects.filter(name__startswith=PREFIX, next_run__isnull=False)
-    names = due.order_by("next_run").values_list("name", flat=True)[:NAMED]
-    processes = Process.objects.in_bulk([int(name.removeprefix(PREFIX)) for name in names])
+    first, count = schedules.in_order_of_next_run(NAMED)
+    processes = Process.objects.in_bulk(first)
     for pk, coming in coming_of(processes.values()).items():
         if coming.next_run is not None:
             told = (processes[pk], coming.next_run.isoformat(), processes[pk].effective_timezone)
             logger.info("%s: next run %s (%s).", *told)
-    more = due.count() - len(names)
-    if more > 0:
-        logger.info("%s more processes have a schedule.", more)
+    if count > len(first):
+        logger.info("%s more processes have a schedule.", count - len(first))

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from django.db import connections
-from django_q.conf import Conf, logger
 
 from automation import database
-from automation.cluster import dispatcher, inline, lease, node, repairs
+from automation.cluster import dispatcher, inline, node, repairs
 from automation.cluster.children import (
     Child,
     Wakeup,
@@ -33,16 +32,19 @@ from automation.cluster.readiness import (
     only_node_of_its_file,
     wait_for_database,
 )
+from automation.cluster.stock import naming
+from automation.cluster.stock.naming import logger
 from automation.cluster.stopping import RECORD_WITHIN
 from automation.conf import setting
 from automation.database import session
 from automation.database.plans import plans
+from automation.engine.run import lease
 from automation.engine.start import due
 from automation.queue.messages import serves_executions
 
 #: Seconds that a child has to end by itself, once it waits for nothing: the dispatcher may have ends
 #: to record, for which it takes `stopping.RECORD_WITHIN` at most.
-LAST_WORDS = RECORD_WITHIN + 3
+END_WITHIN = RECORD_WITHIN + 3
 #: Seconds without a sign of life, of which the clock gives one every few, until it is replaced.
 CLOCK_SILENT = 15
 #: Seconds between looks at the children, who wake their parent, for a host that was suspended tells
@@ -58,7 +60,7 @@ class GuardDiedError(RuntimeError):
 
 
 @dataclass
-class _Part:
+class _GuardedChild:
     """A child process that the parent keeps alive."""
 
     name: str
@@ -124,12 +126,12 @@ def run(*, run_once: bool = False, grace: float | None = None) -> None:
     adopt_orphans()
     session.without_pool()
     with ExitStack() as stack:
-        logger.info("Q Cluster %s starting.", Conf.CLUSTER_NAME)
+        logger.info("Q Cluster %s starting.", naming.name())
         stack.enter_context(only_node_of_its_file())
         if not wait_for_database(wakeup):
             return
         grace = setting("STOP_GRACE") if grace is None else grace
-        me = node.Itself(node.new_name(), os.getpid(), int(Conf.WORKERS), grace)
+        me = node.Itself(node.new_name(), os.getpid(), naming.workers(), grace)
         # Before anything looks at what is due: the row ends the time in which nothing was running.
         if insist(me.register, "register this node", wakeup) is None:
             return
@@ -151,12 +153,12 @@ class _Children:
             dispatcher.main(dispatcher.Order(me, pipe=pipe, drain=run_once))
 
         length = lease.length()
-        patience = length.total_seconds() * lease.KILL if length else float("inf")
-        self.dispatcher = _Part("dispatcher", dispatch, patience)
+        silent_after = length.total_seconds() * lease.KILL if length else float("inf")
+        self.dispatcher = _GuardedChild("dispatcher", dispatch, silent_after)
         self.parts = [self.dispatcher]
         if not run_once:
             silent_after = max(length.total_seconds() if length else 60.0, CLOCK_SILENT)
-            guarded = _Part(
+            guarded = _GuardedChild(
                 "clock", lambda pipe: keep_time(pipe, guarded.last_spoke_at), silent_after
             )
             self.parts.append(guarded)
@@ -170,8 +172,11 @@ class _Children:
                 part.start()
             while not self._is_over:
                 self._look()
-                wait([self.wakeup.fileno(), *(part.pipe for part in self.parts)], self._patience)
-            logger.info("Q Cluster %s has stopped.", Conf.CLUSTER_NAME)
+                wait(
+                    [self.wakeup.fileno(), *(part.pipe for part in self.parts)],
+                    self._seconds_until_look,
+                )
+            logger.info("Q Cluster %s has stopped.", naming.name())
         finally:
             for part in self.parts:
                 part.child.kill()
@@ -179,7 +184,7 @@ class _Children:
             kill_orphans(set())
 
     @property
-    def _patience(self) -> float:
+    def _seconds_until_look(self) -> float:
         """Seconds until it has to look again, whatever happens: until a part counts as silent."""
         if self.is_stopping or not self.is_announced:
             return SOON
@@ -197,15 +202,15 @@ class _Children:
             part.hear()
         if self.dispatcher.spoke_at is not None and not self.is_announced:
             self.is_announced = True
-            logger.info("Q Cluster %s running.", Conf.CLUSTER_NAME)
+            logger.info("Q Cluster %s running.", naming.name())
         for part in self.parts:
             self._guard(part)
         if not self.is_stopping and len(self.parts) > 1:  # With `run_once` there is no clock.
             self.heartbeat.look([part.spoke_at for part in self.parts])
 
-    def _guard(self, part: _Part) -> None:
+    def _guard(self, part: _GuardedChild) -> None:
         if not part.child.is_alive:
-            self._bury(part)
+            self._replace_dead(part)
         elif lease.now() - part.heard_at > part.silent_after:
             logger.error("The %s is silent; it is killed.", part.name)
             part.was_silent = True
@@ -216,13 +221,13 @@ class _Children:
     def _stop(self, grace: float | None) -> None:
         """End the clock, and the dispatcher as soon as what it runs has ended, or the grace has."""
         is_second, self.is_stopping = self.is_stopping, True
-        logger.info("Q Cluster %s stopping%s.", Conf.CLUSTER_NAME, " at once" if is_second else "")
+        logger.info("Q Cluster %s stopping%s.", naming.name(), " at once" if is_second else "")
         for part in self.parts:
             waits = part is self.dispatcher
             for_work = (math.inf if grace is None else grace) if waits else 0.0
-            part.stop(grace, within=for_work + LAST_WORDS)
+            part.stop(grace, within=for_work + END_WITHIN)
 
-    def _bury(self, part: _Part) -> None:
+    def _replace_dead(self, part: _GuardedChild) -> None:
         # A dead dispatcher's workers died with it; what they started has come to this process.
         living = {p.child.pid for p in self.parts if p.child.is_alive}
         kill_orphans(living | self.heartbeat.pids)
@@ -240,7 +245,7 @@ class _Children:
         part.pipe.close()
         part.start()
 
-    def _count_death(self, part: _Part) -> None:
+    def _count_death(self, part: _GuardedChild) -> None:
         now = lease.now()
         part.deaths = [at for at in part.deaths if now - at < DEATHS_WITHIN] + [now]
         if len(part.deaths) >= MAX_DEATHS:

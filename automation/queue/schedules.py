@@ -213,6 +213,13 @@ def _first_due() -> Any:
     return rows.order_by("next_run").values_list("next_run")[:1]
 
 
+def in_order_of_next_run(count: int) -> tuple[list[int], int]:
+    """Return the first `count` processes by their next run, and how many have one."""
+    rows = Schedule.objects.filter(name__startswith=PREFIX, next_run__isnull=False)
+    names = rows.order_by("next_run").values_list("name", flat=True)[:count]
+    return [int(name.removeprefix(PREFIX)) for name in names], rows.count()
+
+
 def move_on(process_id: int, next_run: datetime | None) -> None:
     """Set when the process is due next; None parks it."""
     _move_on(name=name_of(process_id), next_run=next_run)

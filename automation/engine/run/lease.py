@@ -1,13 +1,15 @@
-"""How long a claim holds without a sign of life from whoever runs it."""
+"""How long a claim holds without a sign of life from whoever runs it, and the clock it is kept by."""
 
+import time
 from datetime import timedelta
 
 from automation import database
 from automation.conf import setting
 
-#: Shares of the lease: when it is renewed; and when a run whose lease was not renewed is ended, so
-#: that it is over before another may start.
-RENEW, GIVE_UP = 0.2, 0.7
+#: Shares of the lease: when it is renewed; when a run whose lease was not renewed is ended, so that
+#: it is over before another may start; and when the parent of a node kills the dispatcher that has
+#: not done so.
+RENEW, GIVE_UP, KILL = 0.2, 0.7, 0.85
 
 
 def length() -> timedelta | None:
@@ -18,3 +20,8 @@ def length() -> timedelta | None:
     if database.one_writer():
         return None
     return timedelta(seconds=float(setting("LEASE")))
+
+
+def now() -> float:
+    """Return the seconds of a clock that goes on while the host is suspended, if there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

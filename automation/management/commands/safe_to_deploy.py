@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from automation.cluster.supervisor import LAST_WORDS
+from automation.cluster.supervisor import END_WITHIN
 from automation.instants import name_of, naming_zones, to_minute, to_second
 from automation.management.arguments import number
 from automation.reports import as_json
@@ -83,6 +83,6 @@ def _of_the_stop(longest: float | None) -> str:
     if longest is None:
         return "A stop may take any time: tasks of django-q2 have no time limit (Q_CLUSTER['timeout'])."
     return (
-        f"A stop may take {longest + LAST_WORDS:g} s by the limits of now: what stops the workers has "
+        f"A stop may take {longest + END_WITHIN:g} s by the limits of now: what stops the workers has "
         "to wait as long (systemd: TimeoutStopSec=infinity)."
     )
