@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from automation.cluster import lease
 from automation.cluster.worker_process import Assignment
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim, claim_next, give_back
 
 #: How much is claimed ahead: seconds of work, and runs for each worker.

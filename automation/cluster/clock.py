@@ -10,7 +10,6 @@ from typing import Any
 from django.db import Error, connection
 from django.utils import timezone
 
-from automation.cluster import lease
 from automation.cluster.children import Wakeup
 from automation.cluster.repairs import Repairs
 from automation.cluster.stock import project_schedules
@@ -18,6 +17,7 @@ from automation.database import listen, session
 from automation.database.away import is_away
 from automation.database.plans import plans
 from automation.engine.end import notices, recovery
+from automation.engine.run import lease
 from automation.engine.start import due
 from automation.engine.upkeep import reconciling
 from automation.models import Node, Process, Silence

@@ -15,7 +15,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from automation import database
-from automation.cluster import lease, node
+from automation.cluster import node
 from automation.cluster.ahead import Ahead
 from automation.cluster.children import Wakeup
 from automation.cluster.live import Live
@@ -29,6 +29,7 @@ from automation.cluster.unrecorded import Unrecorded
 from automation.database import listen, session
 from automation.database.away import is_away
 from automation.engine.end import cancel_requests, cancelling
+from automation.engine.run import lease
 from automation.models import claiming
 from automation.queue import messages
 from automation.queue.ordinary import Ordinary, take_ordinary

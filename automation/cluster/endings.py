@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from automation.cluster import lease
 from automation.cluster.stock import results
 from automation.cluster.worker_process import Assignment
 from automation.database.forking import cause_of
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim, give_back
 from automation.engine.run.killed import Killed
 from automation.engine.run.killed import record as record_killed

@@ -9,9 +9,9 @@ import urllib.request
 from collections.abc import Iterable
 from functools import partial
 
-from automation.cluster import lease
 from automation.cluster.children import Child
 from automation.conf import setting
+from automation.engine.run import lease
 from automation.notifications.time_limit import at_most
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from automation.cluster import lease
 from automation.cluster.worker_process import Assignment
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim
 from automation.engine.run.log import save_lines
 from automation.models import Execution

@@ -7,9 +7,9 @@ import logging
 from functools import partial
 from uuid import UUID
 
-from automation.cluster import lease
 from automation.cluster.children import Child
 from automation.database import session
+from automation.engine.run import lease
 from automation.notifications import mail_server, sending
 
 logger = logging.getLogger(__name__)

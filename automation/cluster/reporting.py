@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from multiprocessing.connection import Connection
 
-from automation.cluster import lease, node
+from automation.cluster import node
 from automation.engine.end import recovery
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim
 from automation.models import Execution, Node, reasons
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from automation.cluster import lease
 from automation.cluster.worker_process import Assignment, WorkerProcess
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,9 @@
 
 import logging
 
-from automation.cluster import lease
 from automation.database import driver, listen
 from automation.database.plans import plans
+from automation.engine.run import lease
 
 logger = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 from django.db import Error, connection
 
-from automation.cluster import endings, lease
+from automation.cluster import endings
 from automation.cluster.stock import results
 from automation.cluster.worker_process import WorkerProcess
 from automation.database import locks
 from automation.database.away import is_away
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim
 from automation.queue.ordinary import Ordinary
 

@@ -6,9 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from automation.cluster import channel, lease, worker
+from automation.cluster import channel, worker
 from automation.cluster.children import Child, private_pipe
 from automation.cluster.inbox import Inbox, UnreadableError
+from automation.engine.run import lease
 from automation.engine.run.claims import Claim
 from automation.engine.run.interruptions import CANCEL_SIGNAL
 from automation.limits import KILL_GRACE

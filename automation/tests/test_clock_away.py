@@ -9,8 +9,9 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_q.models import Schedule
 
-from automation.cluster import clock, lease
+from automation.cluster import clock
 from automation.database import listen
+from automation.engine.run import lease
 from automation.models import Execution, Process, Status, reasons
 from automation.tests.factories import ProcessFactory
 

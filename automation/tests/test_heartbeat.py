@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from automation.cluster import heartbeat, lease
+from automation.cluster import heartbeat
 from automation.cluster.heartbeat import Heartbeat
+from automation.engine.run import lease
 from conftest import ROOT, Child, wait_until
 
 # The monitor is a thread of the test; the forked child touches nothing of it.

@@ -16,7 +16,7 @@ from django_q.signing import SignedPackage
 from django_q.status import Stat, Status
 from django_q.timeout import TimeoutHandler
 
-from automation.cluster import lease
+from automation.engine.run import lease
 
 logger = logging.getLogger(__name__)
 
