@@ -16,6 +16,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from automation.database import driver
+
 ROOT = Path(__file__).parent
 
 pytest_plugins = ["automation.testing"]
@@ -39,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_report_header() -> str:
-    return f"database: {connection.vendor}"
+    return f"database: {connection.vendor}, by {driver.named()}"
 
 
 @pytest.hookimpl(trylast=True)
