@@ -73,7 +73,7 @@ class ProcessFunction:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All the keys that lead to it: its own, and its aliases."""
+        """Every key that leads to this function: its own, and its aliases."""
         return self.key, *self.options.aliases
 
     @property

@@ -154,7 +154,7 @@ def all_functions() -> list[ProcessFunction]:
 
 
 def keys() -> list[str]:
-    """All the keys that lead to a function, aliases among them."""
+    """Return every key that leads to a function, aliases among them."""
     return [key for function in all_functions() for key in function.keys]
 
 

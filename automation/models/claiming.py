@@ -102,8 +102,8 @@ def start(*, node: str, release: str, lease: timedelta, slots: Mapping[int, Slot
     if started == len(slots):
         return set(slots)
     rows = Execution.objects.filter(pk__in=list(slots))
-    held = rows.claimed_with(slot.token for slot in places)
-    return set(held.values_list("pk", flat=True))
+    claimed = rows.claimed_with(slot.token for slot in places)
+    return set(claimed.values_list("pk", flat=True))
 
 
 @statements.update((1, False))
@@ -135,7 +135,7 @@ def _by_id(name: str, kind: "models.Field[Any, Any]", count: int) -> Any:
 def finish(pk: int, status: Status, *, token: UUID, **columns: Any) -> bool:
     """End the row that was claimed with `token`; False where the claim is gone."""
     columns["completed_at"] = timezone.now()
-    return bool(_finish(status, *sorted(columns), pk=pk, held=token, **columns))
+    return bool(_finish(status, *sorted(columns), pk=pk, claim=token, **columns))
 
 
 #: The columns of a run that ends well.
@@ -144,7 +144,7 @@ _GOOD_END = ("progress_done", "progress_message", "progress_total", "result", "s
 
 @statements.update((Status.COMPLETED, "completed_at", *_GOOD_END))
 def _finish(status: Status, *names: str) -> tuple[ExecutionQuerySet, dict[str, Any]]:
-    row = Execution.objects.filter(pk=Placeholder("pk", _ID), token=Placeholder("held", _UUID))
+    row = Execution.objects.filter(pk=Placeholder("pk", _ID), token=Placeholder("claim", _UUID))
     meta: Any = Execution._meta
     columns = {name: Placeholder(name, meta.get_field(name)) for name in names}
     return row.entering(status, **columns)

@@ -32,7 +32,7 @@ class Known:
 
     @classmethod
     def to(cls, nodes: "Iterable[Node]") -> Self:
-        """What these nodes know together."""
+        """Return what several nodes know together."""
         return cls.of((node.functions, node.defaults) for node in nodes)
 
 

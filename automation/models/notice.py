@@ -74,9 +74,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
 
 class Notice(models.Model):
-    """That people are to be told of something.
+    """An event that people are to get a mail about.
 
-    That of an end is written in the same transaction; mails are sent outside of any run. It
+    The notice of an end is written in the same transaction; mails are sent outside of any run. It
     outlives its process and its execution, whose ids stay.
     """
 
