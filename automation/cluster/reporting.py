@@ -52,10 +52,10 @@ class Reporting:
         now = lease.now()
         if now < self.deadline:
             return None
-        held = {claim.execution.pk: claim.token for claim in claims}
+        tokens = {claim.execution.pk: claim.token for claim in claims}
         gone: set[int] = set()
-        if held and self._length:
-            gone = Execution.objects.all().renew(held, self._length)
+        if tokens and self._length:
+            gone = Execution.objects.all().renew(tokens, self._length)
         Node.objects.report(self._node_id or 0)
         self._renewed_at = now  # as of before the statements
         self._tell_parent()

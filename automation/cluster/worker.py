@@ -95,7 +95,9 @@ class _Worker:
         left = self.surroundings.put_back()
         if left:
             what = (
-                f"The task of message {work[0]}" if isinstance(work, Ordinary) else work.execution
+                f"The task of message {work.message}"
+                if isinstance(work, Ordinary)
+                else work.execution
             )
             logger.warning("%s left behind: %s. Its worker is replaced.", what, left)
         return not left

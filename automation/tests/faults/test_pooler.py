@@ -70,11 +70,11 @@ def test_node_behind_a_pooler_works_and_tells_no_other_client_a_limit(
     for _ in range(4):
         wait_for(journal.launch(time_limit=7), Status.COMPLETED, why=node)
     assert limits_that_others_see(pooler) == {"0"}
-    is_deaf = mode == "transaction"
-    if is_deaf:
+    hears_nothing = mode == "transaction"
+    if hears_nothing:
         wait_until(lambda: "LISTEN hears nothing" in node.text, LONG, node)
-    assert ("LISTEN hears nothing" in node.text) == is_deaf
-    assert ("automation.W006" in what_check_says(pooler, environment)) == is_deaf
+    assert ("LISTEN hears nothing" in node.text) == hears_nothing
+    assert ("automation.W006" in what_check_says(pooler, environment)) == hears_nothing
     assert_all_is_well(journal, node)
     records = re.split(r"^(?=\d{4}-\d\d-\d\d )", node.text, flags=re.MULTILINE)
     failures = [record for record in records if "Traceback" in record]
