@@ -13,7 +13,7 @@ class WhyNot(NamedTuple):
 
 
 class RefusedError(ValueError):
-    """It cannot be done; `why` has the code and the sentence, which is also the error's text."""
+    """A refusal: `why` has its code and its sentence, which is also the error's text."""
 
     def __init__(self, why: WhyNot) -> None:
         super().__init__(why.text)

@@ -58,7 +58,7 @@ class Listener:
 
     @property
     def hears_nothing(self) -> bool:
-        """It listens, and hears nothing: a pooler that lends connections by the transaction does that."""
+        """Whether it listens and gets nothing: a pooler that lends connections does that."""
         return self._greeting is not None and time.monotonic() - self._greeted_at > HEARING
 
     @property

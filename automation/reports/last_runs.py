@@ -17,7 +17,7 @@ def with_last_status(processes: ProcessQuerySet) -> ProcessQuerySet:
 
 
 class LastRun(NamedTuple):
-    """As much of an execution as a list of processes shows."""
+    """The columns of an execution that a list of processes shows."""
 
     process_id: int
     pk: int

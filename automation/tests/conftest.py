@@ -51,6 +51,6 @@ def kept_plans() -> Iterator[None]:
     params=["composed", "prepared"] if connection.vendor == "postgresql" else ["composed"]
 )
 def statements(request: pytest.FixtureRequest) -> None:
-    """They are composed, as in other processes; and again, on PostgreSQL, prepared."""
+    """Run a test with composed statements, and again, on PostgreSQL, with prepared ones."""
     if request.param == "prepared":
         request.getfixturevalue("kept_plans")

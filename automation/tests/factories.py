@@ -21,7 +21,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
 
 
 class ProcessFactory(factory.django.DjangoModelFactory[Process]):
-    """By hand, unless it is given a cron rule."""
+    """A process that is started by hand, unless it is given a cron rule."""
 
     class Meta:
         model = Process
@@ -51,7 +51,7 @@ class NodeFactory(factory.django.DjangoModelFactory[Node]):
 
 
 def a_message_waits() -> OrmQ:
-    """As where a stock cluster has fired a Schedule row, and no worker took what it queued."""
+    """Put a message in line as a stock cluster does that fired a Schedule row."""
     return OrmQ.objects.create(key=messages.default_queue(), payload="", lock=timezone.now())
 
 

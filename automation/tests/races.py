@@ -41,7 +41,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 @contextmanager
 def locked_elsewhere(process: Process) -> Iterator[None]:
-    """As in the transaction of a run that launched or saved it, and goes on."""
+    """Lock a process as the transaction of a run does that launched or saved it, and goes on."""
     holds, over = Event(), Event()
 
     def hold() -> None:

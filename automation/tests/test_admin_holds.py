@@ -22,7 +22,7 @@ def stopped_clock(time_machine):
 
 
 def filled(**fields) -> dict:
-    """From 11:30 to 13:30 in Tehran: two hours from now, for two hours."""
+    """The form of a window from 11:30 to 13:30 in Tehran: in two hours, for two hours."""
     times = {"starts_at": "2026-11-24T11:30", "ends_at": "2026-11-24T13:30"}
     return {"label": "disks", **times, **fields}
 

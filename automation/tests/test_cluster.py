@@ -138,7 +138,7 @@ def test_zone_that_the_machine_has_not_is_said_everywhere_and_a_person_may_still
 
 
 def make_due(process: Process, at) -> None:
-    """As if the clock had not looked since."""
+    """Let a process be due as if the clock had not looked since."""
     with transaction.atomic():
         Schedule.objects.filter(name=f"process:{process.pk}").update(next_run=at)
         notify(SCHEDULE)
@@ -246,7 +246,7 @@ def test_outage_is_named_by_what_was_missed_in_it(qcluster, manage, end):
 
 
 def ten_minutes_pass() -> None:
-    """As if everything had happened earlier by so long."""
+    """Move everything that happened ten minutes back."""
     span = timedelta(minutes=10)
     times = ("started_at", "seen_at", "stopping_at", "stopped_at")
     Node.objects.update(**{name: F(name) - span for name in times})

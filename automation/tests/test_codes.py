@@ -65,7 +65,7 @@ def test_death_of_a_worker_is_stored_as_its_exit_code():
 
 @pytest.fixture
 def old_rows(failing):
-    """As they were stored, in both languages."""
+    """Rows as they were stored before, in both languages."""
     Pause.objects.update(why="It failed 3 times in a row.", failures=None)
     Pause.objects.create(process=ProcessFactory(), why="۱ بار ناموفق بود.".replace("۱", "1"))
     Pause.objects.create(process=ProcessFactory(), why="It failed.", by_name="sara")

@@ -148,7 +148,7 @@ instants = st.tuples(
 
 
 def is_due(rule: str, at: datetime) -> bool | None:
-    """None where the rule is none, for it never comes."""
+    """Whether a rule is due at an instant; None for a rule that never comes due."""
     try:
         return CronLine(rule).is_due_at(at)
     except ValueError:

@@ -36,7 +36,7 @@ def only_our_processes(time_machine):
 
 @pytest.fixture
 def nightly(time_machine):
-    """It was created in January, and is asked about in November."""
+    """A process that was created in January, and is asked about in November."""
 
     def create(**fields) -> Process:
         fields = {"name": "nightly", "timezone": "Europe/Berlin", "cron": "30 2 * * *", **fields}

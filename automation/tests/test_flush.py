@@ -21,7 +21,7 @@ def rows() -> list[list[tuple[object, ...]]]:
 
 
 def empty() -> None:
-    """As it is done after each test."""
+    """Empty the database as after each test."""
     call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
 
 

@@ -25,7 +25,7 @@ def at(hour: int, day: int = 20) -> datetime:
 
 @pytest.fixture
 def hourly(time_machine) -> Process:
-    """It ran at 6 and at 7."""
+    """An hourly process that ran at 6 and at 7."""
     time_machine.move_to(at(5), tick=False)
     Process.objects.all().delete()
     process = ProcessFactory(timezone="UTC", cron="0 * * * *")

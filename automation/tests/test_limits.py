@@ -35,7 +35,7 @@ def edges() -> list[tuple[str, int]]:
 
 
 def ran(process: Process) -> Execution:
-    """As a worker runs it: claimed among others, with the limits of its process."""
+    """Run an execution as a worker does: claimed among others, with the limits of its process."""
     execution = launch(process, trigger=Trigger.MANUAL)
     [claim] = claims.claim_next(1, node="host:1")
     runner.run(claim)

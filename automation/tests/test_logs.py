@@ -20,7 +20,7 @@ ACTIVE = Execution.objects.filter(status__in=[Status.PENDING, Status.RUNNING])
 
 
 def lines_of(execution: object, text: str) -> list[str]:
-    """Its lines on the console, without their times."""
+    """Return the lines of an execution on the console, without their times."""
     found = [line for line in text.splitlines() if f"{execution}" in line]
     return [re.sub(r"^\S+ \S+ (\w+) automation.executions: ", r"\1 ", line) for line in found]
 

@@ -1,4 +1,4 @@
-"""Of which processes that did not start people are told, and when."""
+"""Notices about processes that did not start: about which, and when."""
 
 from datetime import UTC, datetime, timedelta
 from unittest import mock

@@ -1,4 +1,4 @@
-"""From when on an edited schedule holds."""
+"""The instant from which an edited schedule is in force."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -105,7 +105,7 @@ def test_session_stays_ours_though_threads_and_copies_have_others(settled):
 
 
 class TooLongError(BaseException):
-    """As a time limit or a cancel raises it."""
+    """An error as a time limit or a cancel raises it."""
 
 
 def sleep_in_the_database_until_an_alarm() -> None:

@@ -55,7 +55,7 @@ def hourly() -> Process:
 
 @pytest.fixture
 def lose_zone(monkeypatch):
-    """As an image without the old names has it."""
+    """Lose a time zone as an image does that has no old names."""
 
     def lose(name: str = "US/Pacific") -> None:
         left = {zone for zone in zones.zone_names() if zone != name}

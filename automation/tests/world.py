@@ -147,7 +147,7 @@ class World:
 
 
 def accounted(process: Process, due: list[datetime]) -> dict[datetime, int]:
-    """By how many rows each of the instants is accounted for."""
+    """Return by how many rows each of the instants is accounted for."""
     rows = Execution.objects.filter(process=process, trigger=Trigger.SCHEDULE)
     spans = [(row.scheduled_for, row.scheduled_until or row.scheduled_for) for row in rows]
     return {at: sum(since <= at <= until for since, until in spans) for at in due}
@@ -274,7 +274,7 @@ ACTIONS = [
 
 
 def change_past_every_door(world: World, process: Process) -> None:
-    """As a project's own code may, which tells nobody; the next start of a node sees it."""
+    """Change a row as code of a project may, without a signal; the next start of a node sees it."""
     cron = world.random.choice(CRONS)
     Process.objects.filter(pk=process.pk).update(cron=cron)
     if world.chance(0.5):

@@ -173,7 +173,7 @@ def test_engine_works_in_a_project_that_knows_nothing_of_behflow(project, tmp_pa
 
 
 def take_out(folder: Path, environment: dict[str, str], run: Run) -> None:
-    """As the document says; what is left is django-q2, with the project's own work, and a way back."""
+    """Remove the engine as the document says; django-q2 is left, with the project's own work."""
     run("manage.py", "run_process", "count_people", "--queue")
     run("manage.py", "shell", "-v0", "-c", OWN_WORK)
     text = (DOCS / "how-to" / "remove.md").read_text()

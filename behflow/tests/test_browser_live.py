@@ -27,7 +27,7 @@ def boss() -> User:
 
 @pytest.fixture
 def running() -> Execution:
-    """It has logged more lines than its box shows."""
+    """A running execution that has logged more lines than its box shows."""
     node = NodeFactory(functions=["probes.greet"])
     execution = ExecutionFactory(running=True, node=node.name, progress_done=1, progress_total=9)
     log(execution, *range(60))

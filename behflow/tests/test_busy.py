@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def running(qcluster) -> Iterator[Execution]:
-    """It has written already, so that it holds the lock."""
+    """A running execution that has written already, so that it has the lock."""
     sara = UserFactory(username="sara", is_staff=True, is_superuser=True)
     sara.set_password("behflow")
     sara.save()

@@ -102,7 +102,7 @@ def _run(process: Process, rule: Rule, at: datetime, seen: Outlook, held: Holds)
 
 
 def _at(rule: Rule, at: datetime) -> dict[str, str]:
-    """By the clock of the rule's zone, which stands above, and in UTC."""
+    """Write an instant by the clock of the rule's zone, which stands above, and in UTC."""
     columns = {"local": rule.zone, "utc": UTC}
     return {name: instants.to_minute(at, zone, bare=True) for name, zone in columns.items()}
 

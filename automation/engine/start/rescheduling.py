@@ -26,7 +26,7 @@ _INSTANT = timedelta(microseconds=1)
 
 
 class From(StrEnum):
-    """From when on an edited schedule is in force."""
+    """The answers to when an edited schedule begins to be in force."""
 
     TODAY = "today"
     TOMORROW = "tomorrow"

@@ -18,10 +18,10 @@ _PROGRAM = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
 
 
 class Pooler:
-    """Its settings are those it has when it is installed, but for where it listens."""
+    """A PgBouncer with the settings of a fresh installation, but for where it listens."""
 
     def __init__(self, mode: str, wire: Wire) -> None:
-        """By a wire to the server, for it runs as somebody who may not enter the server's folder."""
+        """Connect it through a wire: its user may not enter the server's folder."""
         if _PROGRAM is None:
             pytest.skip("There is no pgbouncer here.")
         self._folder = tempfile.TemporaryDirectory(prefix="behflow-pool-")

@@ -25,7 +25,7 @@ DONE = int(os.environ.get("FAULTS_DONE", "300"))
 
 
 def put_in_line(process, count: int) -> None:
-    """As many pending executions, each with its message, as if they had been launched."""
+    """Create so many pending executions, each with its message, as launching them would."""
     first = launch(process, trigger=Trigger.MANUAL)
     message = OrmQ.objects.get(pk=first.message)
     many = [OrmQ(key=message.key, payload=message.payload, lock=message.lock)] * (count - 1)

@@ -27,7 +27,7 @@ LONG = 60
 
 @dataclass
 class Stretch:
-    """From the first to the last sign of life of one run in one process."""
+    """The time from the first to the last sign of life of one run in one process."""
 
     execution: int
     pid: int
@@ -43,7 +43,7 @@ class Journal:
         path.touch()
 
     def stretches(self) -> dict[int, list[Stretch]]:
-        """By process, in the order they began."""
+        """Return the stretches of each process, in the order they began."""
         found: dict[tuple[int, int, int], Stretch] = {}
         for line in self.path.read_text().splitlines():
             process, execution, pid, at = line.split()
@@ -142,7 +142,7 @@ def _assert_runs_are_accounted_for(journal: Journal) -> None:
 
 
 def assert_works(journal: Journal, node: Child) -> None:
-    """By itself, again, within seconds."""
+    """The node works again by itself, within seconds."""
     before = time.monotonic()
     wait_for(journal.launch(), Status.COMPLETED, why=node)
     process = journal.process(**once_an_hour())
@@ -162,7 +162,7 @@ def once_an_hour() -> dict[str, str]:
 
 
 def make_due(*processes: Process) -> datetime:
-    """As if the latest occurrence of these had not been looked at; return it. All have one rule."""
+    """Let the latest occurrence of these be due; return it. All have one rule."""
     now = timezone.now()
     due = now.replace(minute=int(processes[0].cron.split()[0]), second=0, microsecond=0)
     due -= timedelta(hours=1) if due > now else timedelta()
@@ -174,7 +174,7 @@ def make_due(*processes: Process) -> datetime:
 
 
 def assert_stops(node: Child) -> None:
-    """Without leaving a process."""
+    """The node stops without leaving a process."""
     tree = node.tree
     assert node.stop(seconds=LONG) == 0, node
     wait_until(lambda: not living(tree), LONG, node)

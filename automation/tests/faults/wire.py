@@ -119,7 +119,7 @@ class Wire:
 
 
 def _whole_messages(data: bytes) -> tuple[list[bytes], bytes]:
-    """Those of PostgreSQL's protocol: a letter, and a length that counts itself."""
+    """Yield whole messages of PostgreSQL's protocol: a letter, and a length that counts itself."""
     found = []
     while len(data) >= 5 and len(data) > (length := int.from_bytes(data[1:5], "big")):
         found.append(data[: length + 1])

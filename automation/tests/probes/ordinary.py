@@ -61,7 +61,7 @@ def give_back_what_cannot_be_pickled():
 
 
 class KillsItsReader:
-    """Its message kills every process that unpickles it."""
+    """An argument that kills every process that unpickles it."""
 
     def __reduce__(self):
         return os._exit, (7,)

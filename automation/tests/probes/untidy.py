@@ -123,7 +123,7 @@ def _ask(number: int) -> list:
 
 @process(atomic=False)
 def ask_much(*, statements: int, size: int) -> int:
-    """With DEBUG Django keeps what was asked; return how many bytes it keeps."""
+    """Ask much, which Django keeps with DEBUG; return how many bytes it keeps."""
     for _ in range(statements):
         with connection.cursor() as cursor:
             cursor.execute("SELECT length(%s)", ["x" * size])
@@ -143,7 +143,7 @@ def leave_what_cannot_be_put_back(*, what: str) -> str:
 
 @process(atomic=False)
 def set_the_alarm_itself(*, seconds: float = 30) -> str:
-    """As libraries do that know no other way to wait for so long at most."""
+    """Set an alarm, as libraries do that know no other way to wait at most so long."""
     signal.signal(signal.SIGALRM, lambda *_: None)
     signal.alarm(100)
     end = time.monotonic() + seconds
