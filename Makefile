@@ -9,18 +9,24 @@ python := .venv/bin/python
 # How often `make faults` does to Behflow all that it has to survive.
 FAULTS ?= 3
 
-.PHONY: run test test-psycopg3 faults bench lint messages
+.PHONY: run test test-psycopg3 test-django61 faults bench lint messages
 
 run: .venv/run .env
 	@exec $(python) manage.py up --demo --port $(PORT)
 
 # How many tests run at once. Many wait for a process or a time, so there may be more than cores.
-JOBS ?= 3
-pytest = $(python) -m pytest --numprocesses $(JOBS) --dist worksteal
+JOBS ?= 4
+pytest = -m pytest --numprocesses $(JOBS) --dist worksteal
 
 test: .venv/dev .env
-	DATABASE_URL=sqlite:///test.sqlite3 $(pytest)
-	$(python) .ci/with_postgresql.py $(pytest)
+	DATABASE_URL=sqlite:///test.sqlite3 $(python) $(pytest)
+	$(python) .ci/with_postgresql.py $(python) $(pytest)
+
+# On the newest Django and the newest Python of this machine, without the faults. Here coverage is
+# measured, of forked workers and started commands too; pyproject.toml says how much there must be.
+test-django61: .venv/django61/dev .venv/dev .env
+	$(python) .ci/with_postgresql.py .venv/django61/bin/python $(pytest) --ignore automation/tests/faults \
+		--cov --cov-report=term:skip-covered
 
 # By the other driver: what listens, prepares, locks, cuts short or reads what a driver says.
 PSYCOPG3 ?= $(addprefix automation/tests/,test_statements.py test_composable.py test_database.py \
@@ -28,8 +34,7 @@ PSYCOPG3 ?= $(addprefix automation/tests/,test_statements.py test_composable.py 
 	test_admin.py test_admin_execution_list.py faults) behflow/tests/test_environment.py
 
 test-psycopg3: .venv/psycopg3/dev .env
-	.venv/bin/python .ci/with_postgresql.py .venv/psycopg3/bin/python -m pytest --numprocesses $(JOBS) \
-		--dist worksteal $(PSYCOPG3)
+	$(python) .ci/with_postgresql.py .venv/psycopg3/bin/python $(pytest) $(PSYCOPG3)
 
 faults: export FAULTS_DONE = 10000
 faults: .venv/dev .env
@@ -77,6 +82,22 @@ messages: .venv/dev .env
 .venv/psycopg3/dev: requirements.txt requirements-dev.txt Makefile | .venv/dev
 	$(python) -m venv .venv/psycopg3
 	.venv/psycopg3/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt 'psycopg[binary]==3.3.9'
+	@touch $@
+
+# Under a name, or where pyenv keeps it.
+.venv/django61/bin/python: | .venv/bin/python
+	@for python in python3.13 ~/.pyenv/versions/3.13*/bin/python \
+			python3.12 ~/.pyenv/versions/3.12*/bin/python; do \
+		"$$python" -c pass 2>/dev/null || continue; \
+		"$$python" -m venv .venv/django61 && exit 0; \
+		rm -rf .venv/django61; \
+	done; \
+	echo "Python 3.13 or 3.12 is needed, with venv, for the newest Django."; exit 1
+
+# pip would refuse both pins in one call.
+.venv/django61/dev: requirements.txt requirements-dev.txt Makefile | .venv/django61/bin/python
+	.venv/django61/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv/django61/bin/python -m pip install --quiet --disable-pip-version-check django==6.1.3
 	@touch $@
 
 .venv/bench: requirements.txt requirements-dev.txt benchmarks/requirements.txt | .venv/bin/python

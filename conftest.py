@@ -73,7 +73,9 @@ def url_of(name: str) -> str:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """For child processes: the defaults of every setting, whatever this machine's `.env` says."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    # Coverage is measured in them too.
+    names = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     example = (ROOT / ".env.example").read_text()
     pairs = (line.split("=", 1) for line in example.splitlines() if line[:1].isalpha())
     return {
