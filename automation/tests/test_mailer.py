@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +11,13 @@ from automation.cluster import mailer
 from automation.engine.start.launch import launch
 from automation.models import Notice, Process, Status, Trigger
 from automation.notifications import sending
+from automation.tests.post import mails_in
 from automation.tests.test_cluster import started, wait_for
 from conftest import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TELL = {"NOTIFY_EMAILS": "sara@example.org", "SITE_URL": "https://behflow.example.org"}
-
-
-def mails_in(folder: Path) -> str:
-    return "\n".join(file.read_text() for file in sorted(folder.glob("*.log")))
 
 
 class SilentServer:

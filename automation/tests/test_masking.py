@@ -16,6 +16,7 @@ from automation.models import Execution, Kind, Trigger
 from automation.parameters import MASK, Masker
 from automation.testing import run
 from automation.tests.factories import ProcessFactory
+from automation.tests.post import mails_in
 from conftest import wait_until
 
 #: With what each kind of writing escapes.
@@ -106,7 +107,7 @@ def test_canary_is_in_no_face_and_no_table(qcluster, manage, tmp_path, admin_cli
 
     assert [row.status for row in ended.order_by("pk")][:3] == ["completed", "failed", "completed"]
     told = cluster.text + "".join(one.stdout + one.stderr for one in [*shown, failed])
-    told += "".join(mail.read_text() for mail in mails.iterdir())
+    told += mails_in(mails)
     for execution in runs:
         page = admin_client.get(f"/admin/automation/execution/{execution.pk}/change/")
         assert MASK in page.content.decode()
