@@ -172,6 +172,6 @@ def test_resumed_process_that_is_still_held_does_not_go_on(endless, admin_client
     call_command("resume_process", "nightly")
 
     assert capsys.readouterr().out.strip() == (
-        "Its own pause has ended. It still does not start by itself. "
-        "Everything was paused by omid: moving"
+        "Resumed 1 process: nightly.\n"
+        "nightly still does not start by itself. Everything was paused by omid: moving"
     )
