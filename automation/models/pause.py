@@ -1,6 +1,6 @@
 """Pause: the reason why a process, or everything, does not start by itself for a while."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -17,6 +17,9 @@ from automation.models.hold import Hold
 from automation.models.naming import MAX_LABEL, title_of
 from automation.models.process import Process
 
+#: How long a pause is that skips a single occurrence: it begins with it, and holds nothing else.
+ONE_OCCURRENCE = timedelta(microseconds=1)
+
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def of(self, process: Process | None) -> Self:
@@ -28,12 +31,22 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         return self.filter(since__lte=at).filter(models.Q(until=None) | models.Q(until__gt=at))
 
     def end(self, *, by: AbstractBaseUser | None = None, by_name: str = "") -> int:
-        """End the pauses that are in force; return how many there were."""
+        """End the pauses that are in force or to come; return how many there were."""
         who = {
             "ended_by": by,
             "ended_by_name": name_of(by, by_name),
         }
-        return self.in_force().update(until=timezone.now(), **who)
+        ended: int = self.to_come().update(until=models.F("since"), **who)
+        return ended + self.in_force().update(until=timezone.now(), **who)
+
+    def to_come(self) -> Self:
+        """Pauses that are still to begin: each skips a single occurrence."""
+        return self.filter(since__gt=timezone.now(), until__gt=models.F("since"))
+
+    def of_spans(self) -> Self:
+        """Pauses that are, or were, more than the skipping of a single occurrence."""
+        longer = models.Q(until__gt=models.F("since") + ONE_OCCURRENCE)
+        return self.filter(longer | models.Q(until=None))
 
 
 class Pause(models.Model):
@@ -120,8 +133,14 @@ class Pause(models.Model):
         return reasons.who_paused(self.hold.data)
 
     @property
+    def is_of_one_occurrence(self) -> bool:
+        return self.until is not None and self.until - self.since <= ONE_OCCURRENCE
+
+    @property
     def hold(self) -> Hold:
         reason = reasons.PAUSED if self.process_id else reasons.ALL_PAUSED
+        if self.is_of_one_occurrence:
+            reason = reasons.SKIPPED_ONCE
         data: dict[str, Any] = {"why": self.why, "by": self.by_name, "pause": self.pk}
         if self.failures:
             data["failures"] = self.failures

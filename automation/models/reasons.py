@@ -26,6 +26,7 @@ NODE_DIED: Final = "node_died"
 TIME_LIMIT_IGNORED: Final = "time_limit_ignored"
 PAUSED: Final = "paused"
 ALL_PAUSED: Final = "all_paused"
+SKIPPED_ONCE: Final = "skipped_once"
 MAINTENANCE: Final = "maintenance"
 TOO_LATE: Final = "too_late"
 RULE_UNREADABLE: Final = "rule_unreadable"
@@ -69,6 +70,7 @@ _SENTENCES: Final = {
     TIME_LIMIT_IGNORED: gettext_lazy("It did not heed its time limit; its worker was killed."),
     PAUSED: gettext_lazy("The process was paused by %(by)s: %(why)s"),
     ALL_PAUSED: gettext_lazy("Everything was paused by %(by)s: %(why)s"),
+    SKIPPED_ONCE: gettext_lazy("%(by)s chose to skip this one time: %(why)s"),
     MAINTENANCE: gettext_lazy("Maintenance: %(label)s"),
     TOO_LATE: gettext_lazy(
         "It could only have started %(late)s after it was due; the latest start is after %(limit)s."
@@ -82,7 +84,7 @@ def in_words(code: str, data: Mapping[str, Any], zone: tzinfo | None = None) -> 
     if not sentence:
         return code
     values = {name: _shown(name, value, zone) for name, value in data.items()}
-    if code in {PAUSED, ALL_PAUSED}:
+    if code in {PAUSED, ALL_PAUSED, SKIPPED_ONCE}:
         values |= {"why": why_paused(data), "by": who_paused(data)}
     if code == WORKER_DIED:
         values["how"] = _how_it_died(data)

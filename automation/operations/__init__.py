@@ -8,7 +8,7 @@ from typing import Any
 
 from automation.operations.backfilling import BACKFILL, MOST, Backfilled, must_confirm
 from automation.operations.cancelling import CANCEL, CANCEL_EACH
-from automation.operations.holding import PAUSE, RESUME
+from automation.operations.holding import PAUSE, RESUME, SKIP_NEXT
 from automation.operations.operation import Asker, Operation, Said
 from automation.operations.starting import (
     APPLY,
@@ -27,7 +27,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation
     for operation in (
         *(RUN, PREVIEW, APPLY, CANCEL, CANCEL_EACH, RETRY, UNDO),
-        *(PAUSE, RESUME, ENABLE, DISABLE, BACKFILL),
+        *(PAUSE, RESUME, SKIP_NEXT, ENABLE, DISABLE, BACKFILL),
     )
 }
 
@@ -45,6 +45,7 @@ __all__ = [
     "RESUME",
     "RETRY",
     "RUN",
+    "SKIP_NEXT",
     "UNDO",
     "Asker",
     "Backfilled",

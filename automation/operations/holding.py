@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from automation.engine.end import pausing
 from automation.instants import to_minute
-from automation.models import Pause, Process, site_zone
+from automation.models import Pause, Process, coming, site_zone
 from automation.operations.naming import names_of, nothing_changed
 from automation.operations.operation import Asker, Operation, Said
 
@@ -79,11 +79,36 @@ def _said_of_resuming(held: Held) -> list[Said]:
     ]
 
 
+class Skipped(NamedTuple):
+    process: Process
+    at: datetime
+
+
+def _skip_next(who: Asker, process: Process, *, why: str, at: datetime | None = None) -> Skipped:
+    skipped = pausing.skip_next(process, why=why, at=at, by=who.user, by_name=who.name)
+    return Skipped(process, skipped)
+
+
+def _said_of_skipping(skipped: Skipped) -> list[Said]:
+    process = skipped.process
+    told = _("%(process)s skips %(time)s.") % {
+        "process": process,
+        "time": to_minute(skipped.at, process.zone),
+    }
+    after = coming(process).next_run
+    then = (
+        _("It starts next at %(time)s.") % {"time": to_minute(after, process.zone)} if after else ""
+    )
+    return [Said.plainly(f"{told} {then}".rstrip())]
+
+
 def _titles(processes: Processes, *, paused: bool) -> list[str]:
     """Return the titles of the processes that have a pause of their own now, or that have none."""
     chosen = processes or []
-    own = Pause.objects.in_force().filter(process__in=[process.pk for process in chosen])
-    held = set(own.values_list("process", flat=True))
+    own = Pause.objects.filter(process__in=[process.pk for process in chosen])
+    held = set(own.in_force().values_list("process", flat=True))
+    if paused:
+        held |= set(own.to_come().values_list("process", flat=True))
     return [process.title for process in chosen if (process.pk in held) == paused]
 
 
@@ -93,4 +118,12 @@ _PERMISSION = "automation.pause_process"
 PAUSE: Operation[Processes, Held] = Operation("pause", _PERMISSION, act=_pause, say=_said_of_pause)
 RESUME: Operation[Processes, Held] = Operation(
     "resume", _PERMISSION, act=_resume, say=_said_of_resuming
+)
+#: Of a process, with `why`, and `at`, the occurrence that is meant. Resuming takes it back.
+SKIP_NEXT: Operation[Process, Skipped] = Operation(
+    "skip_next",
+    _PERMISSION,
+    act=_skip_next,
+    say=_said_of_skipping,
+    obstacle=pausing.why_not_skip_next,
 )

@@ -45,6 +45,7 @@ MAY = {
     "cancel_each": "who may cancel",
     "pause": "who may pause",
     "resume": "who may pause",
+    "skip_next": "who may pause",
     "enable": "who may change",
     "disable": "who may change",
 }
@@ -156,6 +157,14 @@ def resume_case() -> Case:
     return Case([process], {}, is_done, at, f'action="{address}"', address, {})
 
 
+def skip_next_case() -> Case:
+    process = ProcessFactory(cron="0 * * * *")
+    address, form = page("process_skip_next", process.pk), {"why": "holiday"}
+    at, offer = page("process_change", process.pk), f'href="{address}"'
+    is_done = Pause.objects.to_come().filter(process=process).exists
+    return Case(process, form, is_done, at, offer, address, form)
+
+
 def switch_case(*, on: bool) -> Case:
     process = ProcessFactory(is_enabled=not on)
     rows = Process.objects.filter(pk=process.pk)
@@ -184,6 +193,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "undo": undo_case,
     "pause": pause_case,
     "resume": resume_case,
+    "skip_next": skip_next_case,
     "enable": lambda: switch_case(on=True),
     "disable": lambda: switch_case(on=False),
     "backfill": backfill_case,
@@ -328,6 +338,12 @@ REFUSED: list[tuple[str, Callable[[], Any], str, str]] = [
         "It changed nothing that could be put back.",
     ),
     (
+        "skip_next",
+        lambda: ProcessFactory(name="by-hand"),
+        "nothing_due",
+        "by-hand has no next time that could be skipped.",
+    ),
+    (
         "backfill",
         lambda: ProcessFactory(name="by-hand"),
         "no_schedule",
@@ -345,7 +361,7 @@ def test_operation_is_refused_by_how_its_subject_stands(name, make, code, told, 
     assert operation.why_not(who, subject) == why
     if name != "backfill":  # That is given times: why there are none is asked first.
         with pytest.raises(RefusedError) as refused:
-            operation.do(who, subject)
+            operation.do(who, subject, **({"why": "x"} if name == "skip_next" else {}))
         assert refused.value.why == why
 
 
@@ -363,7 +379,8 @@ def test_page_offers_nothing_that_is_refused_and_says_why(admin_client, name, ma
 
     assert offers not in admin_client.get(address if name == "preview" else at).text
     method = admin_client.get if name == "backfill" else admin_client.post
-    answer = method(address, {"preview": "1"} if name == "preview" else {}, follow=True)
+    forms = {"preview": {"preview": "1"}, "skip_next": {"why": "x"}}
+    answer = method(address, forms.get(name, {}), follow=True)
     assert told.format(title=getattr(subject, "title", "")) in answer.text.replace("&#x27;", "'")
 
 

@@ -128,6 +128,7 @@ class ProcessAdmin(
         process = context.get("original")
         context["may_run"] = may(request, operations.RUN)
         context["may_pause"] = may(request, operations.PAUSE)
+        context["may_skip_next"] = bool(process and can(request, operations.SKIP_NEXT, process))
         context["may_backfill"] = bool(process and can(request, operations.BACKFILL, process))
         context["gap"] = self.gap_shown(request, process)
         if process is not None:

@@ -26,10 +26,11 @@ from automation.models import (
     Pause,
     Process,
     ProcessQuerySet,
+    coming,
     site_zone,
     zone_or_sites,
 )
-from automation.schedule import ScheduleError, once_from
+from automation.schedule import ScheduleError, instant_from, once_from
 from automation.why_not import RefusedError
 
 #: The input at which a refusal is said, by its code.
@@ -66,6 +67,23 @@ class PauseForm(forms.Form):
             raise ValidationError(str(error)) from error
 
 
+class SkipForm(forms.Form):
+    why = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=MAX_REASON,
+        help_text=gettext_lazy("The skipped start names it."),
+        widget=forms.TextInput(attrs={"size": 60, "dir": "auto"}),
+    )
+    #: The start that the page showed.
+    at = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_at(self) -> datetime | None:
+        try:
+            return instant_from(self.cleaned_data["at"], "UTC") if self.cleaned_data["at"] else None
+        except ScheduleError as error:
+            raise ValidationError(str(error)) from error
+
+
 class ProcessPause(Operating):
     """The part of the process pages that pauses and resumes processes, or everything."""
 
@@ -76,6 +94,7 @@ class ProcessPause(Operating):
             self.address("resume-everything/", self.resume_everything_view, "resume_everything"),
             self.address("<path:object_id>/pause/", self.pause_view, "pause"),
             self.address("<path:object_id>/resume/", self.resume_view, "resume"),
+            self.address("<path:object_id>/skip-next/", self.skip_next_view, "skip_next"),
         ]
 
     @admin.action(description=gettext_lazy("Pause…"), permissions=["pause"])
@@ -112,6 +131,36 @@ class ProcessPause(Operating):
         require(request, operations.PAUSE)
         self._resume(request, None)
         return self._back(request, None)
+
+    def skip_next_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why the next start is skipped; on POST, skip it."""
+        require(request, operations.SKIP_NEXT)
+        process: Process = self.found(request, object_id)
+        form = SkipForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                skipped = operations.SKIP_NEXT.do(asker(request), process, **form.cleaned_data)
+            except RefusedError as error:
+                form.add_error(_FIELDS.get(error.why.code), str(error))
+            else:
+                self.say(request, operations.SKIP_NEXT.say(skipped))
+                return self._back(request, [process])
+        return self._ask_to_skip(request, process, form)
+
+    def _ask_to_skip(self, request: HttpRequest, process: Process, form: SkipForm) -> HttpResponse:
+        refusal = operations.SKIP_NEXT.why_not(asker(request), process)
+        return self.show(
+            request,
+            "admin/automation/process/skip_next.html",
+            _("Skip the next start of %(process)s") % {"process": process},
+            *(process, _("Skip next")),
+            process=process,
+            form=form,
+            refusal=refusal.text if refusal else "",
+            at=coming(process).next_run,
+            zone=process.zone,
+            holds=holds_shown(request, process),
+        )
 
     def _one(self, request: HttpRequest, object_id: str) -> Process:
         require(request, operations.PAUSE)
@@ -187,6 +236,9 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
         "pauses": list(
             Pause.objects.of(process).in_force().order_by(F("process").asc(nulls_first=True))
         ),
+        "skips": list(Pause.objects.filter(process=process).to_come().order_by("since"))
+        if process
+        else [],
         "windows": [(window, window.is_on) for window in windows[:COMING]],
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),

@@ -1,10 +1,11 @@
 """Pause and resume processes, or everything: paused, they do not start by themselves."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,9 +20,12 @@ from automation.models import (
     Pause,
     Process,
     Status,
+    coming,
     coming_of,
+    locking,
     name_of,
 )
+from automation.models.pause import ONE_OCCURRENCE
 from automation.why_not import RefusedError, WhyNot
 
 
@@ -52,6 +56,46 @@ def pause(
     return len(_create(wanted, why=why.strip(), until=until, by=by, by_name=name_of(by, by_name)))
 
 
+@transaction.atomic
+def skip_next(
+    process: Process,
+    *,
+    why: str,
+    at: datetime | None = None,
+    by: AbstractBaseUser | None = None,
+    by_name: str = "",
+) -> datetime:
+    """Let the next occurrence that nothing holds be skipped; return it.
+
+    It is a pause that holds this one instant: retries do not wait, and resuming takes it back.
+    `at`: the occurrence that is meant. Raises PauseError without a reason, where nothing is due
+    next, and where another occurrence than `at` is next by now.
+    """
+    if not why.strip():
+        raise PauseError(WhyNot("no_reason", _("Say why.")))
+    locked = locking.lock(process.pk)
+    found = coming(locked).next_run if locked else None
+    if found is None:
+        raise PauseError(nothing_due(process))
+    if at is not None and found != at:
+        told = _("Another time is the next one by now: look again.")
+        raise PauseError(WhyNot("not_next", told))
+    since = found.astimezone(UTC)
+    columns = {"since": since, "until": since + ONE_OCCURRENCE}
+    _create([locked], why=why.strip(), by=by, by_name=name_of(by, by_name), **columns)
+    return found
+
+
+def why_not_skip_next(process: Process) -> WhyNot | None:
+    """Why no next occurrence can be skipped; None where one can."""
+    return None if coming(process).next_run else nothing_due(process)
+
+
+def nothing_due(process: Process) -> WhyNot:
+    told = _("%(process)s has no next time that could be skipped.")
+    return WhyNot("nothing_due", told % {"process": process})
+
+
 def resume(
     processes: Iterable[Process] | None,
     *,
@@ -59,6 +103,8 @@ def resume(
     by_name: str = "",
 ) -> int:
     """End the pauses of the processes (None: that of everything); return how many there were.
+
+    A single occurrence that was to be skipped is not skipped any more.
 
     What came due meanwhile stays skipped; retries that waited start.
     """
@@ -102,7 +148,7 @@ def _are_failures(process: Process, count: int) -> bool:
     ended = Execution.objects.filter(
         process=process, kind=Kind.RUN, status__in=[*FAILED, Status.COMPLETED]
     ).exclude(Exists(retries))
-    resumed_at = Pause.objects.filter(process=process).aggregate(at=Max("until"))["at"]
+    resumed_at = Pause.objects.of_spans().filter(process=process).aggregate(at=Max("until"))["at"]
     if resumed_at is not None:
         ended = ended.filter(completed_at__gt=resumed_at)
     last = list(ended.order_by("-pk").values_list("status", flat=True)[:count])

@@ -90,6 +90,7 @@ def _paused(pauses: list[Hold], zone: ZoneInfo) -> Step:
     remedies = {
         reasons.PAUSED: _("Resume it, or start it by hand: that runs all the same."),
         reasons.ALL_PAUSED: _("Resume everything, or start it by hand: that runs all the same."),
+        reasons.SKIPPED_ONCE: _("Resume it before that time, or start it by hand."),
     }
     remedy = remedies[pauses[0].reason]
     if len(pauses) > 1:
@@ -98,6 +99,8 @@ def _paused(pauses: list[Hold], zone: ZoneInfo) -> Step:
 
 
 def _pause_in_words(hold: Hold, zone: ZoneInfo) -> str:
+    if hold.reason == reasons.SKIPPED_ONCE:
+        return hold.in_words
     told = _("Paused by %(who)s since %(since)s, %(until)s: %(why)s")
     if hold.data.get("failures"):
         told = _("Paused by itself since %(since)s, %(until)s: %(why)s")
