@@ -520,6 +520,7 @@ def test_history_tells_who_changed_what(admin_client):
     saved(admin_client, process, cron="0 2 * * *")
 
     text = admin_client.get(page("process_history", process.pk)).text
+    text = " ".join(text.split()).replace("> <", "><")
 
     assert "· admin · changed" in text
     assert '<td dir="auto">0 1 * * *</td><td dir="auto">0 2 * * *</td>' in text
@@ -533,7 +534,7 @@ def test_history_of_a_deleted_process_is_still_told(admin_client):
 
     text = admin_client.get(page("process_history", number)).text
 
-    assert "· admin · deleted" in text
+    assert "· admin · deleted" in " ".join(text.split())
     for nowhere in ("999", "x", "9" * 30, "9" * 5_000, "²"):
         assert admin_client.get(page("process_history", nowhere)).status_code == 404
 
