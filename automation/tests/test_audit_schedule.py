@@ -74,7 +74,7 @@ def test_double_names_its_executions():
 
     assert code == 1
     assert f"double: Sun 2026-11-22 08:00 UTC (executions {first.pk}, {double.pk})" in said
-    assert "stray: Sun 2026-11-22 07:59 UTC to Sun 2026-11-22 09:00 UTC" in said
+    assert "stray: Sun 2026-11-22 07:59 – 09:00 UTC" in said
 
 
 def test_only_what_is_asked_for_is_looked_at():

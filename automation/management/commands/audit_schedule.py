@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from automation.instants import naming_zones, to_minute
+from automation.instants import naming_zones, span, to_minute
 from automation.models import Process
 from automation.reports import as_json
 from automation.reports.ledger import Finding, Proof, prove
@@ -56,8 +56,8 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def _lines(proof: Proof) -> Iterator[str]:
-    span = f"after {_shown(proof.since)}, until {_shown(proof.until)}"
-    yield f"{proof.process.name}: {proof.occurrences} due {span}"
+    within = f"after {_shown(proof.since)}, until {_shown(proof.until)}"
+    yield f"{proof.process.name}: {proof.occurrences} due {within}"
     if proof.outcomes:
         yield f"  {_counted(proof.outcomes)}"
     if proof.skipped:
@@ -65,16 +65,17 @@ def _lines(proof: Proof) -> Iterator[str]:
     for finding in proof.findings:
         yield f"  {_in_words(finding)}"
     for begin, end in proof.unreadable:
-        yield f"  cannot be proven, its rule cannot be read: {_shown(begin)} to {_shown(end)}"
+        yield f"  cannot be proven, its rule cannot be read: {span(begin, end, UTC)}"
     listed = sum(finding.occurrences for finding in proof.findings)
     if proof.counts.total() > listed:
         yield f"  and {proof.counts.total() - listed} more"
 
 
 def _in_words(finding: Finding) -> str:
-    told = f"{finding.what}: {_shown(finding.since)}"
+    when = _shown(finding.since)
     if finding.until != finding.since:
-        told += f" to {_shown(finding.until)}"
+        when = span(finding.since, finding.until, UTC)
+    told = f"{finding.what}: {when}"
     if finding.occurrences > 1:
         told += f", {finding.occurrences} of them"
     if finding.executions:
