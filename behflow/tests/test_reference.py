@@ -164,6 +164,17 @@ def test_every_group_is_explained_with_what_it_may():
     assert len(lines) == Group.objects.filter(name__startswith="Automation").count()
 
 
+def test_every_operation_is_explained_with_its_permission_and_codes():
+    described = rows("reference/permissions.md", "Operations")
+    sources = "".join(path.read_text() for path in (ROOT / "automation").rglob("*.py"))
+    codes = set(re.findall(r'WhyNot\(\s*"(\w+)"', sources))
+
+    permissions = {name: cells[0].strip("`") for name, cells in described.items()}
+    assert permissions == {one.name: one.permission for one in operations.OPERATIONS.values()}
+    told = set(re.findall(r"`(\w+)`", "".join(cells[1] for cells in described.values())))
+    assert told | {"not_permitted"} == codes
+
+
 def test_every_option_of_process_is_explained():
     described = rows("reference/process.md")
     options = {field.name for field in dataclasses.fields(Options)}
