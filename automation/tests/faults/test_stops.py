@@ -42,7 +42,7 @@ def to_everything(node) -> None:
 @pytest.mark.parametrize("terminate", [to_the_parent, to_the_group, to_everything])
 def test_running_work_ends_and_waiting_work_waits_for_the_next_node(start_node, journal, terminate):
     process = journal.process(overlap_policy="wait")
-    running, *waiting = [journal.launch_of(process, seconds=1) for _ in range(3)]
+    running, *waiting = [journal.launch_of(process, seconds=2) for _ in range(3)]
     node = start_node()
     journal.wait_for(running, node)
     tree = node.tree
