@@ -27,7 +27,8 @@ gettext_noop("Failed tasks")
 class _QueuePage(ReadOnlyAdmin):
     change_list_template = "admin/automation/queue.html"
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """None, in the list and on the page of a row, which Django tells apart from 6.1."""
         return {}
 
 
