@@ -3,10 +3,10 @@ from django.db import OperationalError
 from django.test import Client
 from django_q.models import Schedule
 
-from automation.admin.process import run as process_run
 from automation.engine.run.runner import run_execution
 from automation.engine.start.launch import launch
 from automation.models import Execution, Process, Status, Trigger
+from automation.operations import starting
 from automation.tests.factories import ExecutionFactory, ProcessFactory
 from automation.tests.pages import filled_form, page
 
@@ -184,7 +184,7 @@ def test_run_now_of_several_starts_all_or_none(admin_client, monkeypatch):
             raise OperationalError("database is locked")
         return launch(process, **asked)
 
-    monkeypatch.setattr(process_run, "launch", locked_at_the_second)
+    monkeypatch.setattr(starting, "launch", locked_at_the_second)
     action = {"action": "run_now", "_selected_action": [process.pk for process in processes]}
     response = admin_client.post(page("process_changelist"), action)
 
