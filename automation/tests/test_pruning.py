@@ -199,12 +199,24 @@ def test_nodes_stay_as_long_as_the_longest_history():
 def test_pauses_that_are_over_go_but_for_the_last_of_each(process):
     old = NOW - timedelta(days=200)
     for subject in (process, process, None, None):
-        Pause.objects.create(process=subject, why="move", since=old, until=old)
+        Pause.objects.create(process=subject, why="move", since=old, until=old + timedelta(hours=1))
     lasting = Pause.objects.create(process=ProcessFactory(), why="move", since=old)
 
     assert keep()["pauses"] == 2
     assert Pause.objects.count() == 3
     assert lasting in Pause.objects.all()
+
+
+def test_skipped_start_is_no_pause_since_which_failures_are_counted(process):
+    old = NOW - timedelta(days=200)
+    paused = Pause.objects.create(
+        process=process, why="move", since=NOW - timedelta(days=210), until=old
+    )
+    skipped = old + timedelta(microseconds=1)
+    Pause.objects.create(process=process, why="holiday", since=old, until=skipped)
+
+    assert keep()["pauses"] == 1
+    assert Pause.objects.get() == paused
 
 
 def test_notices_that_went_out_go_but_for_the_last_of_each_process(process):

@@ -139,8 +139,8 @@ def _prune_pauses(before: datetime) -> int:
 
     Failures are counted since the end of that one.
     """
-    newest = Pause.objects.order_by().values("process").annotate(last=Max("pk")).values("last")
-    return _delete(Pause.objects.filter(until__lt=before).exclude(pk__in=newest))
+    newest = Pause.objects.of_spans().order_by().values("process").annotate(last=Max("pk"))
+    return _delete(Pause.objects.filter(until__lt=before).exclude(pk__in=newest.values("last")))
 
 
 def _delete(rows: models.QuerySet[Any]) -> int:
