@@ -5,10 +5,12 @@ from datetime import datetime
 
 from automation.models import (
     Cause,
+    Holds,
     Node,
     Process,
     ScheduleVersion,
     Status,
+    holds_between,
     outage_at,
     reasons,
     record_unstarted,
@@ -32,6 +34,7 @@ def record(
     `rule`: what is followed from now on; `newest`: the version of the schedule until now.
     """
     cause = _cause(rule, newest)
+    holds = holds_between([process], due - SECOND, now)[process.pk]
     # Where the zone is gone, for example: at least the instant that was known.
     passed = iter([due])
     if newest and newest.rule:
@@ -41,7 +44,9 @@ def record(
     # Where no node was there, the change is not the cause.
     if cause.reason == reasons.RULE_CHANGED:
         silences = Node.objects.silences(due - SECOND, now)
-    record_unstarted(process, ((at, outage_at(at, silences) or cause) for at in passed))
+    record_unstarted(
+        process, ((at, _held(holds, at) or outage_at(at, silences) or cause) for at in passed)
+    )
 
 
 def record_unreadable(process: Process, rule: Unreadable, now: datetime) -> None:
@@ -52,6 +57,11 @@ def record_unreadable(process: Process, rule: Unreadable, now: datetime) -> None
     logger.error("%s: its rule cannot be read: %s", process.name, rule.error)
     if rule.known is None:
         record_unstarted(process, [(now, _unreadable(rule))])
+
+
+def _held(holds: Holds, at: datetime) -> Cause | None:
+    hold = holds.at(at)
+    return Cause(Status.SKIPPED, hold.reason, hold.data) if hold else None
 
 
 def _cause(rule: Rule | None, newest: ScheduleVersion | None) -> Cause:
