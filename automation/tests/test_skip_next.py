@@ -167,3 +167,66 @@ def test_command_skips_the_next_start(hourly, capsys):
         call_command("pause_process", "--all", "--next", "--reason", "holiday")
     call_command("resume_process", "hourly")
     assert capsys.readouterr().out == "Resumed 1 process: hourly.\n"
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_skipped_start_cancels_no_running_one(hourly, time_machine, monkeypatch):
+    Process.objects.update(overlap_policy="cancel_running", catch_up="latest")
+    asked: list[Process] = []
+    monkeypatch.setattr(due, "make_way", asked.append)
+    skip(hourly)
+
+    time_machine.move_to(SEVEN + timedelta(seconds=1), tick=False)
+    due.start_due()
+    assert asked == []
+    time_machine.move_to(EIGHT + timedelta(seconds=1), tick=False)
+    due.start_due()
+
+    assert asked == [hourly]
+
+
+def test_time_that_comes_twice_is_skipped_once(time_machine):
+    time_machine.move_to(datetime(2026, 10, 24, 12, tzinfo=UTC), tick=False)
+    process = ProcessFactory(cron="30 2 * * *", timezone="Europe/Berlin")
+    at = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+    assert skip(process, at=at).astimezone(UTC) == at
+
+
+def test_start_that_is_overdue_comes_before_what_is_skipped(hourly, time_machine):
+    time_machine.move_to(SEVEN + timedelta(minutes=3), tick=False)
+
+    with pytest.raises(pausing.PauseError, match=r"is due since .*07:00.* comes first") as refused:
+        skip(hourly)
+
+    assert refused.value.why.code == "overdue"
+    assert pausing.why_not_skip_next(hourly).code == "overdue"
+
+
+def test_start_that_a_clock_ahead_has_made_is_not_skipped(hourly):
+    schedules.move_on(hourly.pk, EIGHT)
+
+    with pytest.raises(pausing.PauseError, match="look again"):
+        skip(hourly)
+
+
+def test_skipped_start_stays_skipped_though_the_rule_is_changed_after_it(hourly, time_machine):
+    skip(hourly)
+    time_machine.move_to(SEVEN + timedelta(minutes=1), tick=False)
+
+    hourly.cron = "30 * * * *"
+    hourly.save()
+
+    assert starts(hourly) == [(SEVEN, Status.SKIPPED, "skipped_once")]
+
+
+def test_page_names_no_skip_of_a_start_that_the_rule_no_longer_has(hourly, admin_client):
+    skip(hourly)
+    address = page("process_change", hourly.pk)
+    assert "will be skipped" in admin_client.get(address).text
+
+    hourly.cron = "30 * * * *"
+    hourly.save()
+
+    assert "will be skipped" not in admin_client.get(address).text

@@ -1,7 +1,7 @@
 """Pausing and resuming in the admin, and what the pages of a process show of it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -236,15 +236,25 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
         "pauses": list(
             Pause.objects.of(process).in_force().order_by(F("process").asc(nulls_first=True))
         ),
-        "skips": list(Pause.objects.filter(process=process).to_come().order_by("since"))
-        if process
-        else [],
+        "skips": _skips_to_come(process) if process else [],
         "windows": [(window, window.is_on) for window in windows[:COMING]],
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),
         "may_pause": may(request, operations.RESUME),
         "kept": "",
     }
+
+
+def _skips_to_come(process: Process) -> list[Pause]:
+    """Return the skips of starts that are still to come by the rule of now."""
+    rule = process.usable_rule
+    skips = Pause.objects.filter(process=process).to_come().order_by("since")
+
+    def is_due(at: datetime) -> bool:
+        due = rule.next_after(at - timedelta(seconds=1)) if rule else None
+        return due is not None and due.astimezone(UTC) == at
+
+    return [skip for skip in skips if is_due(skip.since)]
 
 
 def _zone_of(processes: Sequence[Process] | None) -> ZoneInfo:

@@ -10,6 +10,7 @@ from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from automation import instants
 from automation.database.listen import RUN, SCHEDULE, notify
 from automation.limits import MAX_REASON
 from automation.models import (
@@ -24,8 +25,10 @@ from automation.models import (
     coming_of,
     locking,
     name_of,
+    zone_or_sites,
 )
 from automation.models.pause import ONE_OCCURRENCE
+from automation.queue import schedules
 from automation.why_not import RefusedError, WhyNot
 
 
@@ -69,18 +72,20 @@ def skip_next(
 
     It is a pause that holds this one instant: retries do not wait, and resuming takes it back.
     `at`: the occurrence that is meant. Raises PauseError without a reason, where nothing is due
-    next, and where another occurrence than `at` is next by now.
+    next, where one that is overdue comes first, and where another than `at` is next by now.
     """
     if not why.strip():
         raise PauseError(WhyNot("no_reason", _("Say why.")))
     locked = locking.lock(process.pk)
     found = coming(locked).next_run if locked else None
     if found is None:
-        raise PauseError(nothing_due(process))
-    if at is not None and found != at:
+        raise PauseError(_nothing_due(process))
+    if refusal := _overdue(process):
+        raise PauseError(refusal)
+    since = found.astimezone(UTC)  # Times of one zone that come twice never equal those of another.
+    if (at is not None and since != at.astimezone(UTC)) or _is_launched(process, since):
         told = _("Another time is the next one by now: look again.")
         raise PauseError(WhyNot("not_next", told))
-    since = found.astimezone(UTC)
     columns = {"since": since, "until": since + ONE_OCCURRENCE}
     _create([locked], why=why.strip(), by=by, by_name=name_of(by, by_name), **columns)
     return found
@@ -88,12 +93,28 @@ def skip_next(
 
 def why_not_skip_next(process: Process) -> WhyNot | None:
     """Why no next occurrence can be skipped; None where one can."""
-    return None if coming(process).next_run else nothing_due(process)
+    return _overdue(process) if coming(process).next_run else _nothing_due(process)
 
 
-def nothing_due(process: Process) -> WhyNot:
+def _nothing_due(process: Process) -> WhyNot:
     told = _("%(process)s has no next time that could be skipped.")
     return WhyNot("nothing_due", told % {"process": process})
+
+
+def _overdue(process: Process) -> WhyNot | None:
+    """Why no start after one that is overdue can be skipped; None where none is overdue."""
+    overdue = schedules.next_run_of(process.pk)
+    if overdue is None or overdue > timezone.now():
+        return None
+    told = _("%(process)s is due since %(time)s, and that start comes first: look again after it.")
+    since = instants.to_minute(overdue, zone_or_sites(process.effective_timezone))
+    return WhyNot("overdue", told % {"process": process, "time": since})
+
+
+def _is_launched(process: Process, at: datetime) -> bool:
+    """Whether an occurrence that is to come was started already, by a node whose clock is ahead."""
+    planned = schedules.next_run_of(process.pk)
+    return planned is not None and planned > at
 
 
 def resume(

@@ -30,7 +30,6 @@ from automation.models import (
     Status,
     Trigger,
     holds_between,
-    holds_now,
     locking,
     nothing_running,
     outage_at,
@@ -82,7 +81,9 @@ def _make_way(due: Iterable[int]) -> None:
     cancelling = Process.objects.filter(overlap_policy=OverlapPolicy.CANCEL_RUNNING)
     for process in cancelling.filter(pk__in=due).exclude(catch_up=CatchUp.ALL):
         at = schedules.next_run_of(process.pk)
-        if at is None or not process.is_on_time or holds_now([process]):
+        if at is None or not process.is_on_time:
+            continue
+        if holds_between([process], at, timezone.now())[process.pk].at(at):
             continue
         if timezone.now() - at <= timedelta(seconds=ON_TIME) and not process.is_too_late(at):
             make_way(process)
