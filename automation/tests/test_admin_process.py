@@ -3,7 +3,7 @@ import inspect
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -515,7 +515,9 @@ def test_preview_is_offered_only_where_the_author_promised_it(admin_client):
 # Changes and people
 
 
-def test_history_tells_who_changed_what(admin_client):
+def test_history_tells_who_changed_what(admin_client, time_machine):
+    # Between both times the form would ask whether it is due today, too.
+    time_machine.move_to(datetime(2026, 11, 25, 12, tzinfo=UTC), tick=False)
     process = ProcessFactory(cron="0 1 * * *")
     saved(admin_client, process, cron="0 2 * * *")
 
