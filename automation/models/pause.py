@@ -43,6 +43,11 @@ class PauseQuerySet(models.QuerySet["Pause"]):
         """Pauses that are still to begin: each skips a single occurrence."""
         return self.filter(since__gt=timezone.now(), until__gt=models.F("since"))
 
+    def not_over(self) -> Self:
+        """Pauses that are in force or to come."""
+        lasting = models.Q(until__gt=timezone.now()) & models.Q(until__gt=models.F("since"))
+        return self.filter(lasting | models.Q(until=None))
+
     def of_spans(self) -> Self:
         """Pauses that are, or were, more than the skipping of a single occurrence."""
         longer = models.Q(until__gt=models.F("since") + ONE_OCCURRENCE)

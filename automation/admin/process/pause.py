@@ -230,13 +230,14 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
     zone = _zone_of([process] if process else None)
     windows = MaintenanceWindow.objects.of(process).filter(ends_at__gt=timezone.now())
     windows = windows.order_by("starts_at")
+    not_over = Pause.objects.of(process).not_over()
+    pauses = list(not_over.order_by(F("process").asc(nulls_first=True), "since"))
+    now = timezone.now()
     may_see_windows = request.user.has_perm("automation.view_maintenancewindow")
     return {
         "zone": zone,
-        "pauses": list(
-            Pause.objects.of(process).in_force().order_by(F("process").asc(nulls_first=True))
-        ),
-        "skips": _skips_to_come(process) if process else [],
+        "pauses": [pause for pause in pauses if pause.since <= now],
+        "skips": _due_skips(process, [pause for pause in pauses if pause.since > now]),
         "windows": [(window, window.is_on) for window in windows[:COMING]],
         "may_see_windows": may_see_windows,
         "may_see_executions": request.user.has_perm("automation.view_execution"),
@@ -245,10 +246,9 @@ def holds_shown(request: HttpRequest, process: Process | None) -> dict[str, Any]
     }
 
 
-def _skips_to_come(process: Process) -> list[Pause]:
-    """Return the skips of starts that are still to come by the rule of now."""
-    rule = process.usable_rule
-    skips = Pause.objects.filter(process=process).to_come().order_by("since")
+def _due_skips(process: Process | None, skips: list[Pause]) -> list[Pause]:
+    """Return the skips of starts that the rule of now still has."""
+    rule = process.usable_rule if process else None
 
     def is_due(at: datetime) -> bool:
         due = rule.next_after(at - timedelta(seconds=1)) if rule else None
