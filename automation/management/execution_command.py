@@ -18,7 +18,7 @@ from automation.management.waiting import answering_soon
 from automation.models import Execution, Process, Status
 from automation.operations import Asker, Start
 from automation.reports import as_json, changes
-from automation.reports.workers import silence_of, why_it_waits
+from automation.reports.workers import silence_of, why_held, why_it_waits
 from automation.why_not import RefusedError
 
 NOT_COMPLETED, NOT_POSSIBLE, STILL_WAITING, NOT_FOLLOWED = 1, 2, 3, 4
@@ -69,7 +69,8 @@ class ExecutionCommand(BaseCommand):
 
     def _run(self, execution: Execution, held: Claim | None, options: dict[str, Any]) -> Execution:
         if execution.status == Status.PENDING:
-            self._say(options, f"{execution} waits until an earlier one has ended.")
+            held_by = why_held(execution) or "It waits until an earlier one has ended."
+            self._say(options, f"{execution}: {held_by}")
         elif held is not None:
             self._say(options, f"{execution} is running.")
         try:

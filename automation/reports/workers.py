@@ -87,11 +87,11 @@ def why_it_waits(execution: Execution, around: Workers | None = None) -> str:
     if execution.status != Status.PENDING:
         return ""
     around = around or workers()
-    held = _why_held(execution)
+    held = why_held(execution)
     return " ".join(filter(None, [held, around.absence_for(execution.function)]))
 
 
-def _why_held(execution: Execution) -> str:
+def why_held(execution: Execution) -> str:
     """Say what holds a retry: pauses and maintenance do; not what a person started."""
     process: Process | None = execution.process
     if process is None or execution.trigger != Trigger.RETRY:

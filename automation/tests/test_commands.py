@@ -182,8 +182,29 @@ def test_run_process_waits_for_a_slot_where_starts_wait(call, monkeypatch):
     code, output = call("run_process", "greet")
 
     assert code == 0
-    assert "waits until an earlier one has ended" in output
+    assert "It waits until an earlier one has ended" in output
     assert set(Execution.objects.values_list("status", flat=True)) == {Status.COMPLETED}
+
+
+def test_retry_at_a_terminal_says_that_a_pause_lets_it_wait(call, monkeypatch):
+    process = ProcessFactory(name="greet")
+    failed = ExecutionFactory(
+        process=process, status=Status.FAILED, completed_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    pausing.pause([process], why="repairs")
+    looks = []
+
+    def resume(_seconds):
+        looks.append(1)
+        pausing.resume([process])
+
+    monkeypatch.setattr("automation.engine.run.foreground.time.sleep", resume)
+
+    code, output = call("retry_execution", str(failed.pk))
+
+    assert (code, looks) == (0, [1])
+    assert "It waits until nothing holds its process. The process was paused by" in output
+    assert "repairs" in output
 
 
 def test_cancel_execution_stops_what_waits_and_says_who(call):
