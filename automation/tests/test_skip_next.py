@@ -73,6 +73,8 @@ def test_process_goes_on_until_then_and_says_what_comes(hourly):
     assert coming(hourly).hold is None
     assert state_of(hourly) == State.NEW
     assert schedules.next_run_of(hourly.pk) == SEVEN
+    due_next = "Tue 2026-11-24 07:00 UTC; that start will be skipped. It starts next at Tue"
+    assert due_next in explain(hourly).verdict.text
     assert explain(hourly, SEVEN).verdict.text == "sara chose to skip this one time: holiday"
     assert explain(hourly, EIGHT).verdict.code == "will_run"
 

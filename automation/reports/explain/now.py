@@ -1,8 +1,7 @@
 """Why a process does not run now."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -109,11 +108,15 @@ def _next(snapshot: Snapshot, rule: Rule, row: datetime | None) -> str:
     if row is not None and row <= snapshot.now:
         return _("It is due since %(at)s.") % {"at": to_minute(row, snapshot.zone)}
     at = rule.next_after(snapshot.now)
-    return _due_next(snapshot.zone, at) if at else ""
+    return _due_next(snapshot, at) if at else ""
 
 
-def _due_next(zone: ZoneInfo, at: datetime) -> str:
-    return _("It is due next at %(at)s.") % {"at": to_minute(at, zone)}
+def _due_next(snapshot: Snapshot, at: datetime) -> str:
+    due, starts = to_minute(at, snapshot.zone), snapshot.coming.next_run
+    if snapshot.coming.hold or starts is None or starts.astimezone(UTC) == at.astimezone(UTC):
+        return _("It is due next at %(at)s.") % {"at": due}
+    told = _("It is due next at %(at)s; that start will be skipped. It starts next at %(time)s.")
+    return told % {"at": due, "time": to_minute(starts, snapshot.zone)}
 
 
 def _verdict(snapshot: Snapshot, steps: list[Step], rule: Rule | None) -> Verdict:
@@ -138,7 +141,7 @@ def _verdict_on_next(snapshot: Snapshot, rule: Rule | None) -> Verdict:
     if row is not None and row <= snapshot.now:
         return _verdict_on_overdue(snapshot, row)
     if at is not None:
-        return Verdict("due_next", _due_next(snapshot.zone, at))
+        return Verdict("due_next", _due_next(snapshot, at))
     if rule is not None:
         return Verdict("over", _("Nothing is due any more."))
     told = _("It waits for nothing: it has no schedule, and nobody started it.")

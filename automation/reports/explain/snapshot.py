@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from automation.models import Execution, Known, Node, Process, Status
+from automation.models import Coming, Execution, Known, Node, Process, Status, coming
 from automation.queue import schedules
 from automation.queue.messages import default_queue
 
@@ -43,6 +43,11 @@ class Snapshot:
     def is_ready(self) -> bool:
         """Whether an execution of the process is due, and nothing of its own delays it."""
         return self.waiting is not None and self.waiting.available_at <= self.now
+
+    @cached_property
+    def coming(self) -> Coming:
+        """When it starts next, by all that holds it."""
+        return coming(self.process)
 
     @cached_property
     def next_run(self) -> datetime | None:
