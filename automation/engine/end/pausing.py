@@ -82,7 +82,8 @@ def skip_next(
         raise PauseError(_nothing_due(process))
     if refusal := _overdue(process):
         raise PauseError(refusal)
-    since = found.astimezone(UTC)  # Times of one zone that come twice never equal those of another.
+    # Python takes a local time that comes twice for unequal to the same instant in another zone.
+    since = found.astimezone(UTC)
     if (at is not None and since != at.astimezone(UTC)) or _is_launched(process, since):
         told = _("Another time is the next one by now: look again.")
         raise PauseError(WhyNot("not_next", told))
